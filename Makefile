@@ -1,0 +1,101 @@
+# cached_query - answers of SELECTs kept in shared memory
+#
+#   make                 build the extension (needs postgresql-server-dev-15 and g++)
+#   make install         install it into the server that PG_CONFIG belongs to
+#   make installcheck    SQL, isolation and TAP tests with private servers, after make install
+#   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
+#   make demo            a slow query, direct and cached, on a throw-away server
+#   make bench           the benchmarks
+#   make unit            the unit tests that need no server
+#   make format-check    clang-format over src/
+#
+# Variables: PG_CONFIG=..., CQ_DEBUG=1 (own assertions and test waits), WERROR=1,
+# PARTS="regress tap" and TESTS="name ..." for make test, ROWS=... for make demo.
+
+MODULE_big = cached_query
+EXTENSION  = control/$(MODULE_big)
+DATA       = $(sort $(wildcard control/$(MODULE_big)--*.sql))
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" $(EXTENSION).control)
+SOURCES    := $(sort $(wildcard src/*.cpp src/*/*.cpp))
+OBJS       = $(SOURCES:.cpp=.o)
+PG_CONFIG ?= pg_config
+
+# These goals find or install a server by themselves, or need none.
+STANDALONE = test demo bench unit format-check
+.PHONY: $(STANDALONE)
+
+ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
+
+# libpq-dev has a pg_config, too, but no PGXS: look for the file, not for the name it has.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq ($(wildcard $(PGXS)),)
+$(error $(PG_CONFIG) knows no PGXS: install the Debian package postgresql-server-dev-15, or say PG_CONFIG=/path/to/pg_config)
+endif
+
+override PG_CPPFLAGS += -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
+override PG_CXXFLAGS += -std=gnu++20 -fno-exceptions -fno-rtti -Wall -Wextra -Wshadow -Wno-register
+ifneq ($(WERROR)$(CI),)
+override PG_CXXFLAGS += -Werror
+endif
+ifneq ($(CQ_DEBUG),)
+override PG_CPPFLAGS += -DCQ_DEBUG
+override PG_CXXFLAGS += -O1 -g
+endif
+
+# PGXS links with the C compiler and compiles bitcode without PG_CXXFLAGS.  A cache gains nothing
+# from inlining its SQL functions, so there is no bitcode.  -MMD above does what autodepend would;
+# autodepend itself names the dependency files without their folder.
+override COMPILER   = $(CXX) $(CXXFLAGS)
+override with_llvm  = no
+override autodepend = no
+
+# The SQL tests share the helpers that `init` makes; beyond that their order does not matter.
+TEMP_INSTANCE  = --temp-config=test/cached_query.conf --no-locale --encoding=UTF8
+REGRESS       := $(patsubst sql/%.sql,%,$(wildcard sql/init.sql) $(sort $(filter-out sql/init.sql,$(wildcard sql/*.sql))))
+REGRESS_OPTS   = --temp-instance=tmp_check_regress $(TEMP_INSTANCE) --load-extension=$(MODULE_big)
+ISOLATION     := $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation --temp-instance=tmp_check_isolation $(TEMP_INSTANCE) \
+	--load-extension=$(MODULE_big)
+PROVE_TESTS   := $(sort $(wildcard test/t/*.pl))
+TAP_TESTS     := $(if $(PROVE_TESTS),1)
+
+EXTRA_CLEAN = $(OBJS:.o=.d) .build_flags tmp_check_regress tmp_check_isolation
+
+include $(PGXS)
+
+ifeq ($(shell command -v $(CXX) 2>/dev/null),)
+$(error there is no $(CXX): install the Debian package g++)
+endif
+
+src/module.o: private override CPPFLAGS += -DCACHED_QUERY_VERSION='"$(EXTVERSION)"'
+
+-include $(OBJS:.o=.d)
+
+# Rebuild everything when another server or other flags are asked for.  The file is written only
+# when its text changes, so that an unchanged tree stays up to date.
+BUILD_FLAGS = $(VERSION) $(EXTVERSION) $(CXX) $(CXXFLAGS) $(CPPFLAGS)
+.build_flags: FORCE
+	@echo '$(BUILD_FLAGS)' | cmp -s - $@ || echo '$(BUILD_FLAGS)' >$@
+$(OBJS): .build_flags
+.PHONY: FORCE
+
+endif
+
+test:
+	@test/run $(PARTS)
+
+unit:
+	@test/run unit
+
+demo:
+	@test/demo
+
+bench:
+	@test/bench/run
+
+format-check:
+	@if command -v clang-format-14 >/dev/null; then \
+		clang-format-14 --dry-run -Werror $(SOURCES) $(sort $(wildcard src/*.h src/*/*.h test/unit/*.cpp)); \
+	else \
+		echo "format-check: skipped, there is no clang-format-14"; \
+	fi

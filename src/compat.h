@@ -1,0 +1,178 @@
+/*
+ * compat.h
+ *		Every difference between the PostgreSQL major versions we support (15 to 18).
+ *
+ * All tests of PG_VERSION_NUM live here.  A wrapper takes the newest server's signature and drops
+ * for older ones what they don't know, so that callers are written once.
+ */
+#pragma once
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "cached_query supports PostgreSQL 15 to 18"
+#endif
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
+#include "nodes/extensible.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_relation.h"
+#include "pgstat.h"
+#include "postmaster/autovacuum.h"
+#include "utils/guc_tables.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#endif
+}
+
+namespace cq::compat
+{
+
+using TreeWalker = bool (*)(Node *node, void *context);
+
+/* A small number that no other live backend has (17 renamed MyBackendId). */
+inline uint32
+BackendNumber()
+{
+#if PG_VERSION_NUM >= 170000
+	return static_cast<uint32>(MyProcNumber);
+#else
+	return static_cast<uint32>(MyBackendId);
+#endif
+}
+
+/* Read without a lock, in one piece (17 renamed ShmemVariableCache). */
+inline uint64
+LatestCompletedXid()
+{
+#if PG_VERSION_NUM >= 170000
+	return *static_cast<volatile uint64 *>(&TransamVariables->latestCompletedXid.value);
+#else
+	return *static_cast<volatile uint64 *>(&ShmemVariableCache->latestCompletedXid.value);
+#endif
+}
+
+/* The relation that statistics count for (16 renamed the members). */
+inline Oid
+StatsRelation(const PgStat_TableStatus *table)
+{
+#if PG_VERSION_NUM >= 160000
+	return table->id;
+#else
+	return table->t_id;
+#endif
+}
+
+/* A macro of the process's type from 17 on. */
+inline bool
+IsAutoVacuumWorker()
+{
+#if PG_VERSION_NUM >= 170000
+	return AmAutoVacuumWorkerProcess();
+#else
+	return IsAutoVacuumWorkerProcess();
+#endif
+}
+
+/* expandRTE learned of OLD and NEW in RETURNING in 18. */
+inline void
+ExpandRangeTableEntry(RangeTblEntry *rte, int rtindex, List **names, List **vars)
+{
+#if PG_VERSION_NUM >= 180000
+	expandRTE(rte, rtindex, 0, VAR_RETURNING_DEFAULT, -1, false, names, vars);
+#else
+	expandRTE(rte, rtindex, 0, -1, false, names, vars);
+#endif
+}
+
+/* Tree walkers took an untyped callback up to 15. */
+#if PG_VERSION_NUM >= 160000
+#define CQ_WALKER(walker) (walker)
+#else
+/* by way of void (*)(), the one function type that -Wcast-function-type lets pass */
+#define CQ_WALKER(walker) (reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)))
+#endif
+
+inline bool
+WalkExpression(Node *node, TreeWalker walker, void *context)
+{
+	return expression_tree_walker(node, CQ_WALKER(walker), context);
+}
+
+inline bool
+WalkQuery(Query *query, TreeWalker walker, void *context, int flags)
+{
+	return query_tree_walker(query, CQ_WALKER(walker), context, flags);
+}
+
+inline bool
+WalkRaw(Node *node, TreeWalker walker, void *context)
+{
+	return raw_expression_tree_walker(node, CQ_WALKER(walker), context);
+}
+
+/* All settings; the array is ours from 16 on. */
+inline struct config_generic **
+GucVariables(int *count)
+{
+#if PG_VERSION_NUM >= 160000
+	return get_guc_variables(count);
+#else
+	*count = GetNumConfigOptions();
+	return get_guc_variables();
+#endif
+}
+
+/* What ExecutorStart would check: permission infos left the range table in 16. */
+inline void
+CheckRelationPermissions(PlannedStmt *statement)
+{
+#if PG_VERSION_NUM >= 160000
+	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
+#else
+	ExecCheckRTPerms(statement->rtable, true);
+#endif
+}
+
+/* EXECUTE right of the current user (object_aclcheck replaced the per-kind functions in 16). */
+inline AclResult
+FunctionAclCheck(Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(ProcedureRelationId, function, GetUserId(), ACL_EXECUTE);
+#else
+	return pg_proc_aclcheck(function, GetUserId(), ACL_EXECUTE);
+#endif
+}
+
+/*
+ * A custom scan that hands out minimal tuples: 16 has CustomScanState.slotOps; on 15 the slot,
+ * projection and qual that were made for a virtual slot are made again.
+ */
+inline void
+UseMinimalTuples(CustomScanState *state)
+{
+#if PG_VERSION_NUM >= 160000
+	state->slotOps = &TTSOpsMinimalTuple;
+#else
+	(void) state;
+#endif
+}
+
+inline void
+RemakeScanSlot(CustomScanState *state, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) state;
+	(void) estate;
+#else
+	TupleDesc desc = state->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+
+	ExecInitScanTupleSlot(estate, &state->ss, desc, &TTSOpsMinimalTuple);
+	ExecAssignScanProjectionInfoWithVarno(&state->ss, INDEX_VAR);
+	state->ss.ps.qual =
+		ExecInitQual(state->ss.ps.plan->qual, reinterpret_cast<PlanState *>(state));
+#endif
+}
+
+} // namespace cq::compat

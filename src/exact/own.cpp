@@ -1,0 +1,239 @@
+/*
+ * own.cpp
+ *		What this transaction has changed itself: it must not be served from, or stored into, the
+ *		cache where that matters.
+ *
+ * Rows: the statistics of the current and all outer levels of subtransaction, as in publish.cpp.  A
+ * level that was rolled back is gone from there, and so is what it wrote.
+ *
+ * Definitions: pending invalidation messages of inner levels can't be asked for, but each command's
+ * are executed locally at its end (CommandCounterIncrement), so a relcache callback sees them.  It
+ * also sees other sessions' messages, and those of a rolled back level: then we run a query that we
+ * needn't have run.  Catalogs that any answer may depend on are told by the statistics again.
+ *
+ * All of it presupposes a transaction id; without one there is nothing to look for.
+ */
+#include "pg.h"
+#include "exact/catalogs.h"
+#include "exact/slots.h"
+
+namespace cq::exact
+{
+namespace
+{
+
+/* Definitions changed while the top-level transaction `xid` ran. */
+constexpr int kMaxOwnDefinitions = 64;
+struct
+{
+	uint64 xid;
+	bool everything; // more than fit
+	int n;
+	SlotNo slots[kMaxOwnDefinitions];
+} own;
+
+/* Slots that Invalidate() was called for, and in which level of subtransaction. */
+struct Pending
+{
+	SlotNo slot;
+	int level;
+};
+Pending pending[kMaxPending];
+int npending = 0;
+int all_pending_level = 0; // more than fit: kSlotClear; 0 = not
+
+uint64
+TopXid()
+{
+	return U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+}
+
+/* Does any level's list of written relations hold one that `wanted` takes? */
+template <typename Wanted>
+bool
+AnyWritten(Wanted wanted)
+{
+	PgStat_SubXactStatus *level = pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
+
+	for (; level != nullptr; level = level->prev)
+	{
+		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
+		{
+			if (wanted(compat::StatsRelation(table->parent)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Is this slot among our own definitions? */
+bool
+OwnDefinition(SlotNo slot)
+{
+	if (own.xid != TopXid())
+		return false;
+	for (int i = 0; i < own.n; i++)
+	{
+		if (own.slots[i] == slot)
+			return true;
+	}
+	return own.everything;
+}
+
+/* Note a changed definition; `known` = false stands for all of them. */
+void
+Note(bool known, SlotNo slot)
+{
+	const uint64 xid = TopXid();
+
+	if (xid == 0)
+		return;
+
+	/*
+	 * Messages are also executed at the very end of an aborted or prepared transaction, after our
+	 * transaction callback.  So the list says whose it is instead of being cleared there.
+	 */
+	if (own.xid != xid)
+	{
+		own.xid = xid;
+		own.everything = false;
+		own.n = 0;
+	}
+	if (own.everything || (known && OwnDefinition(slot)))
+		return;
+	if (known && own.n < kMaxOwnDefinitions)
+		own.slots[own.n++] = slot;
+	else
+		own.everything = true;
+}
+
+void
+OnRelcache(Datum, Oid relation)
+{
+	if (TopXid() != 0)
+		Note(OidIsValid(relation), DdlSlot(MyDatabaseId, relation));
+}
+
+void
+OnType(Datum, int cacheid, uint32 hash)
+{
+	if (TopXid() != 0)
+		Note(hash != 0, CatalogSlot(cacheid, hash));
+}
+
+/* A level ends: its requests go with it, or to the one outside. */
+void
+OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+	const int level = GetCurrentTransactionNestLevel();
+	int kept = 0;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	if (npending == 0 && all_pending_level == 0)
+		return;
+	for (int i = 0; i < npending; i++)
+	{
+		if (pending[i].level >= level && event == SUBXACT_EVENT_ABORT_SUB)
+			continue;
+		pending[kept] = pending[i];
+		pending[kept].level = Min(pending[kept].level, level - 1);
+		kept++;
+	}
+	npending = kept;
+	if (all_pending_level >= level)
+		all_pending_level = event == SUBXACT_EVENT_ABORT_SUB ? 0 : level - 1;
+}
+
+} // namespace
+
+bool
+OwnAnything()
+{
+	return TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+bool
+OwnWrote(Oid relation)
+{
+	if (!OwnAnything())
+		return false;
+	return OwnDefinition(DdlSlot(MyDatabaseId, relation)) ||
+		   AnyWritten([relation](Oid written) { return written == relation; });
+}
+
+bool
+OwnChangedEverything()
+{
+	if (!OwnAnything())
+		return false;
+	return Uncounted() || (own.xid == TopXid() && own.everything) ||
+		   AnyWritten([](Oid written) { return IsSharedDefinitionCatalog(written); });
+}
+
+bool
+OwnInvalidated(SlotNo slot)
+{
+	if (!OwnAnything())
+		return false;
+	if (all_pending_level > 0)
+		return true;
+	for (int i = 0; i < npending; i++)
+	{
+		if (pending[i].slot == slot)
+			return true;
+	}
+	return OwnDefinition(slot);
+}
+
+/* The id makes sure that PRE_COMMIT has something to publish. */
+void
+Invalidate(SlotNo slot)
+{
+	const int level = GetCurrentTransactionNestLevel();
+
+	(void) GetTopTransactionId();
+	if (Published())
+	{
+		ListLate(slot);
+		return;
+	}
+	for (int i = 0; i < npending; i++)
+	{
+		if (pending[i].slot == slot)
+			return; /* there are only this level's and outer ones */
+	}
+	if (npending < kMaxPending)
+		pending[npending++] = {slot, level};
+	else if (all_pending_level == 0)
+		all_pending_level = level;
+}
+
+int
+PendingInvalidations(SlotNo *slots)
+{
+	int n = 0;
+
+	for (; n < npending; n++)
+		slots[n] = pending[n].slot;
+	if (all_pending_level > 0)
+		slots[n++] = kSlotClear;
+	return n;
+}
+
+void
+ForgetInvalidations()
+{
+	npending = 0;
+	all_pending_level = 0;
+}
+
+void
+InitOwn()
+{
+	RegisterSubXactCallback(OnSubXact, nullptr);
+	CacheRegisterRelcacheCallback(OnRelcache, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(TYPEOID, OnType, static_cast<Datum>(0));
+}
+
+} // namespace cq::exact

@@ -1,0 +1,495 @@
+/*
+ * publish.cpp
+ *		The writer's side: what a transaction changed, published before it commits.
+ *
+ * CommitTransaction() goes like this, and no hook lies between the second and the third line:
+ *	 deferred triggers, portals -> XACT_EVENT_PRE_COMMIT: we list the transaction in the slots
+ *	 -> NOTIFY, serializable check (may still fail: XACT_EVENT_ABORT takes it out again)
+ *	 -> commit record, flush, wait for replicas -> visible to others (ProcArrayEndTransaction)
+ *	 -> XACT_EVENT_COMMIT -> invalidation messages sent (AtEOXact_Inval)
+ *	 -> locks released, RESOURCE_RELEASE_LOCKS callbacks: we mark DDL as sent
+ * PREPARE runs the same release phases without having sent anything, but XACT_EVENT_PREPARE before:
+ * there we hand DDL over to SettlePrepared() (slots.cpp).  Nothing else needs an end: readers see
+ * by their snapshots when a listed transaction is complete, however it came about.
+ *
+ * Callbacks run last registered first.  cached_query should be first in shared_preload_libraries,
+ * so that our PRE_COMMIT comes after other modules' own writes.
+ *
+ * Rows are found in the statistics that heapam keeps for each transaction, definitions in its
+ * invalidation messages.  That sees COPY, foreign keys' cascades, routed partitions, logical
+ * replication and all else alike, which hooks don't.
+ *
+ * Locking: everything here belongs to the process.
+ */
+#include "pg.h"
+#include "exact/catalogs.h"
+#include "exact/slots.h"
+
+namespace cq::exact
+{
+
+int debug_sleep_pre_commit_us = 0;
+int debug_sleep_commit_us = 0;
+
+namespace
+{
+
+constexpr int kMaxRelations = 64;	 // written in one transaction, else kSlotAllWrites
+constexpr int kMaxDefinitions = 256; // changed, else kSlotAllDdl
+constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
+constexpr int kMaxListed =
+	kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
+
+enum class Stage
+{
+	open,
+	published, // PRE_COMMIT or PRE_PREPARE was here
+	committed  // XACT_EVENT_COMMIT was here, messages are not out
+};
+
+struct Listed
+{
+	SlotNo slot;
+	uint64 word;
+};
+
+/* This transaction. */
+struct
+{
+	Stage stage;
+	bool imported;	// its snapshot came from another
+	bool uncounted; // track_counts was off
+	uint64 xid;
+	int nlisted;
+	Listed listed[kMaxListed];
+	PgStat_SubXactStatus *watched; // the statistics' outermost level, to see later writes
+	PgStat_TableXactStatus *seen;  // its first table at PRE_COMMIT
+} xact;
+
+ExecutorStart_hook_type next_executor_start = nullptr;
+ProcessUtility_hook_type next_process_utility = nullptr;
+
+void
+Sleep(int us)
+{
+#ifdef CQ_DEBUG
+	if (us > 0)
+		pg_usleep(us);
+#else
+	(void) us;
+#endif
+}
+
+/* --- what there is to publish ---------------------------------------------------------------- */
+
+/* Plan to list the transaction there; twice is once. */
+void
+Plan(SlotNo slot, uint64 kind)
+{
+	const uint64 word = xact.xid | kind;
+
+	for (int i = 0; i < xact.nlisted; i++)
+	{
+		if (xact.listed[i].slot == slot && xact.listed[i].word == word)
+			return;
+	}
+	CqAssert(xact.nlisted < kMaxListed);
+	xact.listed[xact.nlisted++] = {slot, word};
+}
+
+/* The temporary schema is made at a session's first temporary table, and nobody else sees it. */
+bool
+IsOwnTempSchema(uint32 hash)
+{
+	Oid temp;
+	Oid toast;
+
+	/* An OID's hash value is as good as the OID: murmurhash32 is one to one. */
+	GetTempNamespaceState(&temp, &toast);
+	return (OidIsValid(temp) && GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(temp)) == hash) ||
+		   (OidIsValid(toast) && GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(toast)) == hash);
+}
+
+/* The slot for an invalidation message; false: it changes nobody's answer. */
+bool
+SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot)
+{
+	*slot = kSlotAllDdl;
+	if (message.id >= 0)
+	{
+		if (message.cc.id == TYPEOID || message.cc.id == DATABASEOID)
+			*slot = CatalogSlot(message.cc.id, message.cc.hashValue);
+		else if (message.cc.id == NAMESPACEOID)
+			return !IsOwnTempSchema(message.cc.hashValue);
+		else
+			return IsSharedDefinitionCache(message.cc.id);
+		return true;
+	}
+	if (message.id != SHAREDINVALRELCACHE_ID)
+		return false;
+
+	/* All relations (publications FOR ALL TABLES do that), or a shared catalog's definition. */
+	if (OidIsValid(message.rc.relId) && OidIsValid(message.rc.dbId))
+		*slot = DdlSlot(message.rc.dbId, message.rc.relId);
+	return true;
+}
+
+/*
+ * All that the transaction's invalidation messages tell, with those of the last command.  Free of
+ * side effects at this point, and quick when there are none.
+ */
+void
+PlanDefinitions()
+{
+	const int before = xact.nlisted;
+	SharedInvalidationMessage *messages;
+	bool init_file;
+	SlotNo slot;
+	const int n = xactGetCommittedInvalidationMessages(&messages, &init_file);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!SlotOfMessage(messages[i], &slot))
+			continue;
+		if (xact.nlisted - before >= kMaxDefinitions)
+		{
+			xact.nlisted = before;
+			Plan(kSlotAllDdl, kDdl);
+			break;
+		}
+		Plan(slot, kDdl);
+	}
+	if (messages != nullptr)
+		pfree(messages);
+}
+
+/* The tables from `first` up to but not including `end`. */
+void
+PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end)
+{
+	const int before = xact.nlisted;
+
+	for (PgStat_TableXactStatus *table = first; table != end; table = table->next)
+	{
+		const Oid relation = compat::StatsRelation(table->parent);
+
+		/* catalogs: their messages tell */
+		if (relation < FirstNormalObjectId)
+			continue;
+		if (xact.nlisted - before >= kMaxRelations)
+		{
+			xact.nlisted = before;
+			Plan(kSlotAllWrites, 0);
+			break;
+		}
+		Plan(WriteSlot(MyDatabaseId, relation), 0);
+	}
+}
+
+/* Subtransactions are merged by now: level 1 has all that is going to be committed. */
+void
+PlanRows()
+{
+	/* Written while not counted, or not with our knowing. */
+	if (xact.uncounted || !pgstat_track_counts)
+		Plan(kSlotAllWrites, 0);
+	xact.watched = pgstat_get_xact_stack_level(1);
+	xact.seen = xact.watched->first;
+	PlanTables(xact.seen, nullptr);
+}
+
+void
+PlanInvalidations()
+{
+	SlotNo slots[kMaxPending + 1];
+	const int n = PendingInvalidations(slots);
+
+	for (int i = 0; i < n; i++)
+		Plan(slots[i], 0);
+}
+
+/* --- the stages of a transaction ------------------------------------------------------------- */
+
+/*
+ * Before commit or prepare.  An error in here aborts the transaction; what is planned but was not
+ * listed yet is then looked for in vain.
+ */
+void
+Publish()
+{
+	/* Autovacuum changes no contents; parallel workers have other events than these. */
+	if (shared == nullptr || compat::IsAutoVacuumWorker())
+		return;
+	xact.xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	xact.nlisted = 0;
+	PlanDefinitions();
+	PlanInvalidations();
+	if (pg_atomic_read_u32(&shared->writers) != 0)
+		PlanRows();
+	xact.stage = Stage::published;
+	for (int i = 0; i < xact.nlisted; i++)
+		List(xact.listed[i].slot, xact.listed[i].word);
+	Sleep(debug_sleep_pre_commit_us);
+}
+
+/* The transaction is over for us. */
+void
+Reset()
+{
+	xact.stage = Stage::open;
+	xact.imported = false;
+	xact.uncounted = false;
+	xact.nlisted = 0;
+	xact.watched = nullptr;
+	ForgetInvalidations();
+}
+
+/*
+ * Visible now.  Did another module write after we had published?  The list of tables grows at its
+ * head, so that is seen at once.  Too late for exactness, but not for the next reader.
+ */
+void
+ListStragglers()
+{
+	static bool told = false;
+	const int before = xact.nlisted;
+
+	if (xact.watched == nullptr || xact.watched->first == xact.seen)
+		return;
+	PlanTables(xact.watched->first, xact.seen);
+	for (int i = before; i < xact.nlisted; i++)
+		List(xact.listed[i].slot, xact.listed[i].word);
+	if (!told)
+		ereport(LOG, (errmsg("a module wrote to tables after cached_query had published the "
+							 "transaction"),
+					  errhint("Put cached_query first in shared_preload_libraries.")));
+	told = true;
+}
+
+/* Aborted: nothing has changed.  For DDL this is a must, nobody would mark it sent. */
+void
+Withdraw()
+{
+	for (int i = 0; i < xact.nlisted; i++)
+		Unlist(xact.listed[i].slot, xact.listed[i].word);
+	RemoveUnsent(xact.xid);
+}
+
+/* Prepared: nobody of us will be there when it commits. */
+void
+HandOver()
+{
+	for (int i = 0; i < xact.nlisted; i++)
+	{
+		if ((xact.listed[i].word & kDdl) != 0)
+			MarkPrepared(xact.listed[i].slot, xact.listed[i].word);
+	}
+	MarkUnsentPrepared(xact.xid);
+}
+
+/* Committed, and the invalidation messages are out. */
+void
+Announce()
+{
+	bool ddl = false;
+
+	for (int i = 0; i < xact.nlisted; i++)
+	{
+		if ((xact.listed[i].word & kDdl) == 0)
+			continue;
+		MarkSent(xact.listed[i].slot, xact.listed[i].word);
+		ddl = true;
+	}
+	if (ddl)
+		RemoveUnsent(xact.xid);
+}
+
+void
+OnXact(XactEvent event, void *)
+{
+	switch (event)
+	{
+	case XACT_EVENT_PRE_COMMIT:
+	case XACT_EVENT_PRE_PREPARE:
+		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+			Publish();
+		break;
+	case XACT_EVENT_COMMIT:
+		if (xact.stage != Stage::published)
+		{
+			Reset();
+			break;
+		}
+		ListStragglers();
+		xact.stage = Stage::committed;
+		Sleep(debug_sleep_commit_us);
+		break;
+	case XACT_EVENT_ABORT:
+		if (xact.stage == Stage::published)
+			Withdraw();
+		Reset();
+		break;
+	case XACT_EVENT_PREPARE:
+		if (xact.stage == Stage::published)
+			HandOver();
+		Reset();
+		break;
+	case XACT_EVENT_PARALLEL_COMMIT:
+	case XACT_EVENT_PARALLEL_ABORT:
+		Reset();
+		break;
+	case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		break;
+	}
+}
+
+/* Called for each resource owner and phase; the first of the lock phase is late enough. */
+void
+OnRelease(ResourceReleasePhase phase, bool, bool is_top_level, void *)
+{
+	if (likely(xact.stage != Stage::committed))
+		return;
+	if (phase != RESOURCE_RELEASE_LOCKS || !is_top_level)
+		return;
+	Announce();
+	Reset();
+}
+
+/* --- hooks ----------------------------------------------------------------------------------- */
+
+/* What each statement does in passing. */
+inline void
+Notice()
+{
+	if (unlikely(!pgstat_track_counts))
+		xact.uncounted = true;
+	if (unlikely(!BootDone()) && !IsParallelWorker())
+		EnsureBoot();
+}
+
+void
+OnExecutorStart(QueryDesc *query, int eflags)
+{
+	Notice();
+	if (next_executor_start != nullptr)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/* Are there prepared transactions from before the restart, or others that didn't publish? */
+bool
+BootersLeft(uint32 *n)
+{
+	View view;
+
+	if (!Describe(TakeSnapshot(), &view))
+		return false;
+	*n = UnseenBooters(view);
+	return *n > 0;
+}
+
+/* Others may look again; if one of those transactions ended, nothing of before is valid. */
+void
+EndHold(int, Datum booters)
+{
+	uint32 left = 0;
+
+	(void) BootersLeft(&left);
+	if (left != DatumGetUInt32(booters))
+		Raise(kSlotAllDdl, UpperPosition());
+	RemoveUnsent(kHold | compat::BackendNumber());
+}
+
+/*
+ * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed nowhere,
+ * so refuse everybody from before it becomes visible until its messages are out, as a listed DDL
+ * would.  Then answers of before are void even for snapshots that don't see it (TRUNCATE).
+ */
+void
+HoldUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			DestReceiver *dest, QueryCompletion *completion, uint32 booters)
+{
+	PG_ENSURE_ERROR_CLEANUP(EndHold, UInt32GetDatum(booters));
+	{
+		AddUnsent(kHold | compat::BackendNumber());
+		(next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility)(
+			statement, query, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_END_ENSURE_ERROR_CLEANUP(EndHold, UInt32GetDatum(booters));
+	EndHold(0, UInt32GetDatum(booters));
+}
+
+void
+OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
+				 ProcessUtilityContext context, ParamListInfo params,
+				 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	Node *node = statement->utilityStmt;
+	uint32 booters;
+
+	Notice();
+	if (IsA(node, VariableSetStmt))
+	{
+		const VariableSetStmt *set = reinterpret_cast<VariableSetStmt *>(node);
+
+		if (set->kind == VAR_SET_MULTI && strcmp(set->name, "TRANSACTION SNAPSHOT") == 0)
+			xact.imported = true;
+	}
+	else if (IsA(node, TransactionStmt) &&
+			 reinterpret_cast<TransactionStmt *>(node)->kind == TRANS_STMT_COMMIT_PREPARED &&
+			 max_prepared_xacts > 0 && BootersLeft(&booters))
+	{
+		HoldUtility(statement, query, read_only_tree, context, params, environment, dest,
+					completion, booters);
+		return;
+	}
+	(next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility)(
+		statement, query, read_only_tree, context, params, environment, dest, completion);
+}
+
+} // namespace
+
+bool
+Published()
+{
+	return xact.stage != Stage::open;
+}
+
+bool
+Imported()
+{
+	return xact.imported;
+}
+
+bool
+Uncounted()
+{
+	return xact.uncounted || !pgstat_track_counts;
+}
+
+/* Invalidate() in another module's PRE_COMMIT code that runs after ours: still before commit. */
+void
+ListLate(SlotNo slot)
+{
+	if (xact.stage != Stage::published)
+		return;
+	if (xact.nlisted < kMaxListed - kStragglers)
+		Plan(slot, 0);
+	List(slot, xact.xid);
+}
+
+void
+InitBackend()
+{
+	RegisterXactCallback(OnXact, nullptr);
+	RegisterResourceReleaseCallback(OnRelease, nullptr);
+	InitOwn();
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = OnExecutorStart;
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = OnProcessUtility;
+}
+
+} // namespace cq::exact

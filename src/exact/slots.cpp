@@ -1,0 +1,585 @@
+/*
+ * slots.cpp
+ *		The slots: listing, judging and retiring transactions.
+ *
+ * Invariants (README.md proves from them):
+ *	I1	A transaction that changes something is listed in its slot, or <= overflow, or retired, at
+ *		every moment from before its completion on.
+ *	I2	A word leaves its slot only when some snapshot T sees the transaction complete, and then
+ *		last >= pos(T).  (Or when the transaction aborts: it took itself out.)
+ *	I3	A word with kDdl leaves only after kSent, and ddl_gen is raised before kSent is set.
+ *
+ * Locking: a slot changes under its spinlock, with `seq` odd meanwhile.  Readers take no lock: they
+ * look at `state` and `last`, and only if something is listed copy the words under `seq`.  `last` is
+ * stored before `state`, so that who sees a slot empty also sees why.
+ */
+#include "pg.h"
+#include "exact/slots.h"
+
+namespace cq::exact
+{
+
+Shared *shared = nullptr;
+bool settle_wanted = false;
+
+namespace
+{
+
+/* Prepared DDL that Check() found visible and unsent, for SettlePrepared(). */
+struct Suspect
+{
+	SlotNo slot;
+	uint64 word;
+};
+constexpr int kMaxSuspects = 8;
+Suspect suspects[kMaxSuspects];
+int nsuspects = 0;
+
+/* A slot's contents at one moment. */
+struct Contents
+{
+	uint64 words[kRoom];
+	uint64 overflow;
+};
+
+/* What a snapshot makes of them. */
+struct Judgement
+{
+	uint64 gone[kRoom]; // to be retired
+	int ngone;
+	uint64 overflow; // to be cleared, if it is still that; 0 = not
+	bool in_ddl;
+	bool crowded;
+};
+
+uint64
+Mix(uint64 h)
+{
+	h = (h ^ h >> 33) * UINT64CONST(0xff51afd7ed558ccd);
+	h = (h ^ h >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
+	return h ^ h >> 33;
+}
+
+SlotNo
+Hashed(uint32 kind, uint32 a, uint64 b)
+{
+	const uint64 h = Mix(Mix(static_cast<uint64>(kind) << 32 | a) + b);
+
+	return kFirstHashed + static_cast<uint32>(h % (kSlots - kFirstHashed));
+}
+
+/* Take the lock and make readers that look now come back. */
+void
+BeginChange(Slot &slot)
+{
+	SpinLockAcquire(&slot.lock);
+	pg_atomic_write_u32(&slot.seq, pg_atomic_read_u32(&slot.seq) + 1);
+	pg_write_barrier();
+}
+
+/* Tell readers what is left, `last` before `state`. */
+void
+EndChange(Slot &slot)
+{
+	uint32 state = pg_atomic_read_u64(&slot.overflow) != 0 ? 1 : 0;
+
+	for (pg_atomic_uint64 &word : slot.words)
+	{
+		if (pg_atomic_read_u64(&word) != 0)
+			state = 1;
+	}
+	pg_write_barrier();
+	pg_atomic_write_u32(&slot.state, state);
+	pg_atomic_write_u32(&slot.seq, pg_atomic_read_u32(&slot.seq) + 1);
+	SpinLockRelease(&slot.lock);
+}
+
+/* The word's place, whatever bits were added to it; null if it isn't there. */
+pg_atomic_uint64 *
+Find(Slot &slot, uint64 word)
+{
+	for (pg_atomic_uint64 &place : slot.words)
+	{
+		const uint64 there = pg_atomic_read_u64(&place);
+
+		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)))
+			return &place;
+	}
+	return nullptr;
+}
+
+void
+CopyWords(Slot &slot, Contents *contents)
+{
+	for (int i = 0; i < kRoom; i++)
+		contents->words[i] = pg_atomic_read_u64(&slot.words[i]);
+	contents->overflow = pg_atomic_read_u64(&slot.overflow);
+}
+
+/* Without the lock if nobody is at it. */
+void
+ReadContents(Slot &slot, Contents *contents)
+{
+	for (int tries = 0; tries < 4; tries++)
+	{
+		const uint32 seq = pg_atomic_read_u32(&slot.seq);
+
+		if (seq % 2 != 0)
+			continue;
+		pg_read_barrier();
+		CopyWords(slot, contents);
+		pg_read_barrier();
+		if (pg_atomic_read_u32(&slot.seq) == seq)
+			return;
+	}
+	SpinLockAcquire(&slot.lock);
+	CopyWords(slot, contents);
+	SpinLockRelease(&slot.lock);
+}
+
+/* Prepared DDL whose messages are probably out: its COMMIT PREPARED has no callback of ours. */
+void
+Suspected(SlotNo slot, uint64 word)
+{
+	settle_wanted = true;
+	if (nsuspects < kMaxSuspects)
+		suspects[nsuspects++] = {slot, word};
+}
+
+/* Which of the listed transactions object, and which are history? */
+void
+Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement)
+{
+	judgement->ngone = 0;
+	judgement->overflow = 0;
+	judgement->in_ddl = false;
+	judgement->crowded = false;
+	for (const uint64 word : contents.words)
+	{
+		if (word == 0)
+			continue;
+
+		const bool running = IsRunning(m, word & kXidMask);
+
+		/*
+		 * Definitions are read with the newest snapshot, and so is a table that was truncated or
+		 * rewritten: a DDL that we don't see matters all the same.
+		 */
+		if ((word & kDdl) != 0 && (running || (word & kSent) == 0))
+		{
+			judgement->in_ddl = true;
+			if (!running && (word & kPrepared) != 0)
+				Suspected(no, word);
+		}
+		else if (!running)
+			judgement->gone[judgement->ngone++] = word;
+	}
+	if (contents.overflow != 0)
+	{
+		if (contents.overflow < Widen(m.xmin, m.latest))
+			judgement->overflow = contents.overflow;
+		else
+			judgement->crowded = true;
+	}
+}
+
+/*
+ * Take out what the snapshot at `pos` has seen complete.  The slot may have changed since we read
+ * it: a word that got a bit more or was retired by another is left alone.  One that came meanwhile
+ * was not complete when our snapshot was taken, so it isn't among ours.
+ */
+void
+Retire(Slot &slot, const Judgement &judgement, uint64 pos)
+{
+	BeginChange(slot);
+	for (int i = 0; i < judgement.ngone; i++)
+	{
+		for (pg_atomic_uint64 &place : slot.words)
+		{
+			if (pg_atomic_read_u64(&place) == judgement.gone[i])
+				pg_atomic_write_u64(&place, 0);
+		}
+	}
+	if (judgement.overflow != 0 && pg_atomic_read_u64(&slot.overflow) == judgement.overflow)
+		pg_atomic_write_u64(&slot.overflow, 0);
+	if (pg_atomic_read_u64(&slot.last) < pos)
+		pg_atomic_write_u64(&slot.last, pos);
+	EndChange(slot);
+}
+
+/* The answer's position and ours against the newest change that everybody knows of. */
+Verdict
+Compare(Slot &slot, uint64 pos, uint64 pe)
+{
+	const uint64 last = pg_atomic_read_u64(&slot.last);
+
+	if (last > pe)
+		return Verdict::changed;
+	return last > pos ? Verdict::too_old : Verdict::valid;
+}
+
+/* Put the word into a free place if there is one. */
+bool
+TryList(Slot &slot, uint64 word)
+{
+	bool done = false;
+
+	BeginChange(slot);
+	for (pg_atomic_uint64 &place : slot.words)
+	{
+		if (pg_atomic_read_u64(&place) == 0)
+		{
+			pg_atomic_write_u64(&place, word);
+			done = true;
+			break;
+		}
+	}
+	EndChange(slot);
+	return done;
+}
+
+/* Is the transaction's own lock free?  It goes after the invalidation messages went out. */
+bool
+LockIsFree(TransactionId xid)
+{
+	LOCKTAG tag;
+	int n;
+
+	SET_LOCKTAG_TRANSACTION(tag, xid);
+	pfree(GetLockConflicts(&tag, ShareLock, &n));
+	return n == 0;
+}
+
+} // namespace
+
+SlotNo
+DdlSlot(Oid database, Oid relation)
+{
+	return Hashed(1, database, relation);
+}
+
+SlotNo
+WriteSlot(Oid database, Oid relation)
+{
+	return Hashed(2, database, relation);
+}
+
+SlotNo
+CatalogSlot(int cacheid, uint32 hash)
+{
+	return Hashed(3, static_cast<uint32>(cacheid), hash);
+}
+
+SlotNo
+NamedSlot(Named kind, Oid database, const void *name, Size len)
+{
+	return Hashed(4 + static_cast<uint32>(kind), database,
+				  hash_bytes_extended(static_cast<const unsigned char *>(name),
+									  static_cast<int>(len), 0));
+}
+
+/*
+ * True = the slot does not object to an answer of position `pe` for this view.  Complete
+ * transactions are retired on the way.
+ */
+Verdict
+Check(SlotNo no, const View &view, uint64 pe)
+{
+	Slot &slot = shared->slots[no];
+	Contents contents;
+	Judgement judgement;
+	Verdict verdict;
+
+	/*
+	 * Empty: `last` tells all.  Whoever lists himself between these two reads was not complete when
+	 * our snapshot was taken.  Whoever is retired in between raised `last` first.
+	 */
+	if (likely(pg_atomic_read_u32(&slot.state) == 0))
+	{
+		pg_read_barrier();
+		verdict = Compare(slot, view.pos, pe);
+	}
+	else
+	{
+		ReadContents(slot, &contents);
+		Judge(no, contents, MomentOf(view.snapshot), &judgement);
+		if (judgement.ngone > 0 || judgement.overflow != 0)
+			Retire(slot, judgement, view.pos);
+		pg_read_barrier();
+		verdict = Compare(slot, view.pos, pe);
+		if (verdict == Verdict::valid && judgement.in_ddl)
+			verdict = Verdict::in_ddl;
+		else if (verdict == Verdict::valid && judgement.crowded)
+			verdict = Verdict::overflow;
+	}
+	if (no == kSlotAllDdl && unlikely(pg_atomic_read_u32(&shared->nunsent) != 0))
+	{
+		settle_wanted = true;
+		if (verdict == Verdict::valid)
+			verdict = Verdict::in_ddl;
+	}
+	return verdict;
+}
+
+bool
+MovedSince(SlotNo no, uint64 pe)
+{
+	return pg_atomic_read_u64(&shared->slots[no].last) > pe;
+}
+
+/*
+ * Publish: from here on readers judge this transaction by their own snapshots.  A full slot is first
+ * cleared of complete ones with a snapshot of our own, once in about kRoom times.
+ */
+void
+List(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+	const uint64 xid = word & kXidMask;
+	Contents contents;
+	Judgement judgement;
+	View view;
+
+	if (TryList(slot, word))
+		return;
+	if (Describe(TakeSnapshot(), &view))
+	{
+		ReadContents(slot, &contents);
+		Judge(no, contents, MomentOf(view.snapshot), &judgement);
+		if (judgement.ngone > 0 || judgement.overflow != 0)
+			Retire(slot, judgement, view.pos);
+	}
+
+	/*
+	 * An overflowed DDL can't carry kSent, so until its messages are out everybody is refused.
+	 * Before it goes into the slot, for then it may be seen there.
+	 */
+	if ((word & kDdl) != 0)
+		AddUnsent(xid);
+	if (TryList(slot, word))
+		return;
+	BeginChange(slot);
+	if (pg_atomic_read_u64(&slot.overflow) < xid)
+		pg_atomic_write_u64(&slot.overflow, xid);
+	EndChange(slot);
+}
+
+/* The transaction has aborted. */
+void
+Unlist(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+	pg_atomic_uint64 *place;
+
+	BeginChange(slot);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, 0);
+	EndChange(slot);
+}
+
+/*
+ * Its messages are out.  A fill that began before may have used the old definition and must not
+ * believe a later Check(): so the generation moves first.
+ */
+void
+MarkSent(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+	pg_atomic_uint64 *place;
+
+	BeginChange(slot);
+	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kSent);
+	EndChange(slot);
+}
+
+/* It is prepared: SettlePrepared() will find out when its messages are out. */
+void
+MarkPrepared(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+	pg_atomic_uint64 *place;
+
+	BeginChange(slot);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kPrepared);
+	EndChange(slot);
+}
+
+void
+Raise(SlotNo no, uint64 pos)
+{
+	Slot &slot = shared->slots[no];
+
+	BeginChange(slot);
+	if (pg_atomic_read_u64(&slot.last) < pos)
+		pg_atomic_write_u64(&slot.last, pos);
+	EndChange(slot);
+}
+
+/* While the word is there, kSlotAllDdl objects.  Adding it again does nothing. */
+void
+AddUnsent(uint64 word)
+{
+	uint32 n;
+	bool known = false;
+
+	SpinLockAcquire(&shared->unsent_lock);
+	n = pg_atomic_read_u32(&shared->nunsent);
+	for (uint32 i = 0; i < n; i++)
+		known = known || (shared->unsent[i] & ~kPrepared) == word;
+	if (!known && n < shared->unsent_size)
+	{
+		shared->unsent[n] = word;
+		pg_atomic_write_u32(&shared->nunsent, n + 1);
+	}
+	SpinLockRelease(&shared->unsent_lock);
+	CqAssert(known || n < shared->unsent_size);
+}
+
+/* The generation moves first, as in MarkSent(); every answer depends on kSlotAllDdl. */
+void
+RemoveUnsent(uint64 word)
+{
+	uint32 n;
+
+	if (pg_atomic_read_u32(&shared->nunsent) == 0)
+		return;
+	SpinLockAcquire(&shared->unsent_lock);
+	n = pg_atomic_read_u32(&shared->nunsent);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if ((shared->unsent[i] & ~kPrepared) == word)
+		{
+			shared->unsent[i] = shared->unsent[n - 1];
+			pg_atomic_fetch_add_u32(&shared->ddl_gen[kSlotAllDdl], 1);
+			pg_atomic_write_u32(&shared->nunsent, n - 1);
+			break;
+		}
+	}
+	SpinLockRelease(&shared->unsent_lock);
+}
+
+void
+MarkUnsentPrepared(uint64 xid)
+{
+	uint32 n;
+
+	if (pg_atomic_read_u32(&shared->nunsent) == 0)
+		return;
+	SpinLockAcquire(&shared->unsent_lock);
+	n = pg_atomic_read_u32(&shared->nunsent);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (shared->unsent[i] == xid)
+			shared->unsent[i] |= kPrepared;
+	}
+	SpinLockRelease(&shared->unsent_lock);
+}
+
+/*
+ * COMMIT PREPARED runs no transaction callback, and a logical replication worker doesn't even pass
+ * ProcessUtility.  But FinishPreparedTransaction() sends the messages before it releases the
+ * transaction's lock on its own id: when that is free they are out.  Takes lock manager locks, so
+ * it runs from Look(), not from Check().
+ */
+void
+SettlePrepared()
+{
+	uint64 prepared[kMaxSuspects];
+	int nprepared = 0;
+
+	settle_wanted = false;
+	while (nsuspects > 0)
+	{
+		const Suspect suspect = suspects[--nsuspects];
+
+		if (LockIsFree(static_cast<TransactionId>(suspect.word)))
+			MarkSent(suspect.slot, suspect.word);
+	}
+
+	SpinLockAcquire(&shared->unsent_lock);
+	for (uint32 i = 0; i < pg_atomic_read_u32(&shared->nunsent); i++)
+	{
+		if ((shared->unsent[i] & kPrepared) != 0 && nprepared < kMaxSuspects)
+			prepared[nprepared++] = shared->unsent[i] & kXidMask;
+	}
+	SpinLockRelease(&shared->unsent_lock);
+	for (int i = 0; i < nprepared; i++)
+	{
+		if (LockIsFree(static_cast<TransactionId>(prepared[i])))
+			RemoveUnsent(prepared[i]);
+	}
+}
+
+/* --- set-up ---------------------------------------------------------------------------------- */
+
+namespace
+{
+
+/* One place for each transaction that can be open, and one for each backend's hold. */
+uint32
+UnsentSize()
+{
+	return 2 * static_cast<uint32>(MaxBackends) + static_cast<uint32>(max_prepared_xacts);
+}
+
+Size
+ShmemBytes()
+{
+	return add_size(add_size(sizeof(Shared), alignof(Shared)),
+					mul_size(UnsentSize(), sizeof(uint64)));
+}
+
+} // namespace
+
+void
+RequestShmem()
+{
+	RequestAddinShmemSpace(ShmemBytes());
+}
+
+void
+InitShmem()
+{
+	bool found;
+	char *space;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	space = static_cast<char *>(ShmemInitStruct("cached_query slots", ShmemBytes(), &found));
+	shared = reinterpret_cast<Shared *>(TYPEALIGN(alignof(Shared), space));
+	if (!found)
+	{
+		memset(shared, 0, sizeof(Shared));
+		if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
+			ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR),
+							errmsg("could not generate a random number for cached_query")));
+		pg_atomic_init_u64(&shared->generation, 1);
+		pg_atomic_init_u64(&shared->boot, 0);
+		pg_atomic_init_u64(&shared->boot_writes, 0);
+		pg_atomic_init_u32(&shared->writers, 0);
+		pg_atomic_init_u32(&shared->nunsent, 0);
+		SpinLockInit(&shared->unsent_lock);
+		shared->unsent_size = UnsentSize();
+		shared->unsent = reinterpret_cast<uint64 *>(shared + 1);
+		for (pg_atomic_uint32 &gen : shared->ddl_gen)
+			pg_atomic_init_u32(&gen, 0);
+		for (Slot &slot : shared->slots)
+		{
+			pg_atomic_init_u64(&slot.last, 0);
+			pg_atomic_init_u32(&slot.state, 0);
+			pg_atomic_init_u32(&slot.seq, 0);
+			pg_atomic_init_u64(&slot.overflow, 0);
+			for (pg_atomic_uint64 &word : slot.words)
+				pg_atomic_init_u64(&word, 0);
+			SpinLockInit(&slot.lock);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq::exact

@@ -1,0 +1,104 @@
+/*
+ * slots.h
+ *		What the files of this room share: the slots in shared memory and their operations.
+ *
+ * Lock order: a slot's spinlock or the unsent list's, one at a time, a few instructions, nothing
+ * called inside.  All the rest is atomic.
+ */
+#pragma once
+
+#include "exact/exact.h"
+#include "exact/position.h"
+
+namespace cq::exact
+{
+
+/* --- a listed transaction: its full id, and how far it is ------------------------------------ */
+constexpr uint64 kDdl = UINT64_C(1) << 63;		// it changed a definition
+constexpr uint64 kSent = UINT64_C(1) << 62;		// and its invalidation messages are out
+constexpr uint64 kPrepared = UINT64_C(1) << 61; // and nobody will come and set kSent
+constexpr uint64 kHold = UINT64_C(1) << 60;		// no transaction: a backend, in the unsent list
+constexpr uint64 kXidMask = kHold - 1;
+
+#ifdef CQ_ONE_XID
+constexpr int kRoom = 1; // to see overflows in tests
+#else
+constexpr int kRoom = 11;
+#endif
+constexpr uint32 kSlots = 16384; // 2 MB
+constexpr uint32 kFirstHashed = 3;
+constexpr uint32 kDdlGens = 256;
+
+struct alignas(128) Slot
+{
+	pg_atomic_uint64 last;	/* largest position at which one was retired; lock, read without */
+	pg_atomic_uint32 state; /* 0 = nothing listed, no overflow; lock, read without */
+	pg_atomic_uint32 seq;	/* odd while words or overflow change; lock, read without */
+	pg_atomic_uint64 overflow; /* largest id that found no room, 0 = none; lock, read under seq */
+	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
+	slock_t lock;
+};
+static_assert(sizeof(Slot) == 128, "a slot is two cache lines, which processors fetch together");
+static_assert(sizeof(void *) == 8, "64-bit values are read without a lock");
+
+struct Shared
+{
+	/* written rarely, read always */
+	alignas(128) uint64 incarnation; /* constant */
+	pg_atomic_uint64 generation;	 /* atomic */
+	pg_atomic_uint64 boot;			 /* era and first id whose definitions are published; atomic */
+	pg_atomic_uint64 boot_writes;	 /* the same for rows, 0 = not yet; atomic */
+	pg_atomic_uint32 writers;		 /* are rows published?  0 -> 1 once; atomic */
+
+	/* written by every DDL */
+	alignas(128) pg_atomic_uint32 ddl_gen[kDdlGens]; /* atomic, raised under the slot's lock */
+
+	/*
+	 * DDL transactions that found no room in a slot and whose messages may not be out: while there
+	 * are any, kSlotAllDdl objects.  Any transaction is here once at most, so it can't be full.
+	 */
+	alignas(128) pg_atomic_uint32 nunsent; /* unsent_lock, read without */
+	slock_t unsent_lock;
+	uint32 unsent_size; /* constant */
+	uint64 *unsent;		/* unsent_lock; the pointer is constant, shared memory is at one address */
+
+	alignas(128) Slot slots[kSlots];
+};
+extern Shared *shared; // null when the library was not preloaded
+
+/* --- slots.cpp ------------------------------------------------------------------------------- */
+extern void List(SlotNo slot, uint64 word);
+extern void Unlist(SlotNo slot, uint64 word);
+extern void MarkSent(SlotNo slot, uint64 word);
+extern void MarkPrepared(SlotNo slot, uint64 word);
+extern void Raise(SlotNo slot, uint64 pos); // everything before is void for this slot
+extern void AddUnsent(uint64 word);
+extern void RemoveUnsent(uint64 word);
+extern void MarkUnsentPrepared(uint64 xid);
+extern void SettlePrepared(); // looks after prepared DDL that Check() met
+extern bool settle_wanted;
+
+/* --- view.cpp -------------------------------------------------------------------------------- */
+extern Moment MomentOf(Snapshot snapshot);
+extern bool Describe(Snapshot snapshot, View *view); // false: crowded
+extern Snapshot TakeSnapshot();						 // private, valid until the next call
+extern uint64 UpperPosition();						 // of all snapshots taken so far
+extern uint32 UnseenBooters(const View &view);
+/* Takes the boot position as early as a statement runs; see the hooks in publish.cpp. */
+extern void EnsureBoot();
+extern bool BootDone();
+
+/* --- publish.cpp ----------------------------------------------------------------------------- */
+extern bool Published();	  // in this transaction, already
+extern bool Imported();		  // SET TRANSACTION SNAPSHOT in this transaction
+extern bool Uncounted();	  // track_counts was seen off in this transaction
+extern void ListLate(SlotNo); // after Published()
+
+/* --- own.cpp --------------------------------------------------------------------------------- */
+constexpr int kMaxPending = 256;
+/* The slots that Invalidate() was called for: kMaxPending + 1 at most. */
+extern int PendingInvalidations(SlotNo *slots);
+extern void ForgetInvalidations();
+extern void InitOwn();
+
+} // namespace cq::exact

@@ -1,0 +1,99 @@
+/*
+ * answer.h
+ *		One call of a reader function, from question to rows: the decisions of the cache.
+ *
+ * AnswerCall() finds the handle, decides whether the query's answer may be taken from the store,
+ * and takes it from there or runs the query.  Whatever goes wrong with the cache, the query runs.
+ * The caller reads the rows with NextRow() and ends with EndAnswer(); on error the pin goes with
+ * the resource owner that was current and the tuplestore with `context`.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "query/handle.h"
+#include "query/key.h"
+#include "settings.h"
+#include "stats/reason.h"
+#include "store/store.h"
+
+extern "C" {
+#include "utils/tuplestore.h"
+}
+
+namespace cq
+{
+
+struct CallOptions
+{
+	Mode mode;
+	Consistency consistency;
+	int min_fill_time_ms;
+	const char *tag; /* "" = none */
+};
+
+/* What the session's settings say. */
+extern CallOptions SessionOptions();
+
+struct Call
+{
+	const char *query;
+	int query_length;
+	Args args;
+	int64 ttl_us;
+	Shape shape;
+	CallOptions options;
+	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
+};
+
+struct Answer
+{
+	Reason reason;
+	char *detail;		   /* what was found, or nullptr */
+	TupleDesc desc;		   /* of the rows; lives in `context` */
+	Pin *pin;			   /* the entry, or the rows of a fill that were not published */
+	TupleReader reader;
+	Tuplestorestate *rest; /* rows that are not in the entry, after those that are */
+	bool reading_rest;
+	uint64 rows;
+	int64 age_us;
+	int64 ttl_us;
+};
+
+extern void AnswerCall(const Call &call, MemoryContext context, Answer *answer);
+/* The next row in a minimal-tuple slot; false at the end.  The row is valid until the next call. */
+extern bool NextRow(Answer *answer, TupleTableSlot *slot);
+extern void RewindAnswer(Answer *answer);
+extern void EndAnswer(Answer *answer);
+
+/* Error unless the columns agree in number, type, typmod and collation. */
+extern void CheckColumns(TupleDesc expected, TupleDesc actual);
+/* The list to paste after AS t(...). */
+extern char *ColumnList(TupleDesc desc);
+
+/* --- what the call would meet, for explain and invalidate ------------------------------------ */
+
+enum class State
+{
+	cold,
+	fresh,
+	expired,
+	invalidated
+};
+extern const char *NameOf(State state);
+
+struct Prospect
+{
+	Handle *handle;
+	Reason ttl; /* Reason::hit: cacheable */
+	Reason exact;
+	Key key;
+	Pin *pin; /* the entry under that key, or nullptr; the caller's to unpin */
+	State state;
+};
+extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape,
+						  int64 ttl_us);
+/* Is the entry void whatever its age (for views and eviction)?  No lock, no error. */
+extern bool EntryInvalid(const Entry *entry);
+
+} // namespace cq

@@ -1,0 +1,41 @@
+/*
+ * meta.h
+ *		What an entry depends on, as the meta bytes that the store keeps behind its tuples.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "store/store.h"
+
+namespace cq
+{
+
+constexpr uint32 kEntryExact = 1; /* EntryFacts.flags: good for exact reads, too */
+constexpr uint32 kEntryJson = 2;
+
+constexpr uint32 kMaxDependencies = 1000; /* of each kind; more is not kept */
+
+struct MetaHead
+{
+	uint32 slots;	   /* what every hit checks */
+	uint32 write_slots; /* what an exact hit checks, too */
+	uint32 relations;
+	uint32 tag_length;
+};
+
+/* In this order in the stream: head, slots, write slots, relations, tag. */
+struct Meta
+{
+	MetaHead head;
+	const exact::SlotNo *slots;
+	const exact::SlotNo *write_slots;
+	const Oid *relations;
+	const char *tag; /* not terminated */
+};
+
+extern char *EncodeMeta(const Meta &meta, uint32 *length);
+/* The meta of a pinned entry, in `buffer` if it fits there, else palloc'd. */
+extern Meta ReadEntryMeta(const Entry *entry, char *buffer, Size size);
+
+} // namespace cq

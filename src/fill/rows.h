@@ -1,0 +1,51 @@
+/*
+ * rows.h
+ *		Running a query and keeping its rows: in the store while they fit, else beside it.
+ *
+ * Rows go straight from the executor into the entry being filled; there is never a second copy of
+ * the result in the backend.  When the entry may not grow further, the rows it has stay there and
+ * the others go into a tuplestore (work_mem, then a temporary file); the caller reads both.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/handle.h"
+#include "store/store.h"
+
+extern "C" {
+#include "tcop/dest.h"
+#include "utils/tuplestore.h"
+}
+
+namespace cq
+{
+
+struct Rows
+{
+	DestReceiver receiver; /* must be first */
+	Shape shape;
+	Pin *fill;			   /* nullptr: keep nothing */
+	uint64 max_bytes;
+	uint64 kept;		   /* rows in the entry */
+	bool too_large;		   /* why not all rows are in the entry, */
+	bool no_memory;		   /* if they aren't */
+	Tuplestorestate *rest; /* the other rows, or nullptr */
+	uint64 total;
+	MemoryContext context; /* of the tuplestore */
+	MemoryContext row;	   /* reset for each row */
+	ResourceOwner owner;   /* of the tuplestore's files */
+	StringInfoData json;
+	TupleDesc json_row;	   /* blessed descriptor of one row */
+	TupleDesc desc;		   /* of the rows handed out */
+};
+
+/* `context` lives as long as the caller reads. */
+extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
+					  MemoryContext context);
+/* Run the handle's query under the active snapshot, to its end, into `rows`. */
+extern void RunQuery(Handle *handle, ParamListInfo params, Rows *rows);
+
+/* The descriptor of what a call hands out. */
+extern TupleDesc JsonDesc();
+
+} // namespace cq

@@ -1,0 +1,165 @@
+/*
+ * watch.cpp
+ *		What happens inside a query while its rows are being kept.
+ */
+#include "pg.h"
+#include "fill/watch.h"
+
+extern "C" {
+#include "tcop/utility.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+Watch *innermost = nullptr;
+ExecutorStart_hook_type previous_executor_start = nullptr;
+ProcessUtility_hook_type previous_process_utility = nullptr;
+
+void
+NotePlan(PlannedStmt *plan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(innermost->context);
+	ListCell *cell;
+
+	if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL)
+		innermost->wrote = true;
+	foreach (cell, plan->relationOids)
+		JudgeRelation(&innermost->findings, lfirst_oid(cell));
+	MemoryContextSwitchTo(caller);
+}
+
+void
+WatchExecutorStart(QueryDesc *query, int eflags)
+{
+	if (innermost != nullptr)
+		NotePlan(query->plannedstmt);
+	if (previous_executor_start)
+		previous_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+void
+WatchUtility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
+			 ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (innermost != nullptr)
+		innermost->wrote = true;
+	if (previous_process_utility)
+		previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
+}
+
+/* An error that nobody of ours catches ends the transaction, and every watch with it. */
+void
+ForgetWatches(XactEvent event, void *)
+{
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT)
+		innermost = nullptr;
+}
+
+} // namespace
+
+bool
+Watching()
+{
+	return innermost != nullptr;
+}
+
+void
+BeginWatch(Watch *watch, MemoryContext context)
+{
+	*watch = Watch();
+	watch->outer = innermost;
+	watch->context = context;
+	watch->oldest = DT_NOEND;
+	watch->lowest_position = PG_UINT64_MAX;
+	innermost = watch;
+}
+
+void
+DropWatch(Watch *watch)
+{
+	innermost = watch->outer;
+}
+
+void
+EndWatch(Watch *watch)
+{
+	Watch *outer = watch->outer;
+	MemoryContext caller;
+	ListCell *cell;
+
+	innermost = outer;
+	if (outer == nullptr)
+		return;
+	caller = MemoryContextSwitchTo(outer->context);
+	foreach (cell, watch->findings.relations)
+		JudgeRelation(&outer->findings, lfirst_oid(cell));
+	outer->slots = list_concat_unique_int(outer->slots, watch->slots);
+	MemoryContextSwitchTo(caller);
+	outer->wrote = outer->wrote || watch->wrote;
+	outer->uncacheable = outer->uncacheable || watch->uncacheable;
+	outer->inexact = outer->inexact || watch->inexact;
+	outer->oldest = Min(outer->oldest, watch->oldest);
+	outer->lowest_position = Min(outer->lowest_position, watch->lowest_position);
+}
+
+void
+WatchRelations(const Oid *relations, int count)
+{
+	MemoryContext caller;
+
+	if (innermost == nullptr)
+		return;
+	caller = MemoryContextSwitchTo(innermost->context);
+	for (int i = 0; i < count; i++)
+		JudgeRelation(&innermost->findings, relations[i]);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+WatchSlots(const exact::SlotNo *slots, int count)
+{
+	MemoryContext caller;
+
+	if (innermost == nullptr)
+		return;
+	caller = MemoryContextSwitchTo(innermost->context);
+	for (int i = 0; i < count; i++)
+		innermost->slots = list_append_unique_int(innermost->slots, static_cast<int>(slots[i]));
+	MemoryContextSwitchTo(caller);
+}
+
+void
+WatchAnswer(TimestampTz as_of, uint64 position, bool exact)
+{
+	if (innermost == nullptr)
+		return;
+	innermost->oldest = Min(innermost->oldest, as_of);
+	innermost->lowest_position = Min(innermost->lowest_position, position);
+	innermost->inexact = innermost->inexact || !exact;
+}
+
+void
+WatchUncacheable()
+{
+	if (innermost != nullptr)
+		innermost->uncacheable = true;
+}
+
+void
+InitWatch()
+{
+	previous_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = WatchExecutorStart;
+	previous_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = WatchUtility;
+	RegisterXactCallback(ForgetWatches, nullptr);
+}
+
+} // namespace cq

@@ -1,0 +1,49 @@
+/*
+ * watch.h
+ *		What happens inside a query while its rows are being kept.
+ *
+ * The plan tells what a query reads itself; what the functions it calls read is seen only when
+ * they run it.  While a fill runs, an ExecutorStart and a ProcessUtility hook note that in the
+ * innermost Watch; a cached answer used inside passes on what it depends on and how old it is.
+ * When a watch ends, the one around it takes over all it saw.
+ *
+ * Backend-local; the stack of watches is unwound by PG_TRY in the fill.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "query/verdict.h"
+
+namespace cq
+{
+
+struct Watch
+{
+	Watch *outer;
+	MemoryContext context;	   /* of the lists */
+	Findings findings;		   /* relations met, and what speaks against keeping them */
+	List *slots;			   /* of cached answers used inside (int) */
+	bool wrote;				   /* data-modifying or utility statement, row locks */
+	bool uncacheable;		   /* a cached_query call inside could not be cached */
+	bool inexact;			   /* a cached answer inside was a ttl one */
+	TimestampTz oldest;		   /* as_of of the oldest cached answer used; or the future */
+	uint64 lowest_position;
+};
+
+extern void BeginWatch(Watch *watch, MemoryContext context);
+/* Success: the outer watch, if any, learns everything. */
+extern void EndWatch(Watch *watch);
+/* Error: just take it off. */
+extern void DropWatch(Watch *watch);
+extern bool Watching();
+
+/* An answer was used inside whatever is watched. */
+extern void WatchRelations(const Oid *relations, int count);
+extern void WatchSlots(const exact::SlotNo *slots, int count);
+extern void WatchAnswer(TimestampTz as_of, uint64 position, bool exact);
+extern void WatchUncacheable();
+
+extern void InitWatch();
+
+} // namespace cq

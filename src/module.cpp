@@ -1,0 +1,78 @@
+/*
+ * module.cpp
+ *		The library's entry point: every room's start, in order.
+ *
+ * Without shared_preload_libraries the library loads quietly and does nothing; its functions then
+ * say what is missing.
+ */
+#include "pg.h"
+#include "exact/exact.h"
+#include "fill/answer.h"
+#include "fill/watch.h"
+#include "query/handle.h"
+#include "scan/scan.h"
+#include "settings.h"
+#include "sql/sql.h"
+#include "stats/stats.h"
+#include "store/store.h"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+}
+
+namespace cq
+{
+namespace
+{
+
+shmem_request_hook_type previous_shmem_request = nullptr;
+shmem_startup_hook_type previous_shmem_startup = nullptr;
+
+void
+RequestShmem()
+{
+	if (previous_shmem_request)
+		previous_shmem_request();
+	StoreRequestShmem(StoreMemory());
+	exact::RequestShmem();
+	StatsRequestShmem();
+}
+
+/* Also after a crash of some backend: then on memory that is new. */
+void
+StartShmem()
+{
+	if (previous_shmem_startup)
+		previous_shmem_startup();
+	StoreInitShmem(StoreMemory());
+	exact::InitShmem();
+	StatsInitShmem();
+	preloaded = true;
+}
+
+} // namespace
+} // namespace cq
+
+void
+_PG_init(void)
+{
+	using namespace cq;
+
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	DefineSettings();
+	exact::InitBackend();
+	StoreInitBackend();
+	StoreSetDeadTest(EntryInvalid);
+	InitHandles();
+	InitWatch();
+	InitScan();
+	InitInvalidation();
+
+	previous_shmem_request = shmem_request_hook;
+	shmem_request_hook = RequestShmem;
+	previous_shmem_startup = shmem_startup_hook;
+	shmem_startup_hook = StartShmem;
+}

@@ -1,0 +1,18 @@
+/*
+ * catalog.h
+ *		Small questions to the system catalogs, answered from the syscache.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+extern bool FunctionFacts(Oid function, char *volatility, char *kind, bool *has_acl);
+extern Oid FunctionLanguage(Oid function);
+extern bool RelationFacts(Oid relation, char *kind, char *persistence, Oid *access_method);
+extern Oid TypeNamespace(Oid type);
+extern Oid CollationNamespace(Oid collation);
+
+} // namespace cq

@@ -1,0 +1,115 @@
+/*
+ * fingerprint.cpp
+ *		The settings an answer depends on, as bytes of its key.
+ */
+#include "pg.h"
+#include "query/fingerprint.h"
+
+extern "C" {
+#include "access/gin.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
+#include "tsearch/ts_cache.h"
+#include "utils/array.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
+#include "utils/guc_tables.h"
+#include "utils/pg_locale.h"
+#include "utils/xml.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* A string with its length, so that no two sequences of strings have the same bytes. */
+void
+AppendText(StringInfo to, const char *text)
+{
+	int32 length = text ? static_cast<int32>(strlen(text)) : -1;
+
+	appendBinaryStringInfo(to, reinterpret_cast<char *>(&length), sizeof(length));
+	if (length > 0)
+		appendBinaryStringInfo(to, text, length);
+}
+
+} // namespace
+
+uint32
+ParseFlags()
+{
+	return (standard_conforming_strings ? 1 : 0) | (Transform_null_equals ? 2 : 0) |
+		   (Array_nulls ? 4 : 0) | (static_cast<uint32>(backslash_quote) << 4) |
+		   (static_cast<uint32>(GinFuzzySearchLimit) << 8);
+}
+
+void
+AppendRegional(StringInfo to)
+{
+	const int numbers[] = {DateStyle,	  DateOrder, IntervalStyle, extra_float_digits,
+						   bytea_output, xmlbinary, xmloption,		quote_all_identifiers};
+
+	appendBinaryStringInfo(to, reinterpret_cast<const char *>(numbers), sizeof(numbers));
+	AppendText(to, pg_get_timezone_name(session_timezone));
+	AppendText(to, locale_monetary);
+	AppendText(to, locale_numeric);
+	AppendText(to, locale_time);
+	AppendText(to, TSCurrentConfig);
+	AppendText(to, GetConfigOption("timezone_abbreviations", true, false));
+}
+
+void
+AppendSetting(StringInfo to, const char *name)
+{
+	AppendText(to, GetConfigOption(name, true, false));
+}
+
+void
+AppendCustomized(StringInfo to)
+{
+	int count;
+	struct config_generic **variables = compat::GucVariables(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		const char *name = variables[i]->name;
+
+		if (strchr(name, '.') == nullptr || strncmp(name, "cached_query.", 13) == 0)
+			continue;
+		AppendText(to, name);
+		AppendSetting(to, name);
+	}
+}
+
+void
+AppendSearchPath(StringInfo to)
+{
+	Oid path[64];
+	int count = fetch_search_path_array(path, lengthof(path));
+
+	appendBinaryStringInfo(to, reinterpret_cast<char *>(&count), sizeof(count));
+	if (count <= static_cast<int>(lengthof(path)))
+	{
+		appendBinaryStringInfo(to, reinterpret_cast<char *>(path), sizeof(Oid) * count);
+		return;
+	}
+
+	Oid *all = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+
+	fetch_search_path_array(all, count);
+	appendBinaryStringInfo(to, reinterpret_cast<char *>(all), sizeof(Oid) * count);
+	pfree(all);
+}
+
+bool
+HasTempSchema()
+{
+	Oid temp_namespace;
+	Oid temp_toast_namespace;
+
+	GetTempNamespaceState(&temp_namespace, &temp_toast_namespace);
+	return OidIsValid(temp_namespace);
+}
+
+} // namespace cq

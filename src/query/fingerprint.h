@@ -1,0 +1,30 @@
+/*
+ * fingerprint.h
+ *		The settings an answer depends on, as bytes of its key.
+ *
+ * Output conversion is done when rows are sent, so most settings never reach the key.  They do
+ * when the query itself converts: then the regional group goes in as a whole, since what a
+ * conversion function reads can't be asked.  A function of the user's may read any setting made
+ * for that purpose: then all customized ones (those with a dot in their name) go in.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+/* Settings that change what a text means before anything is run; always part of the key. */
+extern uint32 ParseFlags();
+/* DateStyle, TimeZone and the others that built-in conversion functions read. */
+extern void AppendRegional(StringInfo to);
+/* The value of one setting, or that there is none. */
+extern void AppendSetting(StringInfo to, const char *name);
+/* All settings with a dot in their name but our own. */
+extern void AppendCustomized(StringInfo to);
+/* OIDs of the resolved search path, temporary schema left out. */
+extern void AppendSearchPath(StringInfo to);
+/* Has this session a temporary schema (in which names may hide others)? */
+extern bool HasTempSchema();
+
+} // namespace cq

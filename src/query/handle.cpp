@@ -1,0 +1,438 @@
+/*
+ * handle.cpp
+ *		What this session knows of a query text: finding, making, revalidating and dropping handles.
+ *
+ * Everything here is backend-local.  Code of the user's can run while a plan is made (immutable
+ * functions are evaluated), and it may call us again: so a handle is marked busy around that.
+ */
+#include "pg.h"
+#include "query/fingerprint.h"
+#include "query/handle.h"
+#include "query/key.h"
+#include "query/statement.h"
+#include "settings.h"
+
+extern "C" {
+#include "common/hashfn.h"
+#include "tcop/utility.h"
+#include "utils/rls.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kChains = 1024;
+
+Handle *chains[kChains];
+dlist_head recently_used = DLIST_STATIC_INIT(recently_used); /* head: last used */
+Size total_memory = 0;
+ProcessUtility_hook_type previous_process_utility = nullptr;
+
+/* dlist_container() and dlist_foreach() are no C++ up to 15. */
+static_assert(offsetof(Handle, lru) == 0);
+
+dlist_node *
+First()
+{
+	return recently_used.head.next;
+}
+
+dlist_node *
+End()
+{
+	return &recently_used.head;
+}
+
+Handle *
+HandleOf(dlist_node *node)
+{
+	return reinterpret_cast<Handle *>(node);
+}
+
+/* --- freeing -------------------------------------------------------------------------------- */
+
+void
+Destroy(Handle *handle)
+{
+	total_memory -= handle->memory;
+	SPI_freeplan(handle->plan);
+	MemoryContextDelete(handle->context);
+}
+
+/* Nobody finds it any more; the last user frees it. */
+void
+Forget(Handle *handle)
+{
+	Handle **link = &chains[handle->hash % kChains];
+
+	if (handle->forgotten)
+		return;
+	while (*link != handle)
+		link = &(*link)->next;
+	*link = handle->next;
+	dlist_delete(&handle->lru);
+	handle->forgotten = true;
+	if (handle->busy == 0)
+		Destroy(handle);
+}
+
+/* Drop handles not used for long until the rest fits. */
+void
+Trim()
+{
+	Size limit = static_cast<Size>(settings::handle_memory_kb) * 1024;
+	dlist_node *node = dlist_is_empty(&recently_used) ? nullptr : dlist_tail_node(&recently_used);
+
+	while (node != nullptr && total_memory > limit)
+	{
+		Handle *handle = HandleOf(node);
+
+		node = dlist_has_prev(&recently_used, node) ? dlist_prev_node(&recently_used, node) : nullptr;
+		if (handle->busy == 0)
+			Forget(handle);
+	}
+}
+
+/* --- finding -------------------------------------------------------------------------------- */
+
+uint64
+HashIdentity(const char *query, int length, const Args &args)
+{
+	uint64 seed = GetUserId() ^ (static_cast<uint64>(ParseFlags()) << 32);
+
+	seed = hash_bytes_extended(reinterpret_cast<const unsigned char *>(query), length, seed);
+	if (args.count > 0)
+		seed = hash_bytes_extended(reinterpret_cast<const unsigned char *>(args.types),
+								   static_cast<int>(sizeof(Oid)) * args.count, seed);
+	return seed;
+}
+
+bool
+Matches(const Handle *handle, const char *query, int length, const Args &args)
+{
+	return handle->query_length == length && handle->role == GetUserId() &&
+		   handle->declared_count == args.count && handle->parse_flags == ParseFlags() &&
+		   handle->row_security == row_security && memcmp(handle->query, query, length) == 0 &&
+		   (args.count == 0 ||
+			memcmp(handle->declared, args.types, sizeof(Oid) * args.count) == 0) &&
+		   strcmp(handle->path, namespace_search_path) == 0;
+}
+
+Handle *
+Find(uint64 hash, const char *query, int length, const Args &args)
+{
+	for (Handle *handle = chains[hash % kChains]; handle; handle = handle->next)
+	{
+		if (handle->hash == hash && Matches(handle, query, length, args))
+			return handle;
+	}
+	return nullptr;
+}
+
+/* --- making --------------------------------------------------------------------------------- */
+
+/* A handle in a context of its own under the caller's, so that an error leaves nothing behind. */
+Handle *
+Allocate(uint64 hash, const char *query, int length, const Args &args)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryHandle", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Handle *handle = static_cast<Handle *>(palloc0(sizeof(Handle)));
+
+	handle->findings = Findings();
+	handle->names = NameHashes();
+	handle->context = context;
+	handle->findings_context =
+		AllocSetContextCreate(context, "CachedQueryFindings", ALLOCSET_SMALL_SIZES);
+	handle->hash = hash;
+	handle->query = pnstrdup(query, length);
+	handle->query_length = length;
+	handle->declared_count = args.count;
+	handle->declared = static_cast<Oid *>(palloc(sizeof(Oid) * Max(args.count, 1)));
+	if (args.count > 0)
+		memcpy(handle->declared, args.types, sizeof(Oid) * args.count);
+	handle->role = GetUserId();
+	handle->row_security = row_security;
+	handle->path = pstrdup(namespace_search_path);
+	handle->parse_flags = ParseFlags();
+	handle->generation = -1;
+	MemoryContextSwitchTo(caller);
+	return handle;
+}
+
+/* Parse analysis, once: the kept plan and the parameter types. */
+void
+Prepare(Handle *handle)
+{
+	Statement statement = ParseStatement(handle->query);
+	MemoryContext caller;
+
+	handle->time_words = HasTimeWord(statement.raw->stmt);
+	caller = MemoryContextSwitchTo(handle->context);
+	handle->param_count = handle->declared_count;
+	handle->params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(handle->param_count, 1)));
+	memcpy(handle->params, handle->declared, sizeof(Oid) * handle->param_count);
+	MemoryContextSwitchTo(caller);
+	InferParameters(statement, handle->params, handle->param_count);
+
+	SPI_connect();
+	handle->plan = SPI_prepare_cursor(handle->query, handle->param_count, handle->params,
+									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
+	if (handle->plan == nullptr)
+		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
+	handle->source = linitial_node(CachedPlanSource, SPI_plan_get_plan_sources(handle->plan));
+	RefuseLocksAndWrites(handle->source->query_list);
+
+	/* What runs in a parallel worker can't be watched during a fill. */
+	if (CallsUserCode(handle->source->query_list))
+		handle->source->cursor_options &= ~CURSOR_OPT_PARALLEL_OK;
+	SPI_keepplan(handle->plan);
+	SPI_finish();
+}
+
+Handle *
+Make(uint64 hash, const char *query, int length, const Args &args)
+{
+	Handle *handle = Allocate(hash, query, length, args);
+
+	Prepare(handle);
+
+	/* Nothing below can fail. */
+	MemoryContextSetParent(handle->context, TopMemoryContext);
+	handle->next = chains[hash % kChains];
+	chains[hash % kChains] = handle;
+	dlist_push_head(&recently_used, &handle->lru);
+	return handle;
+}
+
+/* --- revalidating --------------------------------------------------------------------------- */
+
+/* The plan is new: find out again what the answer depends on. */
+void
+Reexamine(Handle *handle, CachedPlan *plan)
+{
+	PlannedStmt *statement = linitial_node(PlannedStmt, plan->stmt_list);
+	MemoryContext caller;
+
+	handle->generation = -1;
+	MemoryContextReset(handle->findings_context);
+	handle->findings = Findings();
+	handle->names = NameHashes();
+	caller = MemoryContextSwitchTo(handle->findings_context);
+	handle->desc = CreateTupleDescCopy(handle->source->resultDesc);
+	Examine(&handle->findings, handle->source->query_list, statement, handle->desc,
+			handle->source->dependsOnRLS, handle->time_words);
+	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
+	initStringInfo(&handle->regional);
+	if (handle->findings.literals)
+		AppendRegional(&handle->regional);
+	handle->queryid =
+		static_cast<uint64>(linitial_node(Query, handle->source->query_list)->queryId);
+	BuildKeyPrefix(handle);
+	MemoryContextSwitchTo(caller);
+
+	total_memory -= handle->memory;
+	handle->memory = MemoryContextMemAllocated(handle->context, true) +
+					 MemoryContextMemAllocated(handle->source->context, true) +
+					 MemoryContextMemAllocated(plan->context, true);
+	total_memory += handle->memory;
+	handle->generation = plan->generation;
+}
+
+/* Were literals converted under other settings than the session has now? */
+bool
+LiteralsMoved(Handle *handle)
+{
+	StringInfoData now;
+	bool moved;
+
+	if (handle->generation < 0 || !handle->findings.literals)
+		return false;
+	initStringInfo(&now);
+	AppendRegional(&now);
+	moved = now.len != handle->regional.len || memcmp(now.data, handle->regional.data, now.len) != 0;
+	pfree(now.data);
+	return moved;
+}
+
+/*
+ * Bring it up to date and check permissions on relations.  False: it must be made anew, because
+ * a name may mean something else now, also after the locks that this takes let us see the news.
+ */
+bool
+Revalidate(Handle *handle)
+{
+	CachedPlan *plan;
+	bool good = false;
+
+	if (handle->names_changed || LiteralsMoved(handle))
+		return false;
+	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
+	if (!handle->names_changed)
+	{
+		if (plan->generation != handle->generation)
+			Reexamine(handle, plan);
+		compat::CheckRelationPermissions(linitial_node(PlannedStmt, plan->stmt_list));
+		good = !handle->names_changed;
+	}
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	return good;
+}
+
+/* --- invalidation --------------------------------------------------------------------------- */
+
+/* A relation or type was created, renamed or dropped: does it touch a name of ours? */
+void
+NameCallback(Datum, int cacheid, uint32 hash)
+{
+	for (dlist_node *node = First(); node != End(); node = node->next)
+	{
+		Handle *handle = HandleOf(node);
+		const NameHashes &names = handle->names;
+
+		for (int i = 0; i < names.count && !handle->names_changed; i++)
+			handle->names_changed =
+				names.caches[i] == cacheid && (hash == 0 || names.hashes[i] == hash);
+	}
+}
+
+/* A function or operator was created or dropped: argument types make its name too hard to guess. */
+void
+FunctionCallback(Datum, int, uint32)
+{
+	for (dlist_node *node = First(); node != End(); node = node->next)
+		HandleOf(node)->names_changed = true;
+}
+
+void
+ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
+				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	Node *statement = pstmt->utilityStmt;
+	bool discard = IsA(statement, DiscardStmt) &&
+				   (reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_ALL ||
+					reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_PLANS);
+
+	if (previous_process_utility)
+		previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
+	if (discard)
+		ForgetHandles();
+}
+
+/* As SPI does it: a position in the inner text is no position in the client's text. */
+void
+QueryErrorCallback(void *arg)
+{
+	const char *query = static_cast<QueryErrorContext *>(arg)->query;
+	int position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(query);
+	}
+	else
+		errcontext("SQL statement \"%s\"", query);
+}
+
+} // namespace
+
+void
+PushQueryErrorContext(QueryErrorContext *context, const char *query)
+{
+	context->query = query;
+	context->callback.callback = QueryErrorCallback;
+	context->callback.arg = context;
+	context->callback.previous = error_context_stack;
+	error_context_stack = &context->callback;
+}
+
+void
+PopQueryErrorContext(QueryErrorContext *context)
+{
+	error_context_stack = context->callback.previous;
+}
+
+void
+Hold(Handle *handle)
+{
+	handle->busy++;
+}
+
+void
+Release(Handle *handle)
+{
+	CqAssert(handle->busy > 0);
+	if (--handle->busy == 0 && handle->forgotten)
+		Destroy(handle);
+}
+
+Handle *
+GetHandle(const char *query, int length, const Args &args)
+{
+	uint64 hash = HashIdentity(query, length, args);
+
+	for (;;)
+	{
+		Handle *volatile handle = Find(hash, query, length, args);
+		volatile bool good = false;
+		QueryErrorContext context;
+
+		CHECK_FOR_INTERRUPTS();
+		if (handle == nullptr)
+		{
+			handle = Make(hash, query, length, args);
+			Trim();
+		}
+		else
+			dlist_move_head(&recently_used, &handle->lru);
+
+		PushQueryErrorContext(&context, handle->query);
+		Hold(handle);
+		PG_TRY();
+		{
+			good = Revalidate(handle);
+		}
+		PG_CATCH();
+		{
+			Release(handle);
+			PG_RE_THROW();
+		}
+		PG_END_TRY();
+		PopQueryErrorContext(&context);
+		if (!good)
+			Forget(handle);
+		if (good && !handle->forgotten)
+		{
+			handle->busy--;
+			return handle;
+		}
+		Release(handle);
+	}
+}
+
+void
+ForgetHandles()
+{
+	while (First() != End())
+		Forget(HandleOf(First()));
+}
+
+void
+InitHandles()
+{
+	CacheRegisterSyscacheCallback(RELNAMENSP, NameCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(TYPENAMENSP, NameCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, FunctionCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(OPERNAMENSP, FunctionCallback, static_cast<Datum>(0));
+	previous_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = ForgetOnDiscard;
+}
+
+} // namespace cq

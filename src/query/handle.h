@@ -1,0 +1,102 @@
+/*
+ * handle.h
+ *		What this session knows of a query text: its plan, verdict, dependencies and key prefix.
+ *
+ * A handle is found by the query's text, the declared types of its arguments and what parse
+ * analysis depends on (role, row_security, search_path, parse settings).  It keeps an SPI plan, so
+ * that a repeated call pays no parse analysis, while PostgreSQL's plan cache revalidates it: locks,
+ * dropped and altered objects, policies.  What the plan cache does not see, a new object that
+ * captures an unqualified name, is watched by syscache callbacks.
+ *
+ * Backend-local.  A list of least recent use bounds the memory (cached_query.handle_memory).
+ * A handle in use is never freed: `busy` counts the fills that run its plan, and everything else is
+ * done with it before any code of the user's can run.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/args.h"
+#include "query/verdict.h"
+
+extern "C" {
+#include "lib/ilist.h"
+}
+
+namespace cq
+{
+
+/* What is kept under the key, and handed out. */
+enum class Shape : uint8
+{
+	rows,
+	json
+};
+
+struct Handle
+{
+	dlist_node lru; /* must be first */
+	Handle *next; /* in its hash chain */
+	uint64 hash;
+	MemoryContext context;	/* this struct and all that lives as long */
+	MemoryContext findings_context; /* reset by each examination */
+	Size memory;
+	int busy;
+	bool forgotten; /* unlinked while busy: freed by the last user */
+
+	/* identity */
+	const char *query;
+	int query_length;
+	int declared_count;
+	Oid *declared; /* UNKNOWNOID: to be inferred */
+	Oid role;
+	bool row_security;
+	char *path;
+	uint32 parse_flags;
+
+	/* the plan */
+	int param_count;
+	Oid *params; /* declared or inferred */
+	SPIPlanPtr plan;
+	CachedPlanSource *source;
+	int generation; /* of the generic plan that was examined; -1 = none */
+	TupleDesc desc;
+
+	/* the examination */
+	Findings findings;
+	bool time_words;
+	NameHashes names;
+	bool names_changed;		   /* set by callbacks: analyse again */
+	StringInfoData regional;   /* settings at analysis, if literals depend on them */
+	StringInfoData key_prefix; /* per shape one byte differs: see key.cpp */
+	uint64 prefix_hash;
+	bool key_is_constant; /* no arguments and no settings: the prefix is the whole key */
+	uint64 queryid;
+
+	/* what this session has learned of it */
+	uint64 cheap_calls; /* fills that were found cheaper than a hit would have been */
+	bool noticed;		/* the NOTICE of nondeterministic queries was given */
+};
+
+/*
+ * The handle for this query, revalidated: relations locked, permissions on relations checked,
+ * findings up to date.  Raises whatever the query itself would raise until it is executed.
+ */
+extern Handle *GetHandle(const char *query, int length, const Args &args);
+/* The same without permission checks and without adopting it as recently used; for planning. */
+extern void Hold(Handle *handle);
+extern void Release(Handle *handle);
+
+/* DISCARD ALL and DISCARD PLANS. */
+extern void ForgetHandles();
+extern void InitHandles();
+
+/* Error context: positions become positions in the inner text, as SPI does it. */
+struct QueryErrorContext
+{
+	ErrorContextCallback callback;
+	const char *query;
+};
+extern void PushQueryErrorContext(QueryErrorContext *context, const char *query);
+extern void PopQueryErrorContext(QueryErrorContext *context);
+
+} // namespace cq

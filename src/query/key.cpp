@@ -1,0 +1,251 @@
+/*
+ * key.cpp
+ *		The key of an entry: building it, and reading it back for the views.
+ */
+#include "pg.h"
+#include "query/fingerprint.h"
+#include "query/key.h"
+
+extern "C" {
+#include "common/hashfn.h"
+}
+
+#include <type_traits>
+
+namespace cq
+{
+namespace
+{
+
+constexpr uint16 kKeyVersion = 1;
+
+struct Head
+{
+	uint16 version;
+	uint8 shape;
+	uint8 unused;
+	Oid database;
+	Oid role;
+	uint32 parse_flags;
+	int32 param_count;
+	int32 column_count;
+	int32 object_count;
+	int32 query_length;
+	uint32 values_offset; /* where parameter values begin; the settings are between */
+	uint32 unused2;
+};
+
+struct Column
+{
+	Oid type;
+	int32 typmod;
+	Oid collation;
+};
+
+template <typename T>
+void
+AppendRaw(StringInfo to, const T &value)
+{
+	static_assert(std::is_trivially_copyable_v<T>);
+	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
+}
+
+void
+AppendOids(StringInfo to, List *oids)
+{
+	ListCell *cell;
+
+	foreach (cell, oids)
+		AppendRaw(to, lfirst_oid(cell));
+}
+
+/*
+ * The bytes of a value, with their length.  Equal values may have unequal bytes (1.0 and 1.00):
+ * that costs a miss, and keeps apart what the query can tell apart.
+ */
+void
+AppendValue(StringInfo to, const ParamExternData *param)
+{
+	int16 typlen;
+	bool byval;
+
+	if (param->isnull)
+	{
+		AppendRaw(to, static_cast<int32>(-1));
+		return;
+	}
+	get_typlenbyval(param->ptype, &typlen, &byval);
+	if (byval)
+	{
+		AppendRaw(to, static_cast<int32>(sizeof(Datum)));
+		AppendRaw(to, param->value);
+	}
+	else if (typlen == -1)
+	{
+		varlena *value = PG_DETOAST_DATUM_PACKED(param->value);
+
+		AppendRaw(to, static_cast<int32>(VARSIZE_ANY_EXHDR(value)));
+		appendBinaryStringInfo(to, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	}
+	else
+	{
+		int32 length = typlen == -2 ? static_cast<int32>(strlen(DatumGetCString(param->value)))
+									: typlen;
+
+		AppendRaw(to, length);
+		appendBinaryStringInfo(to, DatumGetPointer(param->value), length);
+	}
+}
+
+void
+AppendSettings(StringInfo to, const Findings &findings, bool regional)
+{
+	ListCell *cell;
+
+	if (findings.session_role)
+		AppendRaw(to, GetSessionUserId());
+	if (findings.search_path)
+		AppendSearchPath(to);
+	if (regional)
+		AppendRegional(to);
+	foreach (cell, findings.settings)
+		AppendSetting(to, static_cast<char *>(lfirst(cell)));
+	if (findings.customized)
+		AppendCustomized(to);
+}
+
+uint64
+HashBytes(const char *bytes, int length, uint64 seed)
+{
+	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(bytes), length, seed);
+}
+
+} // namespace
+
+void
+BuildKeyPrefix(Handle *handle)
+{
+	const Findings &findings = handle->findings;
+	StringInfo key = &handle->key_prefix;
+	Head head = {};
+
+	head.version = kKeyVersion;
+	head.shape = static_cast<uint8>(Shape::rows);
+	head.database = MyDatabaseId;
+	head.role = findings.role ? handle->role : InvalidOid;
+	head.parse_flags = handle->parse_flags;
+	head.param_count = handle->param_count;
+	head.column_count = handle->desc->natts;
+	head.object_count = list_length(findings.objects);
+	head.query_length = handle->query_length;
+
+	initStringInfo(key);
+	AppendRaw(key, head);
+	appendBinaryStringInfo(key, reinterpret_cast<char *>(handle->params),
+						   static_cast<int>(sizeof(Oid)) * handle->param_count);
+	for (int i = 0; i < handle->desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(handle->desc, i);
+
+		AppendRaw(key, Column{column->atttypid, column->atttypmod, column->attcollation});
+	}
+	AppendOids(key, findings.objects);
+	appendBinaryStringInfo(key, handle->query, handle->query_length);
+	reinterpret_cast<Head *>(key->data)->values_offset = key->len;
+
+	handle->prefix_hash = HashBytes(key->data, key->len, 0);
+	handle->key_is_constant = handle->param_count == 0 && !findings.session_role &&
+							  !findings.search_path && !findings.regional &&
+							  findings.settings == NIL && !findings.customized;
+}
+
+Key
+BuildKey(Handle *handle, Shape shape, ParamListInfo params)
+{
+	static StringInfoData buffer = {};
+	int values_offset;
+
+	if (shape == Shape::rows && handle->key_is_constant)
+		return {handle->key_prefix.data, static_cast<uint32>(handle->key_prefix.len),
+				handle->prefix_hash};
+
+	if (buffer.data == nullptr)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		initStringInfo(&buffer);
+		MemoryContextSwitchTo(caller);
+	}
+	resetStringInfo(&buffer);
+	appendBinaryStringInfo(&buffer, handle->key_prefix.data, handle->key_prefix.len);
+	AppendSettings(&buffer, handle->findings,
+				   shape == Shape::json || handle->findings.regional);
+	values_offset = buffer.len;
+	for (int i = 0; params && i < params->numParams; i++)
+		AppendValue(&buffer, &params->params[i]);
+
+	Head *head = reinterpret_cast<Head *>(buffer.data);
+
+	head->shape = static_cast<uint8>(shape);
+	head->values_offset = static_cast<uint32>(values_offset);
+	return {buffer.data, static_cast<uint32>(buffer.len),
+			HashBytes(buffer.data + handle->key_prefix.len, buffer.len - handle->key_prefix.len,
+					  handle->prefix_hash + static_cast<uint64>(shape))};
+}
+
+KeyView
+ReadKeyBytes(const char *bytes, uint32 length)
+{
+	const Head *head = reinterpret_cast<const Head *>(bytes);
+	const char *at = bytes + sizeof(Head);
+	KeyView view = {};
+
+	view.database = head->database;
+	view.role = head->role;
+	view.shape = static_cast<Shape>(head->shape);
+	view.param_count = head->param_count;
+	view.params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(view.param_count, 1)));
+	memcpy(view.params, at, sizeof(Oid) * view.param_count);
+	at += sizeof(Oid) * view.param_count + sizeof(Column) * head->column_count +
+		  sizeof(Oid) * head->object_count;
+	view.query = pnstrdup(at, head->query_length);
+	view.values = bytes + head->values_offset;
+	view.end = bytes + length;
+	return view;
+}
+
+char *
+ReadKeyValue(KeyView *view, int index)
+{
+	Oid type = view->params[index];
+	int32 length;
+	int16 typlen;
+	bool byval;
+	Oid output;
+	bool is_varlena;
+	Datum value;
+
+	memcpy(&length, view->values, sizeof(length));
+	view->values += sizeof(length);
+	if (length < 0)
+		return pstrdup("NULL");
+	get_typlenbyval(type, &typlen, &byval);
+	if (byval)
+		memcpy(&value, view->values, sizeof(Datum));
+	else
+	{
+		char *copy = static_cast<char *>(palloc(length + VARHDRSZ + 1));
+		int header = typlen == -1 ? VARHDRSZ : 0;
+
+		memcpy(copy + header, view->values, length);
+		copy[header + length] = '\0';
+		if (typlen == -1)
+			SET_VARSIZE(copy, length + VARHDRSZ);
+		value = PointerGetDatum(copy);
+	}
+	view->values += length;
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+} // namespace cq

@@ -1,0 +1,61 @@
+/*
+ * key.h
+ *		The key of an entry: everything its rows depend on besides what tables hold.
+ *
+ * Layout (native byte order; compared as bytes, in full, after the hash matched):
+ *
+ *	fixed part, made once for a handle:
+ *		format version, shape (rows or json)
+ *		database		the same text means other tables elsewhere
+ *		role			0 unless the answer depends on it (row security, current_user, code of
+ *						the user's, restricted functions): sharing is what makes a cache useful
+ *						behind a pooler, leaking what kills it
+ *		parse flags		standard_conforming_strings and the like change what the text says
+ *		parameter types, result columns (type, typmod, collation): an entry's bytes are read by them
+ *		objects			OIDs of the relations, functions and types that the text resolved to: the
+ *						same text under another search_path, or after DROP and CREATE
+ *		query text
+ *	variable part, only what the query can see:
+ *		session role, search_path, regional settings, named settings, customized settings
+ *		parameter values
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/handle.h"
+
+extern "C" {
+#include "nodes/params.h"
+}
+
+namespace cq
+{
+
+struct Key
+{
+	const char *bytes;
+	uint32 length;
+	uint64 hash;
+};
+
+extern void BuildKeyPrefix(Handle *handle);
+/* Valid until the next call, or until the handle is examined again. */
+extern Key BuildKey(Handle *handle, Shape shape, ParamListInfo params);
+
+/* For the views: what can be read back from a key. */
+struct KeyView
+{
+	Oid database;
+	Oid role; /* 0: shared between roles */
+	Shape shape;
+	char *query;
+	int param_count;
+	Oid *params;
+	const char *values; /* for ReadKeyValue */
+	const char *end;
+};
+extern KeyView ReadKeyBytes(const char *bytes, uint32 length);
+/* The next parameter's text by its output function, "NULL", palloc'd. */
+extern char *ReadKeyValue(KeyView *view, int index);
+
+} // namespace cq

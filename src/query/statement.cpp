@@ -1,0 +1,160 @@
+/*
+ * statement.cpp
+ *		From a text to one SELECT, or to an error that says what is wrong with it.
+ */
+#include "pg.h"
+#include "query/handle.h"
+#include "query/statement.h"
+
+extern "C" {
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "tcop/utility.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+[[noreturn]] void
+NotASelect(Node *statement)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("only a query that returns rows can be cached"),
+			 errdetail("The query text is a %s statement.",
+					   GetCommandTagName(CreateCommandTag(statement))),
+			 errhint("Give one SELECT, VALUES, TABLE or WITH statement; run others directly.")));
+	pg_unreachable();
+}
+
+bool
+WalkParams(Node *node, void *arg)
+{
+	int *highest = static_cast<int *>(arg);
+
+	if (node == nullptr)
+		return false;
+	if (IsA(node, ParamRef))
+		*highest = Max(*highest, reinterpret_cast<ParamRef *>(node)->number);
+	return compat::WalkRaw(node, WalkParams, arg);
+}
+
+bool
+IsUserFunction(Oid function, void *)
+{
+	return function >= FirstUnpinnedObjectId;
+}
+
+bool
+WalkUserCode(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+		return compat::WalkQuery(reinterpret_cast<Query *>(node), WalkUserCode, arg, 0);
+	if (IsA(node, CoerceToDomain) || check_functions_in_node(node, IsUserFunction, arg))
+		return true;
+	return compat::WalkExpression(node, WalkUserCode, arg);
+}
+
+} // namespace
+
+Statement
+ParseStatement(const char *query)
+{
+	Statement statement = {query, nullptr, 0};
+	QueryErrorContext context;
+	List *list;
+
+	PushQueryErrorContext(&context, query);
+	list = raw_parser(query, RAW_PARSE_DEFAULT);
+	PopQueryErrorContext(&context);
+
+	if (list == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("query is empty"),
+						errhint("Give the text of one SELECT, VALUES, TABLE or WITH statement.")));
+	if (list_length(list) > 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("cannot cache more than one statement"),
+						errdetail("The query text has %d statements.", list_length(list)),
+						errhint("Give each statement a call of its own.")));
+	statement.raw = linitial_node(RawStmt, list);
+	if (!IsA(statement.raw->stmt, SelectStmt) ||
+		reinterpret_cast<SelectStmt *>(statement.raw->stmt)->intoClause != nullptr)
+		NotASelect(statement.raw->stmt);
+	WalkParams(statement.raw->stmt, &statement.highest_param);
+	return statement;
+}
+
+void
+InferParameters(const Statement &statement, Oid *types, int count)
+{
+	bool unknown = false;
+	QueryErrorContext context;
+
+	if (statement.highest_param != count)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_PARAMETER),
+				 errmsg("query needs %d parameters, but %d were given", statement.highest_param,
+						count),
+				 errhint("Pass the values of $1, $2.. in order after the ttl.")));
+	for (int i = 0; i < count; i++)
+		unknown = unknown || types[i] == UNKNOWNOID;
+	if (!unknown)
+		return;
+
+	/* As a client's Parse message without types: analysis of a copy tells them. */
+	Oid *inferred = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+	int inferred_count = count;
+
+	memcpy(inferred, types, sizeof(Oid) * count);
+	PushQueryErrorContext(&context, statement.query);
+	parse_analyze_varparams(copyObject(statement.raw), statement.query, &inferred, &inferred_count,
+							nullptr);
+	PopQueryErrorContext(&context);
+	for (int i = 0; i < count; i++)
+	{
+		if (inferred[i] == InvalidOid || inferred[i] == UNKNOWNOID)
+			ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
+							errmsg("could not determine data type of parameter $%d", i + 1),
+							errhint("Cast it in the query, for example $%d::int.", i + 1)));
+		types[i] = inferred[i];
+	}
+}
+
+void
+RefuseLocksAndWrites(List *queries)
+{
+	ListCell *cell;
+
+	foreach (cell, queries)
+	{
+		Query *query = lfirst_node(Query, cell);
+
+		if (query->hasModifyingCTE)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("cannot cache a query that modifies data in WITH"),
+							errhint("Run it directly.")));
+		if (query->rowMarks != NIL)
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("cannot cache a query that locks rows"),
+							errhint("Leave out FOR UPDATE or FOR SHARE, or run it directly.")));
+	}
+}
+
+bool
+CallsUserCode(List *queries)
+{
+	ListCell *cell;
+
+	foreach (cell, queries)
+	{
+		if (WalkUserCode(lfirst_node(Node, cell), nullptr))
+			return true;
+	}
+	return false;
+}
+
+} // namespace cq

@@ -1,0 +1,536 @@
+/*
+ * verdict.cpp
+ *		May this query's answer be kept, what does it depend on, and for whom is it good?
+ *
+ * The walker sees rewritten Query trees.  A first finding wins: reasons are not ranked, but a
+ * reason against ttl is one against exact, too.
+ */
+#include "pg.h"
+#include "query/catalog.h"
+#include "query/functions.h"
+#include "query/verdict.h"
+#include "settings.h"
+
+extern "C" {
+#include "catalog/pg_am.h"
+#include "catalog/pg_language.h"
+#include "commands/proclang.h"
+#include "optimizer/clauses.h"
+#include "utils/fmgroids.h"
+#include "utils/formatting.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+void
+Refuse(Findings *f, Reason reason, char *detail)
+{
+	if (f->ttl == Reason::hit)
+	{
+		f->ttl = reason;
+		f->ttl_detail = detail;
+	}
+	if (f->exact == Reason::hit)
+	{
+		f->exact = reason;
+		f->exact_detail = detail;
+	}
+}
+
+void
+RefuseExact(Findings *f, Reason reason, char *detail)
+{
+	if (f->exact == Reason::hit)
+	{
+		f->exact = reason;
+		f->exact_detail = detail;
+	}
+}
+
+/* Not refused for ttl: cached_query.nondeterministic decides. */
+void
+NoteVolatile(Findings *f, char *detail)
+{
+	if (f->volatile_detail == nullptr)
+		f->volatile_detail = detail;
+	RefuseExact(f, Reason::volatile_function, detail);
+}
+
+char *
+FunctionDetail(Oid function)
+{
+	return psprintf("function %s", format_procedure(function));
+}
+
+/* Everything that a user's function could do is assumed of it, within its declared volatility. */
+void
+JudgeUserFunction(Findings *f, Oid function, char volatility)
+{
+	f->user_function = true;
+	f->role = true;
+	f->session_role = true;
+	f->regional = true;
+	f->customized = true;
+	f->search_path = true;
+	f->names = true;
+	f->objects = list_append_unique_oid(f->objects, function);
+
+	if (volatility == PROVOLATILE_VOLATILE)
+		NoteVolatile(f, FunctionDetail(function));
+	else if (volatility == PROVOLATILE_STABLE)
+	{
+		Oid language = FunctionLanguage(function);
+
+		if (language != SQLlanguageId && language != get_language_oid("plpgsql", true) &&
+			!TrustedFunction(function))
+			RefuseExact(f, Reason::untrusted_function, FunctionDetail(function));
+	}
+}
+
+void
+JudgeBuiltin(Findings *f, Oid function, char volatility)
+{
+	BuiltinKind kind = KindOfBuiltin(function, volatility);
+
+	if (kind == BuiltinKind::session)
+		Refuse(f, Reason::session_function, FunctionDetail(function));
+	else if (volatility == PROVOLATILE_VOLATILE)
+		NoteVolatile(f, FunctionDetail(function));
+	if (volatility != PROVOLATILE_STABLE)
+		return;
+
+	f->regional = true;
+	switch (kind)
+	{
+	case BuiltinKind::time:
+		RefuseExact(f, Reason::time_function, FunctionDetail(function));
+		break;
+	case BuiltinKind::role:
+		f->role = true;
+		f->session_role = true;
+		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
+		break;
+	case BuiltinKind::names:
+		f->search_path = true;
+		f->names = true;
+		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
+		break;
+	case BuiltinKind::catalog:
+		f->role = true;
+		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
+		break;
+	case BuiltinKind::plain:
+	case BuiltinKind::session:
+		break;
+	}
+}
+
+/* check_functions_in_node callback; never ends the walk. */
+bool
+JudgeFunction(Oid function, void *arg)
+{
+	Findings *f = static_cast<Findings *>(arg);
+	char volatility;
+	char kind;
+	bool has_acl;
+
+	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
+		return false; /* dropped meanwhile: running the query will tell */
+
+	/* A hit skips the executor's EXECUTE check, so a restricted function is for its callers. */
+	if (has_acl)
+		f->role = true;
+	if (function >= FirstUnpinnedObjectId)
+		JudgeUserFunction(f, function, volatility);
+	else
+		JudgeBuiltin(f, function, volatility);
+	if (kind == PROKIND_AGGREGATE)
+		VisitAggregateParts(function, JudgeFunction, f);
+	return false;
+}
+
+/* Types whose input functions read settings, the clock or names. */
+bool
+InputDependsOnSettings(Oid type)
+{
+	Oid element;
+
+	type = getBaseType(type);
+	element = get_element_type(type);
+	if (OidIsValid(element))
+		return InputDependsOnSettings(element);
+	if (type_is_range(type))
+		return InputDependsOnSettings(get_range_subtype(type));
+	if (type_is_multirange(type))
+		return InputDependsOnSettings(get_multirange_range(type));
+	if (type_is_rowtype(type) || type >= FirstUnpinnedObjectId)
+		return !type_is_enum(type);
+
+	switch (type)
+	{
+	case DATEOID:
+	case TIMEOID:
+	case TIMETZOID:
+	case TIMESTAMPOID:
+	case TIMESTAMPTZOID:
+	case INTERVALOID:
+	case MONEYOID:
+	case XMLOID:
+	case REGCLASSOID:
+	case REGCOLLATIONOID:
+	case REGCONFIGOID:
+	case REGDICTIONARYOID:
+	case REGNAMESPACEOID:
+	case REGOPEROID:
+	case REGOPERATOROID:
+	case REGPROCOID:
+	case REGPROCEDUREOID:
+	case REGROLEOID:
+	case REGTYPEOID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void JudgeType(Findings *f, Oid type);
+
+/* The columns of a composite type, which ALTER TYPE .. ALTER ATTRIBUTE can change. */
+void
+JudgeRowType(Findings *f, Oid type)
+{
+	Oid relation = get_typ_typrelid(type);
+	TupleDesc desc;
+
+	if (!OidIsValid(relation) || list_member_oid(f->rowtypes, relation))
+		return;
+	f->rowtypes = lappend_oid(f->rowtypes, relation);
+	desc = lookup_rowtype_tupdesc_copy(type, -1);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			JudgeType(f, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+}
+
+/* A type that isn't built in is named by the text, may be temporary, and may be altered. */
+void
+JudgeType(Findings *f, Oid type)
+{
+	Oid part;
+
+	if (type < FirstUnpinnedObjectId || list_member_oid(f->objects, type))
+		return;
+	f->objects = lappend_oid(f->objects, type);
+	if (isAnyTempNamespace(TypeNamespace(type)))
+		Refuse(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
+
+	part = getBaseType(type);
+	if (part != type)
+		JudgeType(f, part);
+	part = get_element_type(type);
+	if (OidIsValid(part))
+		JudgeType(f, part);
+	if (type_is_range(type))
+		JudgeType(f, get_range_subtype(type));
+	if (type_is_multirange(type))
+		JudgeType(f, get_multirange_range(type));
+	if (type_is_rowtype(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
+		JudgeRowType(f, type);
+}
+
+/* current_setting('x') puts x into the key; with a name that isn't constant it could be anything. */
+bool
+JudgeCurrentSetting(Findings *f, FuncExpr *call)
+{
+	Node *name;
+
+	if (call->funcid != F_CURRENT_SETTING_TEXT && call->funcid != F_CURRENT_SETTING_TEXT_BOOL)
+		return false;
+	name = static_cast<Node *>(linitial(call->args));
+	if (!IsA(name, Const) || reinterpret_cast<Const *>(name)->constisnull)
+		Refuse(f, Reason::session_function, pstrdup("current_setting() of a name that is not constant"));
+	else
+		f->settings =
+			lappend(f->settings, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
+	return true;
+}
+
+void
+JudgeSqlValue(Findings *f, SQLValueFunction *value)
+{
+	switch (value->op)
+	{
+	case SVFOP_CURRENT_ROLE:
+	case SVFOP_CURRENT_USER:
+	case SVFOP_USER:
+		f->role = true;
+		break;
+	case SVFOP_SESSION_USER:
+		f->session_role = true;
+		break;
+	case SVFOP_CURRENT_CATALOG:
+		break; /* the database is always in the key */
+	case SVFOP_CURRENT_SCHEMA:
+		f->search_path = true;
+		f->names = true;
+		break;
+	default:
+		f->regional = true; /* CURRENT_DATE, LOCALTIME.. go through TimeZone */
+		RefuseExact(f, Reason::time_function, pstrdup("the current date or time"));
+	}
+}
+
+void
+JudgeRangeTable(Findings *f, List *rtable)
+{
+	ListCell *cell;
+
+	foreach (cell, rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+
+		if (rte->rtekind == RTE_RELATION)
+		{
+			JudgeRelation(f, rte->relid);
+			if (rte->tablesample)
+				RefuseExact(f, Reason::tablesample, nullptr);
+		}
+	}
+}
+
+bool
+Walk(Node *node, void *arg)
+{
+	Findings *f = static_cast<Findings *>(arg);
+
+	if (node == nullptr)
+		return false;
+
+	switch (nodeTag(node))
+	{
+	case T_Query:
+	{
+		Query *query = reinterpret_cast<Query *>(node);
+
+		JudgeRangeTable(f, query->rtable);
+		return compat::WalkQuery(query, Walk, f, 0);
+	}
+	case T_SQLValueFunction:
+		JudgeSqlValue(f, reinterpret_cast<SQLValueFunction *>(node));
+		break;
+	case T_NextValueExpr:
+		NoteVolatile(f, pstrdup("nextval"));
+		break;
+	case T_Var:
+		JudgeType(f, exprType(node));
+		if (reinterpret_cast<Var *>(node)->varattno < 0 &&
+			reinterpret_cast<Var *>(node)->varattno != TableOidAttributeNumber)
+			RefuseExact(f, Reason::system_column, nullptr);
+		break;
+	case T_Const:
+		f->literals = f->literals || InputDependsOnSettings(exprType(node));
+		JudgeType(f, exprType(node));
+		break;
+	case T_XmlExpr:
+		f->regional = true;
+		break;
+	case T_CoerceToDomain:
+		/* its CHECK constraints may call anything */
+		JudgeType(f, exprType(node));
+		if (DomainHasConstraints(exprType(node)))
+			f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
+				f->user_function = true;
+		break;
+	case T_FuncExpr:
+		JudgeType(f, exprType(node));
+		if (JudgeCurrentSetting(f, reinterpret_cast<FuncExpr *>(node)))
+			return compat::WalkExpression(node, Walk, f);
+		break;
+	case T_Param:
+	case T_OpExpr:
+	case T_RelabelType:
+	case T_CoerceViaIO:
+	case T_ArrayCoerceExpr:
+	case T_ConvertRowtypeExpr:
+	case T_RowExpr:
+	case T_ArrayExpr:
+	case T_Aggref:
+	case T_WindowFunc:
+		JudgeType(f, exprType(node));
+		break;
+	default:
+		break;
+	}
+	check_functions_in_node(node, JudgeFunction, f);
+	return compat::WalkExpression(node, Walk, f);
+}
+
+/* Anonymous records mean nothing outside the session that made them. */
+void
+JudgeColumns(Findings *f, TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		JudgeType(f, column->atttypid);
+		if (column->atttypid == RECORDOID || column->atttypid == RECORDARRAYOID)
+			Refuse(f, Reason::record_column, psprintf("column %d", i + 1));
+	}
+}
+
+} // namespace
+
+void
+JudgeRelation(Findings *f, Oid relation)
+{
+	char kind;
+	char persistence;
+	Oid access_method;
+
+	if (list_member_oid(f->relations, relation))
+		return;
+	f->relations = lappend_oid(f->relations, relation);
+	if (!RelationFacts(relation, &kind, &persistence, &access_method))
+		return;
+	if (persistence == RELPERSISTENCE_TEMP)
+		Refuse(f, Reason::temp_relation, psprintf("relation %s", get_rel_name(relation)));
+	else if (kind == RELKIND_FOREIGN_TABLE)
+		RefuseExact(f, Reason::dep_foreign_table, psprintf("relation %s", get_rel_name(relation)));
+	else if (kind == RELKIND_SEQUENCE)
+		RefuseExact(f, Reason::dep_sequence, psprintf("relation %s", get_rel_name(relation)));
+	else if (relation < FirstNormalObjectId && kind != RELKIND_VIEW)
+		RefuseExact(f, Reason::dep_catalog, psprintf("relation %s", get_rel_name(relation)));
+	else if (OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID)
+		RefuseExact(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
+}
+
+void
+Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depends_on_rls,
+		bool time_words)
+{
+	ListCell *cell;
+
+	foreach (cell, queries)
+		Walk(lfirst_node(Node, cell), f);
+	JudgeColumns(f, desc);
+	foreach (cell, plan->relationOids)
+		JudgeRelation(f, lfirst_oid(cell));
+
+	if (depends_on_rls)
+		f->role = true;
+	if (f->literals)
+		f->regional = f->search_path = true;
+	if (f->literals && time_words)
+	{
+		f->time_literal = true;
+		RefuseExact(f, Reason::time_function, pstrdup("a literal such as 'today' or 'now'"));
+	}
+	f->objects = list_concat_unique_oid(f->objects, f->relations);
+	list_sort(f->objects, list_oid_cmp);
+	list_sort(f->relations, list_oid_cmp);
+	list_sort(f->rowtypes, list_oid_cmp);
+}
+
+/* --- the raw parse tree --------------------------------------------------------------------- */
+
+namespace
+{
+
+bool
+IsTimeWordText(const char *text)
+{
+	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
+	char *lower = asc_tolower(text, strlen(text));
+	bool found = false;
+
+	for (const char *word : words)
+		found = found || strstr(lower, word) != nullptr;
+	pfree(lower);
+	return found;
+}
+
+bool
+WalkTimeWords(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (IsA(node, A_Const))
+	{
+		A_Const *constant = reinterpret_cast<A_Const *>(node);
+
+		return !constant->isnull && IsA(&constant->val, String) &&
+			   IsTimeWordText(strVal(&constant->val));
+	}
+	return compat::WalkRaw(node, WalkTimeWords, arg);
+}
+
+void
+AddHash(NameHashes *names, int cache, uint32 hash)
+{
+	if (names->count == names->allocated)
+	{
+		names->allocated = names->allocated ? names->allocated * 2 : 16;
+		names->hashes = static_cast<uint32 *>(
+			names->hashes ? repalloc(names->hashes, sizeof(uint32) * names->allocated)
+							 : palloc(sizeof(uint32) * names->allocated));
+		names->caches = static_cast<int *>(
+			names->caches ? repalloc(names->caches, sizeof(int) * names->allocated)
+						  : palloc(sizeof(int) * names->allocated));
+	}
+	names->caches[names->count] = cache;
+	names->hashes[names->count++] = hash;
+}
+
+/* A name could come to mean something in each schema of the path, the temporary one included. */
+void
+AddName(NameHashes *names, int cache, const char *name)
+{
+	List *path = fetch_search_path(true);
+	ListCell *cell;
+
+	foreach (cell, path)
+		AddHash(names, cache,
+				GetSysCacheHashValue2(cache, CStringGetDatum(name),
+									  ObjectIdGetDatum(lfirst_oid(cell))));
+	list_free(path);
+}
+
+bool
+WalkNames(Node *node, void *arg)
+{
+	NameHashes *names = static_cast<NameHashes *>(arg);
+
+	if (node == nullptr)
+		return false;
+	if (IsA(node, RangeVar) && reinterpret_cast<RangeVar *>(node)->schemaname == nullptr)
+		AddName(names, RELNAMENSP, reinterpret_cast<RangeVar *>(node)->relname);
+	else if (IsA(node, TypeName) && list_length(reinterpret_cast<TypeName *>(node)->names) == 1)
+		AddName(names, TYPENAMENSP, strVal(linitial(reinterpret_cast<TypeName *>(node)->names)));
+	else if (IsA(node, FuncCall) && list_length(reinterpret_cast<FuncCall *>(node)->funcname) == 1)
+		AddName(names, TYPENAMENSP, strVal(linitial(reinterpret_cast<FuncCall *>(node)->funcname)));
+	return compat::WalkRaw(node, WalkNames, arg);
+}
+
+} // namespace
+
+bool
+HasTimeWord(Node *raw)
+{
+	return WalkTimeWords(raw, nullptr);
+}
+
+void
+CollectNames(Node *raw, NameHashes *names)
+{
+	WalkNames(raw, names);
+}
+
+} // namespace cq

@@ -1,0 +1,65 @@
+/*
+ * verdict.h
+ *		May this query's answer be kept, what does it depend on, and for whom is it good?
+ *
+ * One function decides, from the rewritten query trees (so views and policies are expanded) and
+ * the plan (so partitions are known).  What can't be known is taken for the worse.
+ */
+#pragma once
+
+#include "pg.h"
+#include "stats/reason.h"
+
+namespace cq
+{
+
+struct Findings
+{
+	/* Reason::hit: may be kept; otherwise why the query is run instead, and what was found. */
+	Reason ttl = Reason::hit;
+	char *ttl_detail = nullptr;
+	Reason exact = Reason::hit;
+	char *exact_detail = nullptr;
+
+	/* A volatile function, if any: for ttl a setting decides what becomes of the query. */
+	char *volatile_detail = nullptr;
+
+	/* What the key must hold. */
+	bool role = false;			/* the answer may depend on the current role */
+	bool session_role = false;	/* ... on the session's role */
+	bool regional = false;		/* ... on settings that conversion functions read */
+	bool customized = false;	/* ... on any customized setting */
+	bool search_path = false;	/* ... on the search path */
+	bool names = false;			/* ... on what names mean when it is run, temporary ones too */
+	bool literals = false;		/* parse analysis converted literals by regional settings */
+	bool time_literal = false;	/* ... and one of them may be 'today': analyse before each fill */
+	bool user_function = false; /* runs code whose own queries must be watched during a fill */
+	List *settings = NIL;		/* names (char *) given to current_setting() */
+
+	/* What it depends on: sorted and unique. */
+	List *relations = NIL; /* OIDs of relations read, views and partitions included */
+	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
+	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
+};
+
+/* Results are allocated in the current context. */
+extern void Examine(Findings *findings, List *queries, PlannedStmt *plan, TupleDesc desc,
+					bool depends_on_rls, bool time_words);
+
+/* The raw parse tree: does a string constant hold a word like 'today'? */
+extern bool HasTimeWord(Node *raw);
+
+/* Under which syscache hash values a new relation or type would capture an unqualified name. */
+struct NameHashes
+{
+	int count = 0;
+	int allocated = 0;
+	uint32 *hashes = nullptr;
+	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
+};
+extern void CollectNames(Node *raw, NameHashes *names);
+
+/* Adds a relation and what speaks against it; also for relations met while a fill runs. */
+extern void JudgeRelation(Findings *findings, Oid relation);
+
+} // namespace cq

@@ -1,0 +1,275 @@
+/*
+ * node.cpp
+ *		Execution: the Custom Scan hands out stored rows in place.
+ *
+ * The call is answered when the first row is asked for, with the arguments' values of that moment,
+ * and again after a rescan with other parameters.  What the executor would check for a function
+ * scan is checked here: EXECUTE on the function and its execute hook at start (the plan holds no
+ * call any more), and that the row type is still what the plan was made for, since the tuples are
+ * read by the plan's types.
+ */
+#include "pg.h"
+#include "fill/answer.h"
+#include "fill/call.h"
+#include "scan/node.h"
+#include "scan/scan.h"
+
+extern "C" {
+#include "catalog/objectaccess.h"
+#include "commands/explain.h"
+#include "executor/nodeCustom.h"
+#include "utils/ruleutils.h"
+#include "utils/typcache.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+struct CachedScan
+{
+	CustomScanState css; /* must be first */
+	const Signature *signature;
+	FuncExpr *call;
+	List *args;			  /* ExprStates of the call's arguments */
+	MemoryContext calls;  /* reset for each new call */
+	bool answered;
+	Answer answer;
+	/* for EXPLAIN ANALYZE */
+	uint64 count;
+	uint64 hits;
+};
+
+CachedScan *
+StateOf(CustomScanState *css)
+{
+	return reinterpret_cast<CachedScan *>(css);
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+/* What ExecInitFunc does for a function that is called. */
+void
+CheckMayExecute(Oid function)
+{
+	AclResult result = compat::FunctionAclCheck(function);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
+	InvokeFunctionExecuteHook(function);
+}
+
+/* Live columns of the row type now, against the plan's. */
+void
+CheckRowType(const FuncExpr *call, TupleDesc plan)
+{
+	TupleDesc now;
+	int live = 0;
+	bool same = true;
+
+	if (!type_is_rowtype(call->funcresulttype) || call->funcresulttype == RECORDOID)
+		return;
+	now = lookup_rowtype_tupdesc(getBaseType(call->funcresulttype), -1);
+	for (int i = 0; i < now->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(now, i);
+
+		if (column->attisdropped)
+			continue;
+		same = same && live < plan->natts &&
+			   TupleDescAttr(plan, live)->atttypid == column->atttypid &&
+			   TupleDescAttr(plan, live)->atttypmod == column->atttypmod;
+		live++;
+	}
+	ReleaseTupleDesc(now);
+	if (!same || live != plan->natts)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("row type %s has changed since the statement was planned",
+							   format_type_be(call->funcresulttype)),
+						errhint("Prepare the statement again.")));
+}
+
+void
+BeginScan(CustomScanState *css, EState *estate, int eflags)
+{
+	CachedScan *state = StateOf(css);
+	CustomScan *plan = reinterpret_cast<CustomScan *>(css->ss.ps.plan);
+
+	compat::RemakeScanSlot(css, estate);
+	state->call = linitial_node(FuncExpr, plan->custom_exprs);
+	state->signature = StreamingSignature(state->call->funcid);
+	CheckMayExecute(state->call->funcid);
+	if (state->signature == nullptr)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("function %u has changed since the statement was planned",
+							   state->call->funcid),
+						errhint("Prepare the statement again.")));
+	CheckRowType(state->call, css->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	state->args = ExecInitExprList(state->call->args, &css->ss.ps);
+	state->calls = AllocSetContextCreate(CurrentMemoryContext, "CachedQueryCall",
+										 ALLOCSET_DEFAULT_SIZES);
+}
+
+/* --- the call ------------------------------------------------------------------------------- */
+
+RawArgs
+Evaluate(CachedScan *state)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	int count = list_length(state->args);
+	RawArgs raw;
+	ListCell *cell;
+
+	raw.count = 0;
+	raw.types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+	raw.values = static_cast<Datum *>(palloc(sizeof(Datum) * count));
+	raw.nulls = static_cast<bool *>(palloc(sizeof(bool) * count));
+	raw.variadic = state->call->funcvariadic;
+	foreach (cell, state->args)
+	{
+		int i = raw.count++;
+
+		raw.types[i] = exprType(static_cast<Node *>(list_nth(state->call->args, i)));
+		raw.values[i] =
+			ExecEvalExpr(static_cast<ExprState *>(lfirst(cell)), econtext, &raw.nulls[i]);
+	}
+	return raw;
+}
+
+void
+AnswerNow(CachedScan *state)
+{
+	MemoryContext caller = MemoryContextSwitchTo(state->calls);
+	Call call = MakeCall(*state->signature, Evaluate(state), Shape::rows);
+
+	call.expected = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	AnswerCall(call, state->calls, &state->answer);
+	MemoryContextSwitchTo(caller);
+	state->answered = true;
+	state->count++;
+	state->hits += Describe(state->answer.reason).kind == Kind::hit;
+}
+
+void
+ForgetAnswer(CachedScan *state)
+{
+	if (!state->answered)
+		return;
+	EndAnswer(&state->answer);
+	state->answered = false;
+	MemoryContextReset(state->calls);
+}
+
+TupleTableSlot *
+NextSlot(ScanState *ss)
+{
+	CachedScan *state = reinterpret_cast<CachedScan *>(ss);
+
+	if (!state->answered)
+		AnswerNow(state);
+	if (NextRow(&state->answer, ss->ss_ScanTupleSlot))
+		return ss->ss_ScanTupleSlot;
+	return ExecClearTuple(ss->ss_ScanTupleSlot);
+}
+
+/* Nothing to recheck: there are no locks on the rows. */
+bool
+Recheck(ScanState *, TupleTableSlot *)
+{
+	return true;
+}
+
+TupleTableSlot *
+ExecuteScan(CustomScanState *css)
+{
+	return ExecScan(&css->ss, NextSlot, Recheck);
+}
+
+/* The same arguments: the same rows from the start, also if the entry is gone meanwhile. */
+void
+RescanScan(CustomScanState *css)
+{
+	CachedScan *state = StateOf(css);
+
+	ExecScanReScan(&css->ss);
+	if (css->ss.ps.chgParam != nullptr)
+		ForgetAnswer(state);
+	else if (state->answered)
+		RewindAnswer(&state->answer);
+}
+
+void
+EndScan(CustomScanState *css)
+{
+	CachedScan *state = StateOf(css);
+
+	/* the slot may point into the entry */
+	if (css->ss.ss_ScanTupleSlot)
+		ExecClearTuple(css->ss.ss_ScanTupleSlot);
+	if (css->ss.ps.ps_ResultTupleSlot)
+		ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
+	if (state->calls != nullptr)
+		ForgetAnswer(state);
+}
+
+/* --- EXPLAIN -------------------------------------------------------------------------------- */
+
+void
+ExplainScan(CustomScanState *css, List *ancestors, ExplainState *es)
+{
+	CachedScan *state = StateOf(css);
+
+	if (es->verbose)
+	{
+		List *context =
+			set_deparse_context_plan(es->deparse_cxt, css->ss.ps.plan, ancestors);
+
+		ExplainPropertyText(
+			"Call", deparse_expression(reinterpret_cast<Node *>(state->call), context, true, false),
+			es);
+	}
+	if (!es->analyze || state->count == 0)
+		return;
+	if (state->count > 1)
+	{
+		ExplainPropertyUInteger("Calls", nullptr, state->count, es);
+		ExplainPropertyUInteger("Hits", nullptr, state->hits, es);
+	}
+	if (!state->answered)
+		return;
+	ExplainPropertyText("Cache", Describe(state->answer.reason).code, es);
+	if (state->answer.detail != nullptr)
+		ExplainPropertyText("Detail", state->answer.detail, es);
+	if (state->answer.reason == Reason::hit && es->timing)
+	{
+		ExplainPropertyFloat("Age", "s", static_cast<double>(state->answer.age_us) / 1e6, 3, es);
+		ExplainPropertyFloat("TTL", "s", static_cast<double>(state->answer.ttl_us) / 1e6, 3, es);
+	}
+	ExplainPropertyUInteger("Rows", nullptr, state->answer.rows, es);
+	if (state->answer.pin != nullptr)
+		ExplainPropertyUInteger("Bytes", nullptr, Summarize(state->answer.pin).payload, es);
+}
+
+const CustomExecMethods exec_methods = {
+	"Cached Query", BeginScan, ExecuteScan, EndScan, RescanScan, nullptr, nullptr,
+	nullptr,		nullptr,   nullptr,		nullptr, nullptr,	 ExplainScan};
+
+Node *
+CreateScanState(CustomScan *)
+{
+	CachedScan *state =
+		reinterpret_cast<CachedScan *>(newNode(sizeof(CachedScan), T_CustomScanState));
+
+	state->css.methods = &exec_methods;
+	compat::UseMinimalTuples(&state->css);
+	return reinterpret_cast<Node *>(state);
+}
+
+} // namespace
+
+const CustomScanMethods scan_methods = {"Cached Query", CreateScanState};
+
+} // namespace cq

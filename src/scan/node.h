@@ -1,0 +1,18 @@
+/*
+ * node.h
+ *		The Custom Scan node's methods, for planning and registration.
+ */
+#pragma once
+
+#include "pg.h"
+
+extern "C" {
+#include "nodes/extensible.h"
+}
+
+namespace cq
+{
+
+extern const CustomScanMethods scan_methods;
+
+} // namespace cq

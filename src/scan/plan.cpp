@@ -1,0 +1,240 @@
+/*
+ * plan.cpp
+ *		Planning: a function scan of ours becomes a Custom Scan.
+ *
+ * A function scan copies every row into a tuplestore first, which for a large result costs more
+ * than all the rest.  The Custom Scan takes over where it can do the same: one function alone, no
+ * ORDINALITY, no whole-row reference (which would need the function's composite type).  Whatever it
+ * can't serve stays a function scan.
+ *
+ * The node has no relation (scanrelid 0).  Its custom_scan_tlist has a Var for each live column of
+ * the function's row, so that its tuples are the stored tuples as they are; the call itself stands
+ * in custom_exprs, so that setrefs.c records the plan's dependency on the function and adjusts
+ * lateral references in the arguments.
+ */
+#include "pg.h"
+#include "scan/node.h"
+#include "scan/scan.h"
+
+extern "C" {
+#include "catalog/pg_language.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "utils/hsearch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+set_rel_pathlist_hook_type previous_set_rel_pathlist = nullptr;
+
+/* --- which functions are ours? -------------------------------------------------------------- */
+
+struct KnownFunction
+{
+	Oid function; /* hash key; must be first */
+	const Signature *signature;
+};
+
+HTAB *known_functions = nullptr;
+
+/* pg_proc changed: ask again. */
+void
+FunctionsChanged(Datum, int, uint32)
+{
+	if (known_functions != nullptr)
+		hash_destroy(known_functions);
+	known_functions = nullptr;
+}
+
+/* Does the pg_proc row bind one of our symbols, plainly? */
+const Signature *
+ReadSignature(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	const Signature *signature = nullptr;
+	bool null;
+
+	if (!HeapTupleIsValid(tuple))
+		return nullptr;
+
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+
+	if (form->prolang == ClanguageId && form->proretset && !form->prosecdef &&
+		heap_attisnull(tuple, Anum_pg_proc_proconfig, nullptr))
+	{
+		Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &null);
+		Datum symbol;
+
+		if (!null && strcmp(TextDatumGetCString(library), "$libdir/cached_query") == 0)
+		{
+			symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
+			if (!null)
+				signature = FindSignature(TextDatumGetCString(symbol));
+		}
+	}
+	ReleaseSysCache(tuple);
+	return signature && signature->streams ? signature : nullptr;
+}
+
+/* --- paths ---------------------------------------------------------------------------------- */
+
+/* Is the row as a whole asked for anywhere? */
+bool
+NeedsWholeRow(RelOptInfo *rel, Index rti)
+{
+	Bitmapset *columns = nullptr;
+	ListCell *cell;
+
+	if (rel->attr_needed[InvalidAttrNumber - rel->min_attr] != nullptr)
+		return true;
+	foreach (cell, rel->baserestrictinfo)
+		pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rti,
+					   &columns);
+	foreach (cell, rel->reltarget->exprs)
+		pull_varattnos(lfirst_node(Node, cell), rti, &columns);
+	return bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
+FuncExpr *
+OnlyCall(RangeTblEntry *rte)
+{
+	RangeTblFunction *function;
+
+	if (rte->rtekind != RTE_FUNCTION || rte->funcordinality || list_length(rte->functions) != 1)
+		return nullptr;
+	function = linitial_node(RangeTblFunction, rte->functions);
+	return IsA(function->funcexpr, FuncExpr) ? reinterpret_cast<FuncExpr *>(function->funcexpr)
+											 : nullptr;
+}
+
+Plan *PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
+			   List *custom_plans);
+
+const CustomPathMethods path_methods = {"Cached Query", PlanScan, nullptr};
+
+Path *
+MakePath(PlannerInfo *root, RelOptInfo *rel)
+{
+	CustomPath *path = makeNode(CustomPath);
+
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->path.parallel_safe = false;
+	path->path.rows = rel->rows;
+
+	/* as a function scan, without the tuplestore */
+	path->path.startup_cost = rel->baserestrictcost.startup + rel->reltarget->cost.startup;
+	path->path.total_cost = path->path.startup_cost +
+							(0.5 * cpu_tuple_cost + rel->baserestrictcost.per_tuple) * rel->tuples +
+							rel->reltarget->cost.per_tuple * rel->rows;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &path_methods;
+	return reinterpret_cast<Path *>(path);
+}
+
+void
+OfferScan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	FuncExpr *call;
+
+	if (previous_set_rel_pathlist)
+		previous_set_rel_pathlist(root, rel, rti, rte);
+	call = OnlyCall(rte);
+	if (call == nullptr || call->funcid < FirstNormalObjectId ||
+		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti))
+		return;
+	rel->pathlist = NIL;
+	rel->partial_pathlist = NIL;
+	add_path(rel, MakePath(root, rel));
+}
+
+/* --- plans ---------------------------------------------------------------------------------- */
+
+/* One entry for each live column of the function's row, in order. */
+List *
+ScanColumns(RangeTblEntry *rte, Index rti)
+{
+	List *names;
+	List *columns;
+	List *tlist = NIL;
+	ListCell *name;
+	ListCell *column;
+
+	compat::ExpandRangeTableEntry(rte, static_cast<int>(rti), &names, &columns);
+	forboth (name, names, column, columns)
+		tlist = lappend(tlist, makeTargetEntry(static_cast<Expr *>(lfirst(column)),
+											   static_cast<AttrNumber>(list_length(tlist) + 1),
+											   pstrdup(strVal(lfirst(name))), false));
+	return tlist;
+}
+
+Plan *
+PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses, List *)
+{
+	CustomScan *scan = makeNode(CustomScan);
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+	FuncExpr *call = OnlyCall(rte);
+
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
+	scan->scan.scanrelid = 0;
+	scan->flags = path->flags;
+	scan->custom_exprs = list_make1(copyObject(call));
+	scan->custom_scan_tlist = ScanColumns(rte, rel->relid);
+	scan->methods = &scan_methods;
+	return reinterpret_cast<Plan *>(scan);
+}
+
+} // namespace
+
+const Signature *
+StreamingSignature(Oid function)
+{
+	KnownFunction *known;
+	bool found;
+
+	if (known_functions == nullptr)
+	{
+		HASHCTL control = {};
+
+		control.keysize = sizeof(Oid);
+		control.entrysize = sizeof(KnownFunction);
+		control.hcxt = TopMemoryContext;
+		known_functions =
+			hash_create("cached_query functions", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	known = static_cast<KnownFunction *>(hash_search(known_functions, &function, HASH_FIND, nullptr));
+	if (known == nullptr)
+	{
+		/* reading pg_proc may bring news that empty the table: look first, enter then */
+		const Signature *signature = ReadSignature(function);
+
+		if (known_functions == nullptr)
+			return signature;
+		known = static_cast<KnownFunction *>(
+			hash_search(known_functions, &function, HASH_ENTER, &found));
+		known->signature = signature;
+	}
+	return known->signature;
+}
+
+void
+InitScan()
+{
+	RegisterCustomScanMethods(&scan_methods);
+	CacheRegisterSyscacheCallback(PROCOID, FunctionsChanged, static_cast<Datum>(0));
+	previous_set_rel_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = OfferScan;
+}
+
+} // namespace cq

@@ -1,0 +1,20 @@
+/*
+ * scan.h
+ *		SELECT .. FROM cached_query(..) as a Custom Scan over the stored rows.
+ */
+#pragma once
+
+#include "pg.h"
+#include "fill/call.h"
+
+namespace cq
+{
+
+/* Hook and node registration, from _PG_init. */
+extern void InitScan();
+
+/* Is this pg_proc row one of our streaming functions?  nullptr when not, or when the function has
+ * been given SET clauses or SECURITY DEFINER, which only a real call obeys. */
+extern const Signature *StreamingSignature(Oid function);
+
+} // namespace cq

@@ -1,0 +1,238 @@
+/*
+ * settings.cpp
+ *		The settings cached_query.*: definitions, check hooks and what is derived from them.
+ *
+ * Defaults, units and contexts are the interface; README.md has them as a table.
+ */
+#include "pg.h"
+#include "settings.h"
+#include "store/policy.h"
+#include "store/store.h"
+
+extern "C" {
+#include "utils/varlena.h"
+}
+
+#include <climits>
+
+namespace cq
+{
+namespace settings
+{
+int memory_mb = 128;
+bool enabled = true;
+int mode = static_cast<int>(Mode::on);
+int default_ttl_s = 60;
+int consistency = static_cast<int>(Consistency::ttl);
+int max_entry_size_kb = -1;
+int handle_memory_kb = 8192;
+char *trusted_functions = nullptr;
+int min_fill_time_ms = 0;
+int nondeterministic = static_cast<int>(Nondeterministic::bypass);
+char *tag = nullptr;
+} // namespace settings
+
+namespace
+{
+
+const config_enum_entry mode_options[] = {{"on", static_cast<int>(Mode::on), false},
+										  {"refresh", static_cast<int>(Mode::refresh), false},
+										  {"read_only", static_cast<int>(Mode::read_only), false},
+										  {"only_cached", static_cast<int>(Mode::only_cached), false},
+										  {"off", static_cast<int>(Mode::off), false},
+										  {nullptr, 0, false}};
+
+const config_enum_entry consistency_options[] = {
+	{"ttl", static_cast<int>(Consistency::ttl), false},
+	{"exact", static_cast<int>(Consistency::exact), false},
+	{nullptr, 0, false}};
+
+const config_enum_entry nondeterministic_options[] = {
+	{"bypass", static_cast<int>(Nondeterministic::bypass), false},
+	{"error", static_cast<int>(Nondeterministic::error), false},
+	{"cache", static_cast<int>(Nondeterministic::cache), false},
+	{nullptr, 0, false}};
+
+const config_enum_entry eviction_options[] = {
+	{"lru", static_cast<int>(EvictionPolicy::lru), false},
+	{"cost", static_cast<int>(EvictionPolicy::cost), false},
+	{nullptr, 0, false}};
+
+/* 0 would mean that nothing is ever kept; say so instead of obeying. */
+bool
+CheckMaxEntrySize(int *newval, void **, GucSource)
+{
+	if (*newval == -1 || *newval >= 1)
+		return true;
+	GUC_check_errdetail("It must be -1 (an eighth of cached_query.memory) or at least 1kB.");
+	return false;
+}
+
+/* A tag is shown in views and hashed into a slot: keep it short and printable. */
+bool
+CheckTag(char **newval, void **, GucSource)
+{
+	if (strlen(*newval) > kMaxTagLength)
+	{
+		GUC_check_errdetail("A tag can have at most %d bytes.", kMaxTagLength);
+		return false;
+	}
+	return true;
+}
+
+/* The list must be one of names; whether the functions exist is asked when one is used. */
+bool
+CheckTrustedFunctions(char **newval, void **, GucSource)
+{
+	char *copy = pstrdup(*newval);
+	List *names = NIL;
+	bool ok = SplitGUCList(copy, ',', &names);
+
+	if (!ok)
+		GUC_check_errdetail("List syntax is invalid.");
+	list_free(names);
+	pfree(copy);
+	return ok;
+}
+
+void
+DefineServerSettings()
+{
+	DefineCustomIntVariable("cached_query.memory",
+							"Shared memory for cached results.",
+							"All of it is taken at server start; pages are touched as they are used.",
+							&settings::memory_mb, 128, 8, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_MB,
+							nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable("cached_query.enabled", "Lets the cache be used.",
+							 "When off, every call runs its query. No session can override it.",
+							 &settings::enabled, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable("cached_query.eviction", "What makes room when the cache is full.",
+							 "lru: the entry not used for the longest time goes. cost: the entry "
+							 "that saves the least time per byte goes.",
+							 &eviction_policy, static_cast<int>(EvictionPolicy::cost),
+							 eviction_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.max_entry_size",
+							"Larger results are passed through and not kept.",
+							"-1 means an eighth of cached_query.memory.",
+							&settings::max_entry_size_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
+							CheckMaxEntrySize, nullptr, nullptr);
+	DefineCustomStringVariable("cached_query.trusted_functions",
+							   "STABLE functions in other languages than SQL and PL/pgSQL that are "
+							   "taken at their word.",
+							   "A comma-separated list of names, schema-qualified or not.",
+							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
+							   CheckTrustedFunctions, nullptr, nullptr);
+}
+
+void
+DefineSessionSettings()
+{
+	DefineCustomEnumVariable("cached_query.mode", "How calls use the cache.",
+							 "on; refresh: recompute and store; read_only: never store; "
+							 "only_cached: error on a miss; off: run the query.",
+							 &settings::mode, static_cast<int>(Mode::on), mode_options,
+							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.default_ttl", "Time to live when a call gives none.",
+							nullptr, &settings::default_ttl_s, 60, 0, INT_MAX, PGC_USERSET,
+							GUC_UNIT_S, nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable("cached_query.consistency", "What a hit promises.",
+							 "ttl: the answer is at most ttl old. exact: it is what the query "
+							 "would return under the caller's snapshot.",
+							 &settings::consistency, static_cast<int>(Consistency::ttl),
+							 consistency_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.handle_memory",
+							"Memory of this session for the plans of cached queries.", nullptr,
+							&settings::handle_memory_kb, 8192, 64, MAX_KILOBYTES, PGC_USERSET,
+							GUC_UNIT_KB, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.min_fill_time",
+							"Results that took less time to compute are not kept.",
+							"-1 means those that are cheaper to compute than to look up.",
+							&settings::min_fill_time_ms, 0, -1, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
+							nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable("cached_query.nondeterministic",
+							 "What is done with queries that call volatile functions.",
+							 "bypass: run the query; error: refuse it; cache: keep its result "
+							 "for its ttl.",
+							 &settings::nondeterministic,
+							 static_cast<int>(Nondeterministic::bypass), nondeterministic_options,
+							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
+							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
+							   nullptr);
+}
+
+bool
+ParseEnum(const config_enum_entry *options, const char *name, int *value)
+{
+	for (; options->name; options++)
+	{
+		if (pg_strcasecmp(options->name, name) == 0)
+		{
+			*value = options->val;
+			return true;
+		}
+	}
+	return false;
+}
+
+} // namespace
+
+void
+DefineSettings()
+{
+	DefineServerSettings();
+	DefineSessionSettings();
+	MarkGUCPrefixReserved("cached_query");
+}
+
+uint64
+MaxEntryBytes()
+{
+	if (settings::max_entry_size_kb < 0)
+		return StoreMemory() / 8;
+	return static_cast<uint64>(settings::max_entry_size_kb) * 1024;
+}
+
+Size
+StoreMemory()
+{
+	return mul_size(static_cast<Size>(settings::memory_mb), 1024 * 1024);
+}
+
+bool
+TrustedFunction(Oid function)
+{
+	if (settings::trusted_functions == nullptr || settings::trusted_functions[0] == '\0')
+		return false;
+
+	const char *name = get_func_name(function);
+	const char *schema = get_namespace_name(get_func_namespace(function));
+	List *names = NIL;
+	ListCell *cell;
+
+	if (name == nullptr || schema == nullptr ||
+		!SplitGUCList(pstrdup(settings::trusted_functions), ',', &names))
+		return false;
+	foreach (cell, names)
+	{
+		const char *given = static_cast<char *>(lfirst(cell));
+
+		if (strcmp(given, name) == 0 || strcmp(given, psprintf("%s.%s", schema, name)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+ParseMode(const char *name, Mode *mode)
+{
+	return ParseEnum(mode_options, name, reinterpret_cast<int *>(mode));
+}
+
+bool
+ParseConsistency(const char *name, Consistency *consistency)
+{
+	return ParseEnum(consistency_options, name, reinterpret_cast<int *>(consistency));
+}
+
+} // namespace cq

@@ -1,0 +1,62 @@
+/*
+ * settings.h
+ *		The settings cached_query.*: their variables, and reading options given with a call.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+enum class Mode : int
+{
+	on,
+	refresh,	 // recompute and store
+	read_only,	 // never store
+	only_cached, // error on a miss
+	off
+};
+
+enum class Consistency : int
+{
+	ttl,
+	exact
+};
+
+enum class Nondeterministic : int
+{
+	bypass,
+	error,
+	cache
+};
+
+namespace settings
+{
+extern int memory_mb;			   // cached_query.memory
+extern bool enabled;			   // cached_query.enabled
+extern int mode;				   // Mode
+extern int default_ttl_s;		   // cached_query.default_ttl
+extern int consistency;			   // Consistency
+extern int max_entry_size_kb;	   // -1: an eighth of memory
+extern int handle_memory_kb;	   // cached_query.handle_memory
+extern char *trusted_functions;	   // as given; TrustedFunction() asks it
+extern int min_fill_time_ms;	   // -1: auto
+extern int nondeterministic;	   // Nondeterministic
+extern char *tag;				   // cached_query.tag
+} // namespace settings
+
+constexpr int kMaxTagLength = 256;
+
+/* Bytes that one entry may take. */
+extern uint64 MaxEntryBytes();
+/* All shared memory for entries, in bytes. */
+extern Size StoreMemory();
+/* Is this STABLE function named in cached_query.trusted_functions? */
+extern bool TrustedFunction(Oid function);
+extern bool ParseMode(const char *name, Mode *mode);
+extern bool ParseConsistency(const char *name, Consistency *consistency);
+
+extern void DefineSettings();
+
+} // namespace cq

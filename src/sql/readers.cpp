@@ -1,0 +1,331 @@
+/*
+ * readers.cpp
+ *		The reader functions: cached_query, _with, _as, _json, _refresh, _columns, _explain.
+ *
+ * A streaming function called as a function (in the select list, with ORDINALITY, ..) returns a
+ * tuplestore, as every set-returning function; in FROM the Custom Scan takes its place.
+ */
+#include "pg.h"
+#include "fill/call.h"
+#include "fill/meta.h"
+#include "sql/sql.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "utils/array.h"
+#include "utils/datum.h"
+#include "utils/tuplestore.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* --- rows as a tuplestore ------------------------------------------------------------------- */
+
+/* The live columns of a row type, as the query must return them. */
+TupleDesc
+LiveColumns(TupleDesc desc)
+{
+	TupleDesc live;
+	int count = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+		count += !TupleDescAttr(desc, i)->attisdropped;
+	if (count == desc->natts)
+		return desc;
+	live = CreateTemplateTupleDesc(count);
+	count = 0;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			TupleDescCopyEntry(live, static_cast<AttrNumber>(++count), desc,
+							   static_cast<AttrNumber>(i + 1));
+	}
+	return live;
+}
+
+/* Put a row of live columns where the row type has them. */
+void
+PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
+{
+	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
+	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
+	int live = 0;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		nulls[i] = true;
+		if (TupleDescAttr(desc, i)->attisdropped)
+			continue;
+		values[i] = slot->tts_values[live];
+		nulls[i] = slot->tts_isnull[live++];
+	}
+	tuplestore_putvalues(store, desc, values, nulls);
+	pfree(values);
+	pfree(nulls);
+}
+
+void
+CopyRows(Answer *answer, Tuplestorestate *store, TupleDesc desc)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(answer->desc, &TTSOpsMinimalTuple);
+
+	while (NextRow(answer, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (desc->natts != answer->desc->natts)
+			PutWithDropped(store, desc, slot);
+		else
+			tuplestore_puttupleslot(store, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* The columns the caller expects: its list, or its row type; nullptr when it takes what comes. */
+TupleDesc
+ExpectedRow(FunctionCallInfo fcinfo, const Signature &signature)
+{
+	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	TupleDesc desc;
+	Oid type;
+
+	if (!signature.row_type)
+		return info->expectedDesc;
+	switch (get_call_result_type(fcinfo, &type, &desc))
+	{
+	case TYPEFUNC_COMPOSITE:
+	case TYPEFUNC_COMPOSITE_DOMAIN:
+		return desc;
+	case TYPEFUNC_SCALAR:
+		desc = CreateTemplateTupleDesc(1);
+		TupleDescInitEntry(desc, 1, "cached_query_as", type, -1, 0);
+		return desc;
+	default:
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("row_type must have a known type"),
+						errhint("For example cached_query_as(NULL::my_table, ..), or use "
+								"cached_query(..) AS t(..).")));
+	}
+	return nullptr;
+}
+
+Datum
+ReturnRows(FunctionCallInfo fcinfo, const char *symbol)
+{
+	const Signature &signature = *FindSignature(symbol);
+	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	MemoryContext context;
+	MemoryContext caller;
+	TupleDesc expected;
+	Call call;
+	Answer answer;
+
+	RequirePreload();
+	if (info == nullptr || !IsA(info, ReturnSetInfo) ||
+		!(info->allowedModes & SFRM_Materialize))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("set-valued function called in context that cannot accept a set")));
+
+	context = info->econtext->ecxt_per_query_memory;
+	expected = ExpectedRow(fcinfo, signature);
+	call = MakeCall(signature, RawArgsOf(fcinfo), Shape::rows);
+	call.expected = expected ? LiveColumns(expected) : nullptr;
+	AnswerCall(call, context, &answer);
+
+	caller = MemoryContextSwitchTo(context);
+	info->returnMode = SFRM_Materialize;
+	info->setDesc = BlessTupleDesc(CreateTupleDescCopy(expected ? expected : answer.desc));
+	info->setResult =
+		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	MemoryContextSwitchTo(caller);
+	CopyRows(&answer, info->setResult, info->setDesc);
+	EndAnswer(&answer);
+	return static_cast<Datum>(0);
+}
+
+/* --- scalars -------------------------------------------------------------------------------- */
+
+Datum
+ReturnJson(FunctionCallInfo fcinfo, const char *symbol)
+{
+	Answer answer;
+	TupleTableSlot *slot;
+	Datum json;
+	bool null;
+
+	RequirePreload();
+	AnswerCall(MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::json),
+			   CurrentMemoryContext, &answer);
+	slot = MakeSingleTupleTableSlot(answer.desc, &TTSOpsMinimalTuple);
+	if (!NextRow(&answer, slot))
+		elog(ERROR, "cached JSON document is missing");
+	json = datumCopy(slot_getattr(slot, 1, &null), false, -1);
+	ExecDropSingleTupleTableSlot(slot);
+	EndAnswer(&answer);
+	return json;
+}
+
+Datum
+ReturnRefreshed(FunctionCallInfo fcinfo, const char *symbol)
+{
+	Call call;
+	Answer answer;
+	int64 rows;
+
+	RequirePreload();
+	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	call.options.mode = Mode::refresh;
+	AnswerCall(call, CurrentMemoryContext, &answer);
+	rows = static_cast<int64>(answer.rows);
+	EndAnswer(&answer);
+	return Int64GetDatum(rows);
+}
+
+/* Parameters not given count as NULLs of inferred types. */
+void
+SupplyMissingArgs(Call *call)
+{
+	int count = HighestParameter(call->query);
+	Args args;
+
+	if (call->args.count > 0 || count == 0)
+		return;
+	args.count = count;
+	args.types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+	args.values = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
+	args.nulls = static_cast<bool *>(palloc(sizeof(bool) * count));
+	for (int i = 0; i < count; i++)
+	{
+		args.types[i] = UNKNOWNOID;
+		args.nulls[i] = true;
+	}
+	call->args = args;
+}
+
+Datum
+ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
+{
+	Call call;
+	Handle *handle;
+
+	RequirePreload();
+	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	SupplyMissingArgs(&call);
+	handle = GetHandle(call.query, call.query_length, call.args);
+	return CStringGetTextDatum(ColumnList(handle->desc));
+}
+
+/* --- explain -------------------------------------------------------------------------------- */
+
+Datum
+RelationArray(List *relations)
+{
+	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(list_length(relations), 1)));
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, relations)
+		oids[count++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return PointerGetDatum(
+		construct_array(oids, count, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+/* cacheable, reason, detail, consistency, relations: what the query allows */
+void
+ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
+{
+	const Findings &findings = prospect.handle->findings;
+	bool cacheable = prospect.ttl == Reason::hit;
+	Reason reason = cacheable ? prospect.exact : prospect.ttl;
+	const char *detail = cacheable							   ? findings.exact_detail
+						 : reason == Reason::volatile_function ? findings.volatile_detail
+															   : findings.ttl_detail;
+
+	values[0] = BoolGetDatum(cacheable);
+	nulls[1] = reason == Reason::hit;
+	if (!nulls[1])
+		values[1] = CStringGetTextDatum(Describe(reason).code);
+	nulls[2] = detail == nullptr;
+	if (!nulls[2])
+		values[2] = CStringGetTextDatum(detail);
+	nulls[3] = !cacheable;
+	if (!nulls[3])
+		values[3] = CStringGetTextDatum(reason == Reason::hit ? "exact" : "ttl");
+	values[4] = RelationArray(findings.relations);
+}
+
+/* key, state, tier, age, expires_in, rows, bytes: what is in the cache */
+void
+ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
+{
+	values[5] = CStringGetTextDatum(
+		psprintf("%016llx", static_cast<unsigned long long>(prospect.key.hash)));
+	values[6] = CStringGetTextDatum(NameOf(prospect.state));
+	for (int i = 7; i <= 11; i++)
+		nulls[i] = prospect.pin == nullptr;
+	if (prospect.pin == nullptr)
+		return;
+
+	EntrySummary entry = Summarize(prospect.pin);
+	TimestampTz now = GetCurrentTimestamp();
+
+	values[7] = CStringGetTextDatum("memory");
+	values[8] = IntervalFromUs(now - entry.facts.as_of);
+	values[9] = IntervalFromUs(Max(entry.facts.ttl_us - (now - entry.facts.as_of), 0));
+	values[10] = Int64GetDatum(static_cast<int64>(entry.facts.rows));
+	values[11] = Int64GetDatum(static_cast<int64>(entry.payload));
+}
+
+Datum
+ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
+{
+	TupleDesc desc;
+	Call call;
+	Prospect prospect;
+	Datum values[13] = {};
+	bool nulls[13] = {};
+
+	RequirePreload();
+	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	SupplyMissingArgs(&call);
+	prospect = LookAhead(call.query, call.query_length, call.args, Shape::rows, -1);
+	ExplainVerdict(prospect, values, nulls);
+	ExplainEntry(prospect, values, nulls);
+	values[12] = CStringGetTextDatum(ColumnList(prospect.handle->desc));
+	if (prospect.pin != nullptr)
+		Unpin(prospect.pin);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+} // namespace
+} // namespace cq
+
+extern "C" {
+
+/* One C symbol for each signature, so that an old installation script keeps finding its own. */
+#define CQ_FUNCTION(name, body)                                                                    \
+	PG_FUNCTION_INFO_V1(name);                                                                     \
+	Datum name(PG_FUNCTION_ARGS)                                                                   \
+	{                                                                                              \
+		return cq::body(fcinfo, #name);                                                            \
+	}
+
+#define CQ_FUNCTIONS(name, body)                                                                   \
+	CQ_FUNCTION(name, body)                                                                        \
+	CQ_FUNCTION(name##_args, body)                                                                 \
+	CQ_FUNCTION(name##_text, body)
+
+CQ_FUNCTIONS(cached_query, ReturnRows)
+CQ_FUNCTIONS(cached_query_with, ReturnRows)
+CQ_FUNCTIONS(cached_query_as, ReturnRows)
+CQ_FUNCTIONS(cached_query_json, ReturnJson)
+CQ_FUNCTIONS(cached_query_refresh, ReturnRefreshed)
+CQ_FUNCTIONS(cached_query_columns, ReturnColumns)
+CQ_FUNCTIONS(cached_query_explain, ReturnExplain)
+
+} // extern "C"

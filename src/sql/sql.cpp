@@ -1,0 +1,41 @@
+/*
+ * sql.cpp
+ *		Small things that several SQL-callable functions need.
+ */
+#include "pg.h"
+#include "query/statement.h"
+#include "sql/sql.h"
+
+namespace cq
+{
+
+bool preloaded = false;
+
+void
+RequirePreload()
+{
+	if (!preloaded)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cached_query must be loaded at server start"),
+				 errhint("Put shared_preload_libraries = 'cached_query' into postgresql.conf "
+						 "(behind a comma if the line is there already) and restart the server.")));
+}
+
+Datum
+IntervalFromUs(int64 us)
+{
+	Interval *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
+
+	interval->day = static_cast<int32>(Min(us / USECS_PER_DAY, static_cast<int64>(PG_INT32_MAX)));
+	interval->time = us - interval->day * USECS_PER_DAY;
+	return IntervalPGetDatum(interval);
+}
+
+int
+HighestParameter(const char *query)
+{
+	return ParseStatement(query).highest_param;
+}
+
+} // namespace cq

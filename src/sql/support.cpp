@@ -1,0 +1,86 @@
+/*
+ * support.cpp
+ *		Planner support: how many rows will a call return?
+ *
+ * When the arguments are constants and an entry exists, the entry knows.  Its age doesn't matter
+ * for an estimate.
+ */
+#include "pg.h"
+#include "fill/call.h"
+#include "scan/scan.h"
+#include "sql/sql.h"
+
+extern "C" {
+#include "nodes/supportnodes.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* The call's arguments if all are constants. */
+bool
+ConstantArgs(FuncExpr *call, RawArgs *raw)
+{
+	ListCell *cell;
+
+	raw->count = 0;
+	raw->types = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(call->args)));
+	raw->values = static_cast<Datum *>(palloc(sizeof(Datum) * list_length(call->args)));
+	raw->nulls = static_cast<bool *>(palloc(sizeof(bool) * list_length(call->args)));
+	raw->variadic = call->funcvariadic;
+	foreach (cell, call->args)
+	{
+		Const *constant = static_cast<Const *>(lfirst(cell));
+		int i = raw->count++;
+
+		if (!IsA(constant, Const))
+			return false;
+		raw->types[i] = constant->consttype;
+		raw->values[i] = constant->constvalue;
+		raw->nulls[i] = constant->constisnull;
+	}
+	return true;
+}
+
+/* False when nothing is known. */
+bool
+RowsOfEntry(FuncExpr *call, double *rows)
+{
+	const Signature *signature = StreamingSignature(call->funcid);
+	RawArgs raw;
+	Call parsed;
+	Prospect prospect;
+
+	if (signature == nullptr || !ConstantArgs(call, &raw))
+		return false;
+	parsed = MakeCall(*signature, raw, Shape::rows);
+	prospect = LookAhead(parsed.query, parsed.query_length, parsed.args, Shape::rows, -1);
+	if (prospect.pin == nullptr)
+		return false;
+	*rows = static_cast<double>(FactsOf(PinnedEntry(prospect.pin)).rows);
+	Unpin(prospect.pin);
+	return true;
+}
+
+} // namespace
+} // namespace cq
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(cached_query_support);
+Datum
+cached_query_support(PG_FUNCTION_ARGS)
+{
+	Node *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
+	SupportRequestRows *rows = reinterpret_cast<SupportRequestRows *>(request);
+
+	if (cq::preloaded && IsA(request, SupportRequestRows) && rows->node != nullptr &&
+		IsA(rows->node, FuncExpr) && ActiveSnapshotSet() &&
+		cq::RowsOfEntry(reinterpret_cast<FuncExpr *>(rows->node), &rows->rows))
+		PG_RETURN_POINTER(rows);
+	PG_RETURN_POINTER(nullptr);
+}
+
+} // extern "C"

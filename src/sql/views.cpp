@@ -1,0 +1,310 @@
+/*
+ * views.cpp
+ *		What the views cached_query_stats, _reasons and _entries show.
+ */
+#include "pg.h"
+#include "fill/answer.h"
+#include "fill/meta.h"
+#include "query/key.h"
+#include "sql/sql.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "catalog/pg_authid.h"
+#include "commands/dbcommands.h"
+#include "utils/array.h"
+#include "utils/tuplestore.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+uint64
+SumOfKind(Kind kind)
+{
+	uint64 sum = 0;
+
+	for (int i = 0; i < kReasons; i++)
+	{
+		if (Describe(static_cast<Reason>(i)).kind == kind)
+			sum += OutcomeTotal(static_cast<Reason>(i));
+	}
+	return sum;
+}
+
+Datum
+Big(uint64 value)
+{
+	return Int64GetDatum(static_cast<int64>(value));
+}
+
+/* --- entries -------------------------------------------------------------------------------- */
+
+constexpr int kEntryColumns = 19;
+
+struct EntryRow
+{
+	Datum values[kEntryColumns];
+	bool nulls[kEntryColumns];
+	int count;
+};
+
+void
+Put(EntryRow *row, Datum value, bool null = false)
+{
+	row->values[row->count] = value;
+	row->nulls[row->count++] = null;
+}
+
+void
+PutText(EntryRow *row, const char *text)
+{
+	Put(row, text ? CStringGetTextDatum(text) : static_cast<Datum>(0), text == nullptr);
+}
+
+Datum
+TextArray(char **texts, int count)
+{
+	Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
+
+	for (int i = 0; i < count; i++)
+		values[i] = CStringGetTextDatum(texts[i]);
+	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* $1 = .., $2 = ..: only where the types' output functions are those of this database. */
+char *
+ArgsText(KeyView *view)
+{
+	StringInfoData text;
+
+	if (view->param_count == 0 || view->database != MyDatabaseId)
+		return nullptr;
+	initStringInfo(&text);
+	for (int i = 0; i < view->param_count; i++)
+	{
+		if (get_typ_typrelid(view->params[i]) == InvalidOid &&
+			!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(view->params[i])))
+			return nullptr; /* the type is gone, and nobody can hit this entry */
+		appendStringInfo(&text, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
+						 ReadKeyValue(view, i));
+	}
+	return text.data;
+}
+
+/* Shown as pg_stat_statements shows queries. */
+bool
+MaySee(Oid role)
+{
+	return has_privs_of_role(GetUserId(), role) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
+void
+PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts)
+{
+	uint32 length = KeyLength(entry);
+	char *bytes = static_cast<char *>(palloc(length));
+	KeyView view;
+	bool visible = MaySee(facts.role);
+
+	ReadKey(entry, 0, bytes, length);
+	view = ReadKeyBytes(bytes, length);
+	PutText(row, get_database_name(facts.database));
+	PutText(row, GetUserNameFromId(facts.role, true));
+	Put(row, Big(facts.queryid), facts.queryid == 0);
+	PutText(row, visible ? view.query : "<insufficient privilege>");
+	PutText(row, visible ? ArgsText(&view) : nullptr);
+}
+
+void
+PutDependencies(EntryRow *row, const Entry *entry, const EntryFacts &facts)
+{
+	Meta meta = ReadEntryMeta(entry, nullptr, 0);
+	int count = static_cast<int>(meta.head.relations);
+	bool here = facts.database == MyDatabaseId;
+	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
+	char **names = static_cast<char **>(palloc(sizeof(char *) * Max(count, 1)));
+
+	for (int i = 0; i < count; i++)
+	{
+		oids[i] = ObjectIdGetDatum(meta.relations[i]);
+		names[i] = here ? DatumGetCString(DirectFunctionCall1(regclassout, oids[i])) : nullptr;
+	}
+	PutText(row, meta.head.tag_length ? pnstrdup(meta.tag, meta.head.tag_length) : nullptr);
+	PutText(row, "memory");
+	PutText(row, facts.flags & kEntryExact ? "exact" : "ttl");
+	Put(row, PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+	Put(row, here ? TextArray(names, count) : static_cast<Datum>(0), !here);
+}
+
+const char *
+StateOf(const Entry *entry, const EntryFacts &facts)
+{
+	if (EntryInvalid(entry))
+		return NameOf(State::invalidated);
+	return GetCurrentTimestamp() - facts.as_of >= facts.ttl_us ? NameOf(State::expired)
+															   : NameOf(State::fresh);
+}
+
+void
+PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
+{
+	const EntryFacts &facts = summary.facts;
+	TimestampTz expires = facts.ttl_us > DT_NOEND - facts.as_of ? DT_NOEND
+																: facts.as_of + facts.ttl_us;
+	double fill_ms = static_cast<double>(facts.fill_us) / 1000.0;
+
+	Put(row, Big(facts.rows));
+	Put(row, Big(summary.memory));
+	Put(row, TimestampTzGetDatum(facts.as_of));
+	Put(row, TimestampTzGetDatum(expires));
+	Put(row, Big(summary.hits));
+	Put(row, TimestampTzGetDatum(summary.last_hit), summary.last_hit == 0);
+	Put(row, Float8GetDatum(fill_ms));
+	Put(row, Float8GetDatum(fill_ms * static_cast<double>(summary.hits)));
+	PutText(row, StateOf(entry, facts));
+}
+
+struct EntryOutput
+{
+	Tuplestorestate *store;
+	TupleDesc desc;
+	MemoryContext row_context;
+};
+
+bool
+OutputEntry(Pin *pin, void *arg)
+{
+	EntryOutput *output = static_cast<EntryOutput *>(arg);
+	MemoryContext caller = MemoryContextSwitchTo(output->row_context);
+	const Entry *entry = PinnedEntry(pin);
+	EntrySummary summary = Summarize(pin);
+	EntryRow row = {};
+
+	CHECK_FOR_INTERRUPTS();
+	PutIdentity(&row, entry, summary.facts);
+	PutDependencies(&row, entry, summary.facts);
+	PutUse(&row, entry, summary);
+	CqAssert(row.count == kEntryColumns);
+	tuplestore_putvalues(output->store, output->desc, row.values, row.nulls);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(output->row_context);
+	return true;
+}
+
+} // namespace
+} // namespace cq
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(cached_query_get_stats);
+Datum
+cached_query_get_stats(PG_FUNCTION_ARGS)
+{
+	using namespace cq;
+	TupleDesc desc;
+	StoreTotals totals;
+	Datum values[16];
+	bool nulls[16] = {};
+	int i = 0;
+
+	RequirePreload();
+	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	totals = Totals();
+	values[i++] = Big(SumOfKind(Kind::hit));
+	values[i++] = Big(OutcomeTotal(Reason::stale_hit));
+	values[i++] = Big(SumOfKind(Kind::miss));
+	values[i++] = Big(CounterTotal(Counter::fills));
+	values[i++] = Big(CounterTotal(Counter::stores));
+	values[i++] = Big(CounterTotal(Counter::coalesced));
+	values[i++] = Big(SumOfKind(Kind::bypass));
+	values[i++] = Big(totals.evictions);
+	values[i++] = Big(totals.expirations);
+	values[i++] = Big(CounterTotal(Counter::invalidations));
+	values[i++] = Big(CounterTotal(Counter::errors));
+	values[i++] = Big(totals.entries);
+	values[i++] = Big(totals.memory_used);
+	values[i++] = Big(totals.memory_total);
+	values[i++] = Float8GetDatum(static_cast<double>(CounterTotal(Counter::saved_us)) / 1000.0);
+	values[i++] = TimestampTzGetDatum(StatsResetTime());
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+PG_FUNCTION_INFO_V1(cached_query_get_reasons);
+Datum
+cached_query_get_reasons(PG_FUNCTION_ARGS)
+{
+	using namespace cq;
+	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+
+	RequirePreload();
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < kReasons; i++)
+	{
+		const ReasonInfo &reason = Describe(static_cast<Reason>(i));
+		Datum values[3] = {CStringGetTextDatum(reason.code),
+						   CStringGetTextDatum(reason.description),
+						   Big(OutcomeTotal(static_cast<Reason>(i)))};
+		bool nulls[3] = {};
+
+		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+	}
+	return static_cast<Datum>(0);
+}
+
+PG_FUNCTION_INFO_V1(cached_query_get_entries);
+Datum
+cached_query_get_entries(PG_FUNCTION_ARGS)
+{
+	using namespace cq;
+	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	EntryOutput output;
+
+	RequirePreload();
+	InitMaterializedSRF(fcinfo, 0);
+	output.store = info->setResult;
+	output.desc = info->setDesc;
+	output.row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryEntries", ALLOCSET_DEFAULT_SIZES);
+	VisitEntries(OutputEntry, &output);
+	return static_cast<Datum>(0);
+}
+
+PG_FUNCTION_INFO_V1(cached_query_stats_reset);
+Datum
+cached_query_stats_reset(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	cq::RequirePreload();
+	cq::ResetStats();
+	cq::ResetStoreCounters();
+	PG_RETURN_VOID();
+}
+
+#ifdef CQ_DEBUG
+PG_FUNCTION_INFO_V1(cached_query_check);
+/* Tests only: recount the store; an error says what is wrong. */
+Datum
+cached_query_check(PG_FUNCTION_ARGS)
+{
+	uint64 entries;
+	uint64 units;
+	uint64 pins;
+	uint64 unlinked;
+	char *wrong = cq::CheckStore(&entries, &units, &pins, &unlinked);
+
+	(void) fcinfo;
+	if (wrong != nullptr)
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the store is wrong: %s", wrong)));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
+		"entries %llu units %llu pins %llu unlinked %llu", static_cast<unsigned long long>(entries),
+		static_cast<unsigned long long>(units), static_cast<unsigned long long>(pins),
+		static_cast<unsigned long long>(unlinked))));
+}
+#endif
+
+} // extern "C"

@@ -1,0 +1,141 @@
+/*
+ * stats.cpp
+ *		Counters of outcomes and work.
+ *
+ * Counting must not make cores that serve different hits meet, so there are kShards copies of all
+ * counters and a backend adds to the one its number gives, with relaxed atomics and no lock.  A
+ * reader sums the copies; the sum is no snapshot.  A reset stores zeros and can lose a count that
+ * is added at that moment: these are statistics.
+ */
+#include "pg.h"
+#include "stats/stats.h"
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kShards = 32;
+constexpr int kCounters = static_cast<int>(Counter::count);
+
+struct alignas(PG_CACHE_LINE_SIZE) Shard
+{
+	pg_atomic_uint64 outcomes[kReasons]; /* atomic */
+	pg_atomic_uint64 counters[kCounters]; /* atomic */
+};
+
+struct Shared
+{
+	pg_atomic_uint64 reset_time; /* TimestampTz, atomic */
+	Shard shards[kShards];
+};
+
+Shared *shared = nullptr;
+
+Shard &
+OwnShard()
+{
+	return shared->shards[compat::BackendNumber() % kShards];
+}
+
+/* An increment that may be seen late by others, but is never lost to another backend's. */
+void
+Add(pg_atomic_uint64 *counter, uint64 by)
+{
+	pg_atomic_fetch_add_u64(counter, static_cast<int64>(by));
+}
+
+} // namespace
+
+const ReasonInfo &
+Describe(Reason reason)
+{
+	static const ReasonInfo infos[] = {
+#define CQ_INFO(code, kind, text) {#code, Kind::kind, text},
+		CQ_REASONS(CQ_INFO)
+#undef CQ_INFO
+	};
+
+	return infos[static_cast<int>(reason)];
+}
+
+void
+CountOutcome(Reason reason)
+{
+	Add(&OwnShard().outcomes[static_cast<int>(reason)], 1);
+}
+
+void
+Count(Counter counter, uint64 by)
+{
+	Add(&OwnShard().counters[static_cast<int>(counter)], by);
+}
+
+uint64
+OutcomeTotal(Reason reason)
+{
+	uint64 sum = 0;
+
+	for (Shard &shard : shared->shards)
+		sum += pg_atomic_read_u64(&shard.outcomes[static_cast<int>(reason)]);
+	return sum;
+}
+
+uint64
+CounterTotal(Counter counter)
+{
+	uint64 sum = 0;
+
+	for (Shard &shard : shared->shards)
+		sum += pg_atomic_read_u64(&shard.counters[static_cast<int>(counter)]);
+	return sum;
+}
+
+TimestampTz
+StatsResetTime()
+{
+	return static_cast<TimestampTz>(pg_atomic_read_u64(&shared->reset_time));
+}
+
+void
+ResetStats()
+{
+	for (Shard &shard : shared->shards)
+	{
+		for (pg_atomic_uint64 &counter : shard.outcomes)
+			pg_atomic_write_u64(&counter, 0);
+		for (pg_atomic_uint64 &counter : shard.counters)
+			pg_atomic_write_u64(&counter, 0);
+	}
+	pg_atomic_write_u64(&shared->reset_time, static_cast<uint64>(GetCurrentTimestamp()));
+}
+
+void
+StatsRequestShmem()
+{
+	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+}
+
+void
+StatsInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = static_cast<Shared *>(
+		ShmemInitStruct("cached_query counters", sizeof(Shared), &found));
+	if (!found)
+	{
+		pg_atomic_init_u64(&shared->reset_time, static_cast<uint64>(GetCurrentTimestamp()));
+		for (Shard &shard : shared->shards)
+		{
+			for (pg_atomic_uint64 &counter : shard.outcomes)
+				pg_atomic_init_u64(&counter, 0);
+			for (pg_atomic_uint64 &counter : shard.counters)
+				pg_atomic_init_u64(&counter, 0);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq

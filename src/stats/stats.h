@@ -1,0 +1,35 @@
+/*
+ * stats.h
+ *		Counters of outcomes and work, summed over all backends.
+ */
+#pragma once
+
+#include "pg.h"
+#include "stats/reason.h"
+
+namespace cq
+{
+
+/* What is counted beside the outcomes. */
+enum class Counter : int
+{
+	fills,		   // executions of a query in order to keep its rows
+	stores,		   // entries published
+	coalesced,	   // calls that were answered by another call's fill
+	invalidations, // entries dropped because a dependency changed or by request
+	errors,		   // queries that failed while they ran for a call
+	saved_us,	   // execution time that hits did not spend
+	count
+};
+
+extern void CountOutcome(Reason reason);
+extern void Count(Counter counter, uint64 by = 1);
+extern uint64 OutcomeTotal(Reason reason);
+extern uint64 CounterTotal(Counter counter);
+extern TimestampTz StatsResetTime();
+extern void ResetStats();
+
+extern void StatsRequestShmem();
+extern void StatsInitShmem();
+
+} // namespace cq

@@ -1,0 +1,160 @@
+/*
+ * internal.h
+ *		What the files of this room share among themselves.
+ *
+ * Locks, in the order in which they may be taken:
+ *		1. eviction		one LWLock: one backend at a time looks for victims
+ *		2. partition	128 LWLocks: buckets whose number ends in these 7 bits, next_in_bucket and
+ *						the unlinked flag of the entries there; several only in rising order
+ *		3. directory	one LWLock: the array of linked entries and what is summed over it
+ *		4. allocator	one LWLock: Units
+ * and last, inside the owner's dead test, whatever that takes.  No lock is held while memory of
+ * the backend is allocated; nothing under a lock raises, waits or reads a file.
+ */
+#pragma once
+
+#include "store/entry.h"
+
+namespace cq
+{
+
+constexpr uint32 kPartitions = 128;
+
+struct StoreShared
+{
+	pg_atomic_uint64 next_id;
+	pg_atomic_uint64 evictions;
+	pg_atomic_uint64 expirations;
+	char pad[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
+
+	pg_atomic_uint64 aging; // bits of a double; read by each hit, raised under the eviction lock
+	char pad2[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
+
+	/* protected by the directory's lock */
+	uint32 nentries;
+	uint64 payload; // of linked entries
+};
+
+static_assert(std::is_standard_layout_v<StoreShared>);
+
+/* Where the store lies; the same in all processes, set by StoreInitShmem(). */
+struct StoreMap
+{
+	StoreShared *shared;
+	UnitRef *buckets;   // each protected by its partition's lock
+	UnitRef *directory; // protected by the directory's lock
+	Units *units;       // protected by the allocator's lock
+	char *memory;       // unit 0
+	uint32 bucket_mask;
+	uint32 directory_size;
+	uint64 total_units;
+
+	LWLockPadded *partition_locks;
+	LWLock *eviction_lock;
+	LWLock *directory_lock;
+	LWLock *allocator_lock;
+};
+
+extern StoreMap map;
+extern EntryDeadFn entry_dead; // may be null
+
+/* Backend-local: a hit's pin, or a fill. */
+struct Pin
+{
+	Pin *prev; // among the pins that are held; next also in the free list
+	Pin *next;
+	Entry *entry;        // null in a record that holds nothing (yet)
+	ResourceOwner owner; // may be null: then Unpin() or backend exit
+
+	/* of a fill: where it writes */
+	bool filling;
+	Extent *extent; // written to
+	char *at;       // next byte
+	char *end;      // of the extent
+	Extent *tail;   // last extent, after `extent` when space was taken in advance
+	uint64 spare;   // room in the extents after `extent`
+	uint64 bytes;   // length of the stream, Entry included
+	uint64 rows;    // tuples reserved or appended
+};
+
+inline Extent *
+ExtentAt(UnitRef unit)
+{
+	return reinterpret_cast<Extent *>(map.memory + static_cast<Size>(unit) * kUnitBytes);
+}
+
+inline UnitRef
+UnitOf(const Extent *extent)
+{
+	return static_cast<UnitRef>((reinterpret_cast<const char *>(extent) - map.memory) /
+								static_cast<ptrdiff_t>(kUnitBytes));
+}
+
+inline Entry *
+EntryAt(UnitRef unit)
+{
+	return reinterpret_cast<Entry *>(ExtentAt(unit) + 1);
+}
+
+inline Extent *
+FirstExtent(Entry *entry)
+{
+	return reinterpret_cast<Extent *>(entry) - 1;
+}
+
+inline UnitRef
+UnitOf(const Entry *entry)
+{
+	return UnitOf(reinterpret_cast<const Extent *>(entry) - 1);
+}
+
+inline LWLock *
+PartitionLock(uint64 hash)
+{
+	return &map.partition_locks[hash % kPartitions].lock;
+}
+
+inline UnitRef *
+BucketOf(uint64 hash)
+{
+	return &map.buckets[hash & map.bucket_mask];
+}
+
+/* --- store.cpp: index ---------------------------------------------------------------------- */
+/* Take a linked entry out of bucket and directory.  Partition lock held exclusive.  True when
+ * nobody has it pinned: then the caller frees it, best after releasing the lock. */
+extern bool UnlinkLocked(Entry *entry, TimestampTz now);
+/* The same by somebody who has it pinned, and with the locking; false if it was done before. */
+extern bool UnlinkPinned(Entry *entry, TimestampTz now);
+/* Pin this very entry if it is still linked; nullptr if not. */
+extern Pin *PinListed(uint64 hash, UnitRef unit, uint64 id);
+
+/* --- pin.cpp ------------------------------------------------------------------------------- */
+extern Pin *NewPin();                        // may raise: before anything is held
+extern void DiscardPin(Pin *pin);            // of one that holds nothing
+extern void HoldPin(Pin *pin, Entry *entry); // on behalf of CurrentResourceOwner
+/* Pins without a record: nothing that could raise may happen before the unpin. */
+extern void PinRaw(Entry *entry);
+extern void UnpinRaw(Entry *entry);
+/* The same; if that frees the entry, up to `want` of its units are taken at once. */
+extern UnitRun UnpinTaking(Entry *entry, uint32 want);
+
+/* --- evict.cpp: memory --------------------------------------------------------------------- */
+/* Up to `want` units, evicting when none is free; count 0 when everything left is pinned. */
+extern UnitRun TakeUnits(uint32 want);
+/* Make room in the directory; false when everything left is pinned. */
+extern bool EvictForDirectory();
+/* Give a chain back, and take up to `want` units before anybody else can. */
+extern UnitRun FreeChain(UnitRef first, uint32 want);
+/* Give back the units of an extent from `keep` on. */
+extern void TrimExtent(Extent *extent, uint32 keep);
+
+/* --- read.cpp ------------------------------------------------------------------------------ */
+extern bool KeyIs(const Entry *entry, const void *key, uint32 key_len);
+extern bool SameKey(const Entry *a, const Entry *b);
+
+/* --- write.cpp ----------------------------------------------------------------------------- */
+/* The last bytes of the stream; false when there is no room for them. */
+extern bool WriteMeta(Pin *fill, const void *meta, uint32 meta_len);
+
+} // namespace cq

@@ -1,0 +1,161 @@
+/*
+ * pin.cpp
+ *		Pins: what keeps an entry in memory while a backend works with it.
+ *
+ * In shared memory a pin is a count in the entry's state.  In the backend it is a record in the
+ * list of held pins with the resource owner it belongs to; the resource owner's end, or the
+ * backend's, releases what was not unpinned.  Records are kept for reuse, so that a hit in a warm
+ * backend allocates nothing.
+ *
+ * The record is allocated before the entry is pinned, and nothing that could raise happens
+ * between the atomic addition and the record's entering the list.
+ */
+#include "pg.h"
+
+#include "store/internal.h"
+
+namespace cq
+{
+
+namespace
+{
+
+Pin *held = nullptr;      // doubly linked
+Pin *free_pins = nullptr; // singly linked
+bool exit_registered = false;
+
+void
+ReleaseEverything(int, Datum)
+{
+	while (held != nullptr)
+		Unpin(held);
+}
+
+/*
+ * Release what belongs to the resource owner that is ending.  As for PostgreSQL's own resources,
+ * something left over at commit means that somebody forgot it.
+ */
+void
+ReleaseOwned(ResourceReleasePhase phase, bool is_commit, bool, void *)
+{
+	Pin *next;
+	int leaked = 0;
+
+	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS || held == nullptr)
+		return;
+	for (Pin *pin = held; pin != nullptr; pin = next)
+	{
+		next = pin->next;
+		if (pin->owner != nullptr && pin->owner == CurrentResourceOwner)
+		{
+			Unpin(pin);
+			leaked++;
+		}
+	}
+	if (is_commit && leaked > 0)
+		elog(WARNING, "cached_query pin leak: %d still referenced", leaked);
+}
+
+} // namespace
+
+/* From _PG_init. */
+void
+StoreInitBackend()
+{
+	RegisterResourceReleaseCallback(ReleaseOwned, nullptr);
+}
+
+/*
+ * A record that holds nothing yet.  The exit callback is one that runs after the abort of what
+ * is still in progress (which is done by a before_shmem_exit callback), and before this process
+ * gives up its place in shared memory.
+ */
+Pin *
+NewPin()
+{
+	Pin *pin;
+
+	if (unlikely(!exit_registered))
+	{
+		on_shmem_exit(ReleaseEverything, static_cast<Datum>(0));
+		exit_registered = true;
+	}
+	if (free_pins == nullptr)
+	{
+		pin = static_cast<Pin *>(MemoryContextAlloc(TopMemoryContext, sizeof(Pin)));
+		pin->next = nullptr;
+		free_pins = pin;
+	}
+	pin = free_pins;
+	free_pins = pin->next;
+	memset(pin, 0, sizeof(*pin));
+	return pin;
+}
+
+void
+DiscardPin(Pin *pin)
+{
+	pin->entry = nullptr;
+	pin->next = free_pins;
+	free_pins = pin;
+}
+
+void
+HoldPin(Pin *pin, Entry *entry)
+{
+	pin->entry = entry;
+	pin->owner = CurrentResourceOwner;
+	pin->prev = nullptr;
+	pin->next = held;
+	if (held != nullptr)
+		held->prev = pin;
+	held = pin;
+}
+
+/* Give up a pin; the record must not be used again. */
+void
+Unpin(Pin *pin)
+{
+	Entry *entry = pin->entry;
+
+	CqAssert(entry != nullptr);
+	if (pin->prev != nullptr)
+		pin->prev->next = pin->next;
+	else
+		held = pin->next;
+	if (pin->next != nullptr)
+		pin->next->prev = pin->prev;
+	DiscardPin(pin);
+	UnpinRaw(entry);
+}
+
+const Entry *
+PinnedEntry(const Pin *pin)
+{
+	return pin->entry;
+}
+
+void
+PinRaw(Entry *entry)
+{
+	pg_atomic_fetch_add_u64(&entry->state, static_cast<int64>(kPinOne));
+}
+
+void
+UnpinRaw(Entry *entry)
+{
+	UnpinTaking(entry, 0);
+}
+
+UnitRun
+UnpinTaking(Entry *entry, uint32 want)
+{
+	uint64 state = pg_atomic_sub_fetch_u64(&entry->state, static_cast<int64>(kPinOne));
+
+	CqAssert((state & kPinMask) != kPinMask);
+	if ((state & (kPinMask | kUnlinked)) == kUnlinked)
+		return FreeChain(UnitOf(entry), want);
+	return {kNoUnit, 0};
+}
+
+} // namespace cq

@@ -1,0 +1,154 @@
+/*
+ * store.h
+ *		The shared-memory store: immutable entries, found by key, pinned while they are read.
+ *
+ * An entry is one byte stream over a chain of extents: header, key, tuples, then the meta bytes
+ * that its owner gives at publication.  It is written by one backend while nobody else can see it
+ * (a fill) and never changes after PublishFill() but for the counters in its header.
+ *
+ * A fill and a hit are the same thing to the caller: a Pin.  A pin belongs to the resource owner
+ * that was current when it was taken and is released with it on error, abort, subtransaction
+ * abort, portal close and backend exit; normally Unpin() does it sooner.  An entry that was
+ * unlinked (evicted, invalidated, replaced, or never published) is freed by its last unpin.
+ *
+ * Nothing here raises an error, but for palloc of backend-local memory, and that never under a
+ * lock.  There is no SQL in this room: it knows bytes.
+ */
+#pragma once
+
+#include "pg.h"
+#include "store/policy.h"
+
+namespace cq
+{
+
+struct Entry;	   // shared, store/entry.h
+struct Pin;		   // backend-local, opaque
+
+/* What the owner knows of an entry at publication; copied into its header. */
+struct EntryFacts
+{
+	TimestampTz as_of;		// its rows are those of this moment: ages count from here
+	int64		ttl_us;		// largest time to live asked for so far; readers may raise it
+	int64		fill_us;	// what running the query took
+	uint64		rows;
+	uint64		pos;		// snapshot position of the fill (exact/)
+	uint64		generation; // exact::Generation() at the fill
+	uint32		nboot;		// exact/
+	Oid			database;
+	Oid			role;		// who filled it
+	uint64		queryid;
+	uint32		ncolumns;
+	uint32		flags;		// the owner's, e.g. ENTRY_EXACT
+};
+
+/* A consistent copy of an entry's header for the views. */
+struct EntrySummary
+{
+	uint64		id;
+	uint64		hash;
+	EntryFacts	facts;
+	uint64		hits;
+	TimestampTz last_hit;	// 0 = never
+	uint64		payload;	// bytes of tuples
+	uint64		memory;		// bytes taken from the store
+	uint32		pins;		// the caller's included
+	uint32		key_len;
+	uint32		meta_len;
+};
+
+struct StoreTotals
+{
+	uint64		entries;
+	uint64		memory_total;	// bytes that entries can take
+	uint64		memory_used;	// bytes taken, fills in flight included
+	uint64		payload;		// bytes of tuples in linked entries
+	uint64		evictions;		// of entries that were neither expired nor dead
+	uint64		expirations;	// expired entries dropped, for whatever reason
+};
+
+/* --- set-up ------------------------------------------------------------------------------- */
+extern void StoreRequestShmem(Size memory); // from shmem_request_hook: space and LWLock tranches
+extern void StoreInitShmem(Size memory);	// from shmem_startup_hook
+extern void StoreInitBackend();				// from _PG_init: resource release callback
+
+/* Told by the owner: can this linked entry never be served again?  Called on a pinned entry with
+ * no lock of the index held (that of eviction is); must not raise nor call into this room. */
+typedef bool (*EntryDeadFn)(const Entry *entry);
+extern void StoreSetDeadTest(EntryDeadFn fn);
+
+/* --- hits --------------------------------------------------------------------------------- */
+/* The linked entry with exactly this key, pinned; nullptr when there is none.  Takes the
+ * partition's lock shared; counts nothing. */
+extern Pin *FindEntry(uint64 hash, const void *key, uint32 key_len);
+extern void Unpin(Pin *pin);
+extern const Entry *PinnedEntry(const Pin *pin);
+/* Count one hit, note the time (rate limited) and raise the entry's ttl to at least ttl_us. */
+extern void CountHit(Pin *pin, TimestampTz now, int64 ttl_us);
+/* Unlink, so that nobody finds it again; the pin stays good. */
+extern void DropEntry(Pin *pin);
+
+/* --- reading ------------------------------------------------------------------------------ */
+extern EntryFacts FactsOf(const Entry *entry);	// ttl_us as raised so far
+extern uint64 IdOf(const Entry *entry);
+
+/* Walks the tuples of a pinned entry.  A tuple that crosses extents is put together in
+ * scratch memory of `context`; every other is handed out in place. */
+struct TupleReader
+{
+	Pin		   *pin;
+	const char *at;			// next byte
+	const char *end;		// end of this extent
+	uint32		next_extent;
+	uint64		left;		// tuples not yet handed out
+	char	   *scratch;
+	Size		scratch_size;
+	MemoryContext context;
+};
+extern void ReaderBegin(TupleReader *reader, Pin *pin, MemoryContext context);
+extern MinimalTuple ReaderNext(TupleReader *reader); // valid until the next call; nullptr: end
+extern void ReaderRewind(TupleReader *reader);
+/* Copy `len` bytes of the meta stream from `offset`; and of the key. */
+extern void ReadMeta(const Entry *entry, uint32 offset, void *to, uint32 len);
+extern void ReadKey(const Entry *entry, uint32 offset, void *to, uint32 len);
+extern uint32 MetaLength(const Entry *entry);
+extern uint32 KeyLength(const Entry *entry);
+
+/* --- fills -------------------------------------------------------------------------------- */
+/* A new private entry holding the key, pinned by us; nullptr when no space can be had. */
+extern Pin *BeginFill(uint64 hash, const void *key, uint32 key_len);
+/* Room for a tuple of `len` bytes in one piece, MAXALIGNed, already counted as written; nullptr
+ * when the current extent has none: then AppendTuple() it, which may split it.  Knows no limit,
+ * but an extent is 16 kB at most and the next AppendTuple() will notice. */
+extern char *ReserveTuple(Pin *fill, uint32 len);
+/* False when no space can be had (everything else is pinned) or the entry would exceed
+ * max_bytes: the fill keeps what it has and takes nothing more. */
+extern bool AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes);
+/* What max_bytes is compared with: header, key and tuples so far. */
+extern uint64 FillBytes(const Pin *fill);
+/* Link it under its key in place of any entry that is there (unless that one's facts.as_of is
+ * newer: then false and the fill stays private; so if AppendTuple() had failed, or no space can
+ * be had).  The fill is sealed in any case: the pin stays good for reading. */
+extern bool PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_len);
+/* Make a fill that will not be published readable by ReaderBegin (rows so far). */
+extern void SealFill(Pin *fill, uint64 rows);
+
+/* --- walking ------------------------------------------------------------------------------ */
+/* Calls fn for each entry linked when its turn comes, pinned, no lock held; stops when fn
+ * returns false.  fn may raise: the pins are owned. */
+typedef bool (*EntryVisitFn)(Pin *pin, void *arg);
+extern void VisitEntries(EntryVisitFn fn, void *arg);
+/* Unlink every entry for which dead(entry, arg); returns how many.  Raises nothing: may run in
+ * a commit callback. */
+extern uint64 SweepEntries(bool (*dead)(const Entry *entry, void *arg), void *arg);
+extern EntrySummary Summarize(const Pin *pin);
+extern StoreTotals Totals();
+extern void ResetStoreCounters(); // evictions, expirations
+
+#ifdef CQ_DEBUG
+/* Stops the world and recounts everything; returns a palloc'd description of the first thing
+ * that is wrong, or nullptr.  pins: total pins seen; unlinked: units held by no linked entry. */
+extern char *CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units);
+#endif
+
+} // namespace cq
