@@ -5,6 +5,7 @@
  * Defaults, units and contexts are the interface; README.md has them as a table.
  */
 #include "pg.h"
+#include "exact/exact.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -161,6 +162,21 @@ DefineSessionSettings()
 							   nullptr);
 }
 
+#ifdef CQ_DEBUG
+void
+DefineDebugSettings()
+{
+	DefineCustomIntVariable("cached_query.debug_sleep_pre_commit",
+							"Tests: wait after publishing, before the commit, in microseconds.",
+							nullptr, &exact::debug_sleep_pre_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
+							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_sleep_commit",
+							"Tests: wait when visible, before invalidation messages are sent.",
+							nullptr, &exact::debug_sleep_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
+							nullptr, nullptr, nullptr);
+}
+#endif
+
 bool
 ParseEnum(const config_enum_entry *options, const char *name, int *value)
 {
@@ -182,6 +198,9 @@ DefineSettings()
 {
 	DefineServerSettings();
 	DefineSessionSettings();
+#ifdef CQ_DEBUG
+	DefineDebugSettings();
+#endif
 	MarkGUCPrefixReserved("cached_query");
 }
 

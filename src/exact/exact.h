@@ -36,10 +36,10 @@ struct View
 {
 	Snapshot	snapshot;
 	uint64		pos;	// larger = sees more; equal = sees the same
-	uint32		nboot;	// transactions not seen that no slot tells about, and the era: view.cpp
+	uint32		nboot;	// era, and transactions unseen that no slot tells about: view.cpp
 };
-/* May an answer with this nboot be compared with the view?  Plain equality is right for both kinds;
- * for a ttl answer this is less strict: it doesn't depend on rows. */
+/* May an answer with this nboot be compared with the view?  Plain equality is right for both
+ * kinds; for a ttl answer this is less strict: it doesn't depend on rows. */
 extern bool SameBoot(const View &view, uint32 nboot, bool exact);
 enum class Standing
 {
@@ -51,8 +51,9 @@ enum class Standing
 	committing,		 // we have published already: other modules' PRE_COMMIT code
 	crowded			 // more transactions in progress than a position can count
 };
-/* Of GetActiveSnapshot().  Sets *view for ok and serializable (a fill may be stored).  Takes no lock,
- * but for looking after prepared DDL that a Check() met: so call it with none held. */
+/* Of GetActiveSnapshot(), which must stay while the view is used.  Sets *view for ok and for
+ * serializable (a fill may be stored).  Takes no lock, but for looking after prepared DDL that a
+ * Check() met: so call it with none held. */
 extern Standing Look(View *view);
 
 enum class Verdict
@@ -87,15 +88,15 @@ struct FillMark
 };
 /* Before the query is executed: remember the DDL generations, then take in what was sent. */
 extern void MarkFill(FillMark *mark);
-/* Before the answer is stored, and after Check() of the same slot: false = the definition behind it
- * has been announced meanwhile, don't store. */
+/* Before the answer is stored, and after Check() of the same slot: false = the definition behind
+ * it has been announced meanwhile, don't store. */
 extern bool Unmoved(const FillMark &mark, SlotNo slot);
 extern uint64 Generation();	  // an entry of another generation is void
 extern uint64 Incarnation();  // drawn at each start of shared memory
 /* DML publishing starts with the first exact use on the server.  Call it before Look(). */
 extern void StartWriters();
-/* Position of a snapshot taken now, for telling whether an older one still shows the present; 0 when
- * there is none (crowded). */
+/* Position of a snapshot taken now, for telling whether an older one still shows the present; 0
+ * when there is none (crowded). */
 extern uint64 FreshPosition();
 
 /* --- set-up -------------------------------------------------------------------------------- */

@@ -31,9 +31,9 @@ constexpr uint64_t kNoLimit = UINT64_MAX;
 /* What one snapshot tells; ids are 32 bits wide as the server keeps them. */
 struct Moment
 {
-	uint64_t latest;		 // a full id within 2^31 of all others: latestCompletedXid
-	uint32_t xmin;			 // all ids before it are complete
-	uint32_t xmax;			 // all ids from it on are not
+	uint64_t latest;         // a full id within 2^31 of all others: latestCompletedXid
+	uint32_t xmin;           // all ids before it are complete
+	uint32_t xmax;           // all ids from it on are not
 	const uint32_t *running; // top-level ids in between that are not, without our own
 	uint32_t count;
 	uint32_t own;  // our own top-level id, 0 if none

@@ -34,11 +34,10 @@ int debug_sleep_commit_us = 0;
 namespace
 {
 
-constexpr int kMaxRelations = 64;	 // written in one transaction, else kSlotAllWrites
-constexpr int kMaxDefinitions = 256; // changed, else kSlotAllDdl
+constexpr int kMaxRelations = 64;              // written in one transaction, else kSlotAllWrites
+constexpr int kMaxDefinitions = 256;           // changed, else kSlotAllDdl
 constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
-constexpr int kMaxListed =
-	kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
+constexpr int kMaxListed = kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
 
 enum class Stage
 {
@@ -57,17 +56,12 @@ struct Listed
 struct
 {
 	Stage stage;
-	bool imported;	// its snapshot came from another
-	bool uncounted; // track_counts was off
 	uint64 xid;
 	int nlisted;
 	Listed listed[kMaxListed];
 	PgStat_SubXactStatus *watched; // the statistics' outermost level, to see later writes
 	PgStat_TableXactStatus *seen;  // its first table at PRE_COMMIT
 } xact;
-
-ExecutorStart_hook_type next_executor_start = nullptr;
-ProcessUtility_hook_type next_process_utility = nullptr;
 
 void
 Sleep(int us)
@@ -106,8 +100,10 @@ IsOwnTempSchema(uint32 hash)
 
 	/* An OID's hash value is as good as the OID: murmurhash32 is one to one. */
 	GetTempNamespaceState(&temp, &toast);
-	return (OidIsValid(temp) && GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(temp)) == hash) ||
-		   (OidIsValid(toast) && GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(toast)) == hash);
+	return (OidIsValid(temp) &&
+			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(temp)) == hash) ||
+		   (OidIsValid(toast) &&
+			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(toast)) == hash);
 }
 
 /* The slot for an invalidation message; false: it changes nobody's answer. */
@@ -191,7 +187,7 @@ void
 PlanRows()
 {
 	/* Written while not counted, or not with our knowing. */
-	if (xact.uncounted || !pgstat_track_counts)
+	if (Uncounted())
 		Plan(kSlotAllWrites, 0);
 	xact.watched = pgstat_get_xact_stack_level(1);
 	xact.seen = xact.watched->first;
@@ -237,11 +233,10 @@ void
 Reset()
 {
 	xact.stage = Stage::open;
-	xact.imported = false;
-	xact.uncounted = false;
 	xact.nlisted = 0;
 	xact.watched = nullptr;
 	ForgetInvalidations();
+	ForgetStatements();
 }
 
 /*
@@ -355,118 +350,12 @@ OnRelease(ResourceReleasePhase phase, bool, bool is_top_level, void *)
 	Reset();
 }
 
-/* --- hooks ----------------------------------------------------------------------------------- */
-
-/* What each statement does in passing. */
-inline void
-Notice()
-{
-	if (unlikely(!pgstat_track_counts))
-		xact.uncounted = true;
-	if (unlikely(!BootDone()) && !IsParallelWorker())
-		EnsureBoot();
-}
-
-void
-OnExecutorStart(QueryDesc *query, int eflags)
-{
-	Notice();
-	if (next_executor_start != nullptr)
-		next_executor_start(query, eflags);
-	else
-		standard_ExecutorStart(query, eflags);
-}
-
-/* Are there prepared transactions from before the restart, or others that didn't publish? */
-bool
-BootersLeft(uint32 *n)
-{
-	View view;
-
-	if (!Describe(TakeSnapshot(), &view))
-		return false;
-	*n = UnseenBooters(view);
-	return *n > 0;
-}
-
-/* Others may look again; if one of those transactions ended, nothing of before is valid. */
-void
-EndHold(int, Datum booters)
-{
-	uint32 left = 0;
-
-	(void) BootersLeft(&left);
-	if (left != DatumGetUInt32(booters))
-		Raise(kSlotAllDdl, UpperPosition());
-	RemoveUnsent(kHold | compat::BackendNumber());
-}
-
-/*
- * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed nowhere,
- * so refuse everybody from before it becomes visible until its messages are out, as a listed DDL
- * would.  Then answers of before are void even for snapshots that don't see it (TRUNCATE).
- */
-void
-HoldUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
-			ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-			DestReceiver *dest, QueryCompletion *completion, uint32 booters)
-{
-	PG_ENSURE_ERROR_CLEANUP(EndHold, UInt32GetDatum(booters));
-	{
-		AddUnsent(kHold | compat::BackendNumber());
-		(next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility)(
-			statement, query, read_only_tree, context, params, environment, dest, completion);
-	}
-	PG_END_ENSURE_ERROR_CLEANUP(EndHold, UInt32GetDatum(booters));
-	EndHold(0, UInt32GetDatum(booters));
-}
-
-void
-OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
-				 ProcessUtilityContext context, ParamListInfo params,
-				 QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
-{
-	Node *node = statement->utilityStmt;
-	uint32 booters;
-
-	Notice();
-	if (IsA(node, VariableSetStmt))
-	{
-		const VariableSetStmt *set = reinterpret_cast<VariableSetStmt *>(node);
-
-		if (set->kind == VAR_SET_MULTI && strcmp(set->name, "TRANSACTION SNAPSHOT") == 0)
-			xact.imported = true;
-	}
-	else if (IsA(node, TransactionStmt) &&
-			 reinterpret_cast<TransactionStmt *>(node)->kind == TRANS_STMT_COMMIT_PREPARED &&
-			 max_prepared_xacts > 0 && BootersLeft(&booters))
-	{
-		HoldUtility(statement, query, read_only_tree, context, params, environment, dest,
-					completion, booters);
-		return;
-	}
-	(next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility)(
-		statement, query, read_only_tree, context, params, environment, dest, completion);
-}
-
 } // namespace
 
 bool
 Published()
 {
 	return xact.stage != Stage::open;
-}
-
-bool
-Imported()
-{
-	return xact.imported;
-}
-
-bool
-Uncounted()
-{
-	return xact.uncounted || !pgstat_track_counts;
 }
 
 /* Invalidate() in another module's PRE_COMMIT code that runs after ours: still before commit. */
@@ -486,10 +375,7 @@ InitBackend()
 	RegisterXactCallback(OnXact, nullptr);
 	RegisterResourceReleaseCallback(OnRelease, nullptr);
 	InitOwn();
-	next_executor_start = ExecutorStart_hook;
-	ExecutorStart_hook = OnExecutorStart;
-	next_process_utility = ProcessUtility_hook;
-	ProcessUtility_hook = OnProcessUtility;
+	InitHooks();
 }
 
 } // namespace cq::exact

@@ -10,8 +10,8 @@
  *	I3	A word with kDdl leaves only after kSent, and ddl_gen is raised before kSent is set.
  *
  * Locking: a slot changes under its spinlock, with `seq` odd meanwhile.  Readers take no lock: they
- * look at `state` and `last`, and only if something is listed copy the words under `seq`.  `last` is
- * stored before `state`, so that who sees a slot empty also sees why.
+ * look at `state` and `last`, and only if something is listed copy the words under `seq`.  `last`
+ * is stored before `state`, so that who sees a slot empty also sees why.
  */
 #include "pg.h"
 #include "exact/slots.h"
@@ -20,20 +20,9 @@ namespace cq::exact
 {
 
 Shared *shared = nullptr;
-bool settle_wanted = false;
 
 namespace
 {
-
-/* Prepared DDL that Check() found visible and unsent, for SettlePrepared(). */
-struct Suspect
-{
-	SlotNo slot;
-	uint64 word;
-};
-constexpr int kMaxSuspects = 8;
-Suspect suspects[kMaxSuspects];
-int nsuspects = 0;
 
 /* A slot's contents at one moment. */
 struct Contents
@@ -137,15 +126,6 @@ ReadContents(Slot &slot, Contents *contents)
 	SpinLockRelease(&slot.lock);
 }
 
-/* Prepared DDL whose messages are probably out: its COMMIT PREPARED has no callback of ours. */
-void
-Suspected(SlotNo slot, uint64 word)
-{
-	settle_wanted = true;
-	if (nsuspects < kMaxSuspects)
-		suspects[nsuspects++] = {slot, word};
-}
-
 /* Which of the listed transactions object, and which are history? */
 void
 Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement)
@@ -238,18 +218,6 @@ TryList(Slot &slot, uint64 word)
 	return done;
 }
 
-/* Is the transaction's own lock free?  It goes after the invalidation messages went out. */
-bool
-LockIsFree(TransactionId xid)
-{
-	LOCKTAG tag;
-	int n;
-
-	SET_LOCKTAG_TRANSACTION(tag, xid);
-	pfree(GetLockConflicts(&tag, ShareLock, &n));
-	return n == 0;
-}
-
 } // namespace
 
 SlotNo
@@ -273,14 +241,14 @@ CatalogSlot(int cacheid, uint32 hash)
 SlotNo
 NamedSlot(Named kind, Oid database, const void *name, Size len)
 {
-	return Hashed(4 + static_cast<uint32>(kind), database,
-				  hash_bytes_extended(static_cast<const unsigned char *>(name),
-									  static_cast<int>(len), 0));
+	return Hashed(
+		4 + static_cast<uint32>(kind), database,
+		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
 
 /*
- * True = the slot does not object to an answer of position `pe` for this view.  Complete
- * transactions are retired on the way.
+ * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
+ * retired on the way.
  */
 Verdict
 Check(SlotNo no, const View &view, uint64 pe)
@@ -312,12 +280,8 @@ Check(SlotNo no, const View &view, uint64 pe)
 		else if (verdict == Verdict::valid && judgement.crowded)
 			verdict = Verdict::overflow;
 	}
-	if (no == kSlotAllDdl && unlikely(pg_atomic_read_u32(&shared->nunsent) != 0))
-	{
-		settle_wanted = true;
-		if (verdict == Verdict::valid)
-			verdict = Verdict::in_ddl;
-	}
+	if (no == kSlotAllDdl && verdict == Verdict::valid && AnyUnsent())
+		verdict = Verdict::in_ddl;
 	return verdict;
 }
 
@@ -328,8 +292,8 @@ MovedSince(SlotNo no, uint64 pe)
 }
 
 /*
- * Publish: from here on readers judge this transaction by their own snapshots.  A full slot is first
- * cleared of complete ones with a snapshot of our own, once in about kRoom times.
+ * Publish: from here on readers judge this transaction by their own snapshots.  A full slot is
+ * first cleared of complete ones with a snapshot of our own, once in about kRoom times.
  */
 void
 List(SlotNo no, uint64 word)
@@ -419,101 +383,6 @@ Raise(SlotNo no, uint64 pos)
 	if (pg_atomic_read_u64(&slot.last) < pos)
 		pg_atomic_write_u64(&slot.last, pos);
 	EndChange(slot);
-}
-
-/* While the word is there, kSlotAllDdl objects.  Adding it again does nothing. */
-void
-AddUnsent(uint64 word)
-{
-	uint32 n;
-	bool known = false;
-
-	SpinLockAcquire(&shared->unsent_lock);
-	n = pg_atomic_read_u32(&shared->nunsent);
-	for (uint32 i = 0; i < n; i++)
-		known = known || (shared->unsent[i] & ~kPrepared) == word;
-	if (!known && n < shared->unsent_size)
-	{
-		shared->unsent[n] = word;
-		pg_atomic_write_u32(&shared->nunsent, n + 1);
-	}
-	SpinLockRelease(&shared->unsent_lock);
-	CqAssert(known || n < shared->unsent_size);
-}
-
-/* The generation moves first, as in MarkSent(); every answer depends on kSlotAllDdl. */
-void
-RemoveUnsent(uint64 word)
-{
-	uint32 n;
-
-	if (pg_atomic_read_u32(&shared->nunsent) == 0)
-		return;
-	SpinLockAcquire(&shared->unsent_lock);
-	n = pg_atomic_read_u32(&shared->nunsent);
-	for (uint32 i = 0; i < n; i++)
-	{
-		if ((shared->unsent[i] & ~kPrepared) == word)
-		{
-			shared->unsent[i] = shared->unsent[n - 1];
-			pg_atomic_fetch_add_u32(&shared->ddl_gen[kSlotAllDdl], 1);
-			pg_atomic_write_u32(&shared->nunsent, n - 1);
-			break;
-		}
-	}
-	SpinLockRelease(&shared->unsent_lock);
-}
-
-void
-MarkUnsentPrepared(uint64 xid)
-{
-	uint32 n;
-
-	if (pg_atomic_read_u32(&shared->nunsent) == 0)
-		return;
-	SpinLockAcquire(&shared->unsent_lock);
-	n = pg_atomic_read_u32(&shared->nunsent);
-	for (uint32 i = 0; i < n; i++)
-	{
-		if (shared->unsent[i] == xid)
-			shared->unsent[i] |= kPrepared;
-	}
-	SpinLockRelease(&shared->unsent_lock);
-}
-
-/*
- * COMMIT PREPARED runs no transaction callback, and a logical replication worker doesn't even pass
- * ProcessUtility.  But FinishPreparedTransaction() sends the messages before it releases the
- * transaction's lock on its own id: when that is free they are out.  Takes lock manager locks, so
- * it runs from Look(), not from Check().
- */
-void
-SettlePrepared()
-{
-	uint64 prepared[kMaxSuspects];
-	int nprepared = 0;
-
-	settle_wanted = false;
-	while (nsuspects > 0)
-	{
-		const Suspect suspect = suspects[--nsuspects];
-
-		if (LockIsFree(static_cast<TransactionId>(suspect.word)))
-			MarkSent(suspect.slot, suspect.word);
-	}
-
-	SpinLockAcquire(&shared->unsent_lock);
-	for (uint32 i = 0; i < pg_atomic_read_u32(&shared->nunsent); i++)
-	{
-		if ((shared->unsent[i] & kPrepared) != 0 && nprepared < kMaxSuspects)
-			prepared[nprepared++] = shared->unsent[i] & kXidMask;
-	}
-	SpinLockRelease(&shared->unsent_lock);
-	for (int i = 0; i < nprepared; i++)
-	{
-		if (LockIsFree(static_cast<TransactionId>(prepared[i])))
-			RemoveUnsent(prepared[i]);
-	}
 }
 
 /* --- set-up ---------------------------------------------------------------------------------- */

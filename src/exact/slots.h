@@ -14,10 +14,10 @@ namespace cq::exact
 {
 
 /* --- a listed transaction: its full id, and how far it is ------------------------------------ */
-constexpr uint64 kDdl = UINT64_C(1) << 63;		// it changed a definition
-constexpr uint64 kSent = UINT64_C(1) << 62;		// and its invalidation messages are out
+constexpr uint64 kDdl = UINT64_C(1) << 63;      // it changed a definition
+constexpr uint64 kSent = UINT64_C(1) << 62;     // and its invalidation messages are out
 constexpr uint64 kPrepared = UINT64_C(1) << 61; // and nobody will come and set kSent
-constexpr uint64 kHold = UINT64_C(1) << 60;		// no transaction: a backend, in the unsent list
+constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in the unsent list
 constexpr uint64 kXidMask = kHold - 1;
 
 #ifdef CQ_ONE_XID
@@ -31,9 +31,9 @@ constexpr uint32 kDdlGens = 256;
 
 struct alignas(128) Slot
 {
-	pg_atomic_uint64 last;	/* largest position at which one was retired; lock, read without */
-	pg_atomic_uint32 state; /* 0 = nothing listed, no overflow; lock, read without */
-	pg_atomic_uint32 seq;	/* odd while words or overflow change; lock, read without */
+	pg_atomic_uint64 last;     /* largest position at which one was retired; lock, read without */
+	pg_atomic_uint32 state;    /* 0 = nothing listed, no overflow; lock, read without */
+	pg_atomic_uint32 seq;      /* odd while words or overflow change; lock, read without */
 	pg_atomic_uint64 overflow; /* largest id that found no room, 0 = none; lock, read under seq */
 	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
 	slock_t lock;
@@ -45,10 +45,10 @@ struct Shared
 {
 	/* written rarely, read always */
 	alignas(128) uint64 incarnation; /* constant */
-	pg_atomic_uint64 generation;	 /* atomic */
-	pg_atomic_uint64 boot;			 /* era and first id whose definitions are published; atomic */
-	pg_atomic_uint64 boot_writes;	 /* the same for rows, 0 = not yet; atomic */
-	pg_atomic_uint32 writers;		 /* are rows published?  0 -> 1 once; atomic */
+	pg_atomic_uint64 generation;     /* atomic */
+	pg_atomic_uint64 boot;           /* era and first id whose definitions are published; atomic */
+	pg_atomic_uint64 boot_writes;    /* the same for rows, 0 = not yet; atomic */
+	pg_atomic_uint32 writers;        /* are rows published?  0 -> 1 once; atomic */
 
 	/* written by every DDL */
 	alignas(128) pg_atomic_uint32 ddl_gen[kDdlGens]; /* atomic, raised under the slot's lock */
@@ -60,7 +60,7 @@ struct Shared
 	alignas(128) pg_atomic_uint32 nunsent; /* unsent_lock, read without */
 	slock_t unsent_lock;
 	uint32 unsent_size; /* constant */
-	uint64 *unsent;		/* unsent_lock; the pointer is constant, shared memory is at one address */
+	uint64 *unsent;     /* unsent_lock; the pointer is constant, shared memory is at one address */
 
 	alignas(128) Slot slots[kSlots];
 };
@@ -72,27 +72,35 @@ extern void Unlist(SlotNo slot, uint64 word);
 extern void MarkSent(SlotNo slot, uint64 word);
 extern void MarkPrepared(SlotNo slot, uint64 word);
 extern void Raise(SlotNo slot, uint64 pos); // everything before is void for this slot
+
+/* --- unsent.cpp ------------------------------------------------------------------------------ */
 extern void AddUnsent(uint64 word);
 extern void RemoveUnsent(uint64 word);
 extern void MarkUnsentPrepared(uint64 xid);
-extern void SettlePrepared(); // looks after prepared DDL that Check() met
+extern bool AnyUnsent();
+extern void Suspected(SlotNo slot, uint64 word);
 extern bool settle_wanted;
+extern void SettlePrepared();
 
 /* --- view.cpp -------------------------------------------------------------------------------- */
 extern Moment MomentOf(Snapshot snapshot);
 extern bool Describe(Snapshot snapshot, View *view); // false: crowded
-extern Snapshot TakeSnapshot();						 // private, valid until the next call
-extern uint64 UpperPosition();						 // of all snapshots taken so far
+extern Snapshot TakeSnapshot();                      // private, valid until the next call
+extern uint64 UpperPosition();                       // of all snapshots taken so far
 extern uint32 UnseenBooters(const View &view);
-/* Takes the boot position as early as a statement runs; see the hooks in publish.cpp. */
+/* Takes the boot position as early as a statement runs; see hooks.cpp. */
 extern void EnsureBoot();
 extern bool BootDone();
 
 /* --- publish.cpp ----------------------------------------------------------------------------- */
-extern bool Published();	  // in this transaction, already
-extern bool Imported();		  // SET TRANSACTION SNAPSHOT in this transaction
-extern bool Uncounted();	  // track_counts was seen off in this transaction
-extern void ListLate(SlotNo); // after Published()
+extern bool Published();           // in this transaction, already
+extern void ListLate(SlotNo slot); // after Published()
+
+/* --- hooks.cpp ------------------------------------------------------------------------------- */
+extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction
+extern bool Uncounted(); // track_counts was seen off in this transaction
+extern void ForgetStatements();
+extern void InitHooks();
 
 /* --- own.cpp --------------------------------------------------------------------------------- */
 constexpr int kMaxPending = 256;

@@ -13,7 +13,7 @@
  *	| era | definitions  | rows + 1, 0: not yet |
  *	+-----+--------------+----------------------+
  *
- * Locking: all of it atomic; `boot` holds its era in its two upper bits, so it changes in one piece.
+ * Locking: all of it atomic; `boot` has its era in the two upper bits, so it changes in one piece.
  */
 #include "pg.h"
 #include "exact/slots.h"
@@ -82,8 +82,8 @@ CountBooters(const Moment &m, uint64 boot, uint32 *nboot)
 	}
 	if (definitions > kMaxDefinitions || rows > kMaxRows)
 		return false;
-	*nboot = static_cast<uint32>((boot >> kEraShift) << 30 | definitions << kDefinitionsShift |
-								 rows);
+	*nboot =
+		static_cast<uint32>((boot >> kEraShift) << 30 | definitions << kDefinitionsShift | rows);
 	return true;
 }
 

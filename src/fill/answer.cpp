@@ -306,6 +306,10 @@ Collect(Attempt *s, const Watch &watch)
 	foreach (cell, s->handle->findings.rowtypes)
 		d.slots = list_append_unique_int(
 			d.slots, static_cast<int>(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell))));
+	foreach (cell, s->handle->findings.types)
+		d.slots = list_append_unique_int(
+			d.slots, static_cast<int>(exact::CatalogSlot(
+						 TYPEOID, GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(lfirst_oid(cell))))));
 	d.write_slots = list_append_unique_int(d.write_slots, exact::kSlotAllWrites);
 	return d;
 }
@@ -336,10 +340,13 @@ StillValid(Attempt *s, const exact::FillMark &mark, const exact::SlotNo *slots, 
 	return true;
 }
 
+/* Did the run itself show something that forbids keeping its rows? */
 bool
 Reconsider(const Watch &watch, Attempt *s, Reason *reason)
 {
-	if (watch.wrote)
+	if (!ExaminationHolds(s->handle))
+		*reason = Reason::changed_during_fill;
+	else if (watch.wrote)
 		*reason = Reason::nested_write;
 	else if (watch.uncacheable || watch.findings.ttl != Reason::hit)
 		*reason = Reason::nested_uncacheable;
@@ -348,7 +355,6 @@ Reconsider(const Watch &watch, Attempt *s, Reason *reason)
 		*reason = Reason::own_write;
 	else
 		return true;
-	(void) s;
 	return false;
 }
 
@@ -457,6 +463,7 @@ Fill(Attempt *s, Answer *answer, Reason miss)
 	bool published = false;
 	Reason reason;
 
+	s->key_slot = exact::NamedSlot(exact::Named::key, MyDatabaseId, &s->key.hash, sizeof(uint64));
 	exact::MarkFill(&mark);
 	BeginRows(&rows, s->call->shape, answer->desc, fill, MaxEntryBytes(), s->context);
 	BeginWatch(&watch, s->context);
@@ -525,16 +532,16 @@ Decide(Attempt *s, Answer *answer)
 	if (options.mode == Mode::off)
 		return Reason::mode_off;
 	reason = JudgeQuery(s->handle, s->exact, &answer->detail);
-	if (reason == Reason::hit)
-		reason = JudgeTransaction(s);
 	if (reason != Reason::hit)
 		return reason;
 	if (s->exact)
 		exact::StartWriters();
+	reason = JudgeTransaction(s);
+	if (reason != Reason::hit)
+		return reason;
 
 	s->now = GetCurrentTimestamp();
 	s->key = BuildKey(s->handle, s->call->shape, s->params);
-	s->key_slot = exact::NamedSlot(exact::Named::key, MyDatabaseId, &s->key.hash, sizeof(uint64));
 	if (options.mode == Mode::refresh)
 		return Reason::miss_refresh;
 	return LookUp(s, answer);

@@ -183,7 +183,7 @@ Prepare(Handle *handle)
 									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
 	if (handle->plan == nullptr)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	handle->source = linitial_node(CachedPlanSource, SPI_plan_get_plan_sources(handle->plan));
+	handle->source = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(handle->plan)));
 	RefuseLocksAndWrites(handle->source->query_list);
 
 	/* What runs in a parallel worker can't be watched during a fill. */
@@ -357,6 +357,15 @@ void
 PopQueryErrorContext(QueryErrorContext *context)
 {
 	error_context_stack = context->callback.previous;
+}
+
+bool
+ExaminationHolds(const Handle *handle)
+{
+	const CachedPlanSource *source = handle->source;
+
+	return !handle->names_changed && source->is_valid && source->gplan != nullptr &&
+		   source->gplan->is_valid && source->gplan->generation == handle->generation;
 }
 
 void

@@ -71,10 +71,6 @@ struct Handle
 	uint64 prefix_hash;
 	bool key_is_constant; /* no arguments and no settings: the prefix is the whole key */
 	uint64 queryid;
-
-	/* what this session has learned of it */
-	uint64 cheap_calls; /* fills that were found cheaper than a hit would have been */
-	bool noticed;		/* the NOTICE of nondeterministic queries was given */
 };
 
 /*
@@ -82,7 +78,9 @@ struct Handle
  * findings up to date.  Raises whatever the query itself would raise until it is executed.
  */
 extern Handle *GetHandle(const char *query, int length, const Args &args);
-/* The same without permission checks and without adopting it as recently used; for planning. */
+/* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */
+extern bool ExaminationHolds(const Handle *handle);
+/* Keep it from being freed while its plan runs. */
 extern void Hold(Handle *handle);
 extern void Release(Handle *handle);
 

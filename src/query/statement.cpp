@@ -151,7 +151,7 @@ CallsUserCode(List *queries)
 
 	foreach (cell, queries)
 	{
-		if (WalkUserCode(lfirst_node(Node, cell), nullptr))
+		if (WalkUserCode(static_cast<Node *>(lfirst(cell)), nullptr))
 			return true;
 	}
 	return false;

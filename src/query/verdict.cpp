@@ -225,9 +225,9 @@ JudgeType(Findings *f, Oid type)
 {
 	Oid part;
 
-	if (type < FirstUnpinnedObjectId || list_member_oid(f->objects, type))
+	if (type < FirstUnpinnedObjectId || list_member_oid(f->types, type))
 		return;
-	f->objects = lappend_oid(f->objects, type);
+	f->types = lappend_oid(f->types, type);
 	if (isAnyTempNamespace(TypeNamespace(type)))
 		Refuse(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
 
@@ -419,7 +419,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	ListCell *cell;
 
 	foreach (cell, queries)
-		Walk(lfirst_node(Node, cell), f);
+		Walk(static_cast<Node *>(lfirst(cell)), f);
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
 		JudgeRelation(f, lfirst_oid(cell));
@@ -434,9 +434,11 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		RefuseExact(f, Reason::time_function, pstrdup("a literal such as 'today' or 'now'"));
 	}
 	f->objects = list_concat_unique_oid(f->objects, f->relations);
+	f->objects = list_concat_unique_oid(f->objects, f->types);
 	list_sort(f->objects, list_oid_cmp);
 	list_sort(f->relations, list_oid_cmp);
 	list_sort(f->rowtypes, list_oid_cmp);
+	list_sort(f->types, list_oid_cmp);
 }
 
 /* --- the raw parse tree --------------------------------------------------------------------- */

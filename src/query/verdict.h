@@ -39,6 +39,7 @@ struct Findings
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL; /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
+	List *types = NIL;	   /* OIDs of types that aren't built in */
 	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
 };
 

@@ -99,7 +99,7 @@ NeedsWholeRow(RelOptInfo *rel, Index rti)
 		pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rti,
 					   &columns);
 	foreach (cell, rel->reltarget->exprs)
-		pull_varattnos(lfirst_node(Node, cell), rti, &columns);
+		pull_varattnos(static_cast<Node *>(lfirst(cell)), rti, &columns);
 	return bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
@@ -150,7 +150,7 @@ OfferScan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
 	call = OnlyCall(rte);
-	if (call == nullptr || call->funcid < FirstNormalObjectId ||
+	if (call == nullptr || call->funcid < FirstNormalObjectId || IS_DUMMY_REL(rel) ||
 		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti))
 		return;
 	rel->pathlist = NIL;

@@ -53,7 +53,6 @@ enum class Kind : uint8_t
 	X(older_than_change, bypass, "this snapshot may be older than a change of a dependency")       \
 	X(ddl_in_progress, bypass, "a definition the query depends on is being changed")               \
 	X(in_flight, bypass, "too many writers of a dependency are in flight")                         \
-	X(cheap_query, bypass, "running the query is cheaper than looking it up")                      \
 	X(time_function, bypass, "exact: the query depends on the time")                               \
 	X(dep_foreign_table, bypass, "exact: the query reads a foreign table")                         \
 	X(dep_catalog, bypass, "exact: the query reads a system catalog")                              \

@@ -1,0 +1,179 @@
+/*
+ * hooks.cpp
+ *		What only statements tell: settings and commands that the ends of transactions don't show.
+ *
+ * The hooks chain and cost a few instructions.  They are not how writes are found (publish.cpp).
+ *
+ * Locking: everything here belongs to the process.
+ */
+#include "pg.h"
+#include "exact/slots.h"
+
+namespace cq::exact
+{
+namespace
+{
+
+ExecutorStart_hook_type next_executor_start = nullptr;
+ProcessUtility_hook_type next_process_utility = nullptr;
+
+/* In this transaction. */
+bool imported = false;  // its snapshot came from another
+bool uncounted = false; // track_counts was off
+
+/* What each statement does in passing. */
+inline void
+Notice()
+{
+	if (unlikely(!pgstat_track_counts))
+		uncounted = true;
+	if (unlikely(!BootDone()) && !IsParallelWorker())
+		EnsureBoot();
+}
+
+void
+OnExecutorStart(QueryDesc *query, int eflags)
+{
+	Notice();
+	if (next_executor_start != nullptr)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+/* Are there prepared transactions from before the restart, or others that didn't publish? */
+bool
+BootersLeft(uint32 *n)
+{
+	View view;
+
+	if (!Describe(TakeSnapshot(), &view))
+		return false;
+	*n = UnseenBooters(view);
+	return *n > 0;
+}
+
+/*
+ * While a hold lasts kSlotAllDdl objects.  Not by PG_ENSURE_ERROR_CLEANUP: COMMIT PREPARED registers
+ * an exit callback of its own the first time, and then ours could not be taken back.
+ */
+struct
+{
+	bool active;
+	uint32 booters; // when it began
+} hold;
+
+/* Others may look again; if one of those transactions ended, nothing of before is valid. */
+void
+EndHold()
+{
+	uint32 left = 0;
+
+	if (!hold.active)
+		return;
+	hold.active = false;
+	(void) BootersLeft(&left);
+	if (left != hold.booters)
+		Raise(kSlotAllDdl, UpperPosition());
+	RemoveUnsent(kHold | compat::BackendNumber());
+}
+
+void
+OnExit(int, Datum)
+{
+	EndHold();
+}
+
+void
+BeginHold(uint32 booters)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(OnExit, static_cast<Datum>(0));
+	registered = true;
+	hold.booters = booters;
+	hold.active = true;
+	AddUnsent(kHold | compat::BackendNumber());
+}
+
+/* Is this the one setting that makes a snapshot of elsewhere ours? */
+bool
+ImportsSnapshot(Node *node)
+{
+	const VariableSetStmt *set = reinterpret_cast<VariableSetStmt *>(node);
+
+	return set->kind == VAR_SET_MULTI && strcmp(set->name, "TRANSACTION SNAPSHOT") == 0;
+}
+
+void
+OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
+				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+				 DestReceiver *dest, QueryCompletion *completion)
+{
+	const ProcessUtility_hook_type next =
+		next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility;
+	Node *node = statement->utilityStmt;
+	uint32 booters;
+
+	Notice();
+	if (IsA(node, VariableSetStmt) && ImportsSnapshot(node))
+		imported = true;
+
+	/*
+	 * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed
+	 * nowhere, so refuse everybody from before it becomes visible until its messages are out, as a
+	 * listed DDL would.  Then answers of before are void even for snapshots that don't see it
+	 * (TRUNCATE).
+	 */
+	if (IsA(node, TransactionStmt) &&
+		reinterpret_cast<TransactionStmt *>(node)->kind == TRANS_STMT_COMMIT_PREPARED &&
+		max_prepared_xacts > 0 && BootersLeft(&booters))
+	{
+		BeginHold(booters);
+		PG_TRY();
+		{
+			next(statement, query, read_only_tree, context, params, environment, dest, completion);
+		}
+		PG_FINALLY();
+		{
+			EndHold();
+		}
+		PG_END_TRY();
+	}
+	else
+		next(statement, query, read_only_tree, context, params, environment, dest, completion);
+}
+
+} // namespace
+
+bool
+Imported()
+{
+	return imported;
+}
+
+bool
+Uncounted()
+{
+	return uncounted || !pgstat_track_counts;
+}
+
+/* The transaction is over. */
+void
+ForgetStatements()
+{
+	imported = false;
+	uncounted = false;
+}
+
+void
+InitHooks()
+{
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = OnExecutorStart;
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = OnProcessUtility;
+}
+
+} // namespace cq::exact
