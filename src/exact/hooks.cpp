@@ -54,8 +54,8 @@ BootersLeft(uint32 *n)
 }
 
 /*
- * While a hold lasts kSlotAllDdl objects.  Not by PG_ENSURE_ERROR_CLEANUP: COMMIT PREPARED registers
- * an exit callback of its own the first time, and then ours could not be taken back.
+ * While a hold lasts kSlotAllDdl objects.  Not by PG_ENSURE_ERROR_CLEANUP: COMMIT PREPARED
+ * registers an exit callback of its own the first time, and then ours could not be taken back.
  */
 struct
 {

@@ -258,6 +258,9 @@ Check(SlotNo no, const View &view, uint64 pe)
 	Judgement judgement;
 	Verdict verdict;
 
+	/* Before `last`: who ends a hold raises that first. */
+	const bool unsent = no == kSlotAllDdl && AnyUnsent();
+
 	/*
 	 * Empty: `last` tells all.  Whoever lists himself between these two reads was not complete when
 	 * our snapshot was taken.  Whoever is retired in between raised `last` first.
@@ -280,7 +283,7 @@ Check(SlotNo no, const View &view, uint64 pe)
 		else if (verdict == Verdict::valid && judgement.crowded)
 			verdict = Verdict::overflow;
 	}
-	if (no == kSlotAllDdl && verdict == Verdict::valid && AnyUnsent())
+	if (unsent && verdict == Verdict::valid)
 		verdict = Verdict::in_ddl;
 	return verdict;
 }

@@ -3,8 +3,8 @@
  *		DDL whose invalidation messages may not be out, where its slot can't tell.
  *
  * Two cases.  An overflowed DDL has no word in a slot that could carry kSent: it is in the list of
- * unsent ones, and so is a backend that holds everybody up for a moment (hooks.cpp).  A prepared DDL
- * is in its slot, but when it commits no callback of ours runs, so readers look after it.
+ * unsent ones, and so is a backend that holds everybody up for a moment (hooks.cpp).  A prepared
+ * DDL is in its slot, but when it commits no callback of ours runs, so readers look after it.
  *
  * Locking: the list is under unsent_lock, a few instructions; its length is read without.
  */

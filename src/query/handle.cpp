@@ -299,6 +299,20 @@ NameCallback(Datum, int cacheid, uint32 hash)
 	}
 }
 
+/* A composite type was altered: PostgreSQL's plans don't notice that they build rows of it. */
+void
+RelationCallback(Datum, Oid relation)
+{
+	for (dlist_node *node = First(); node != End(); node = node->next)
+	{
+		Handle *handle = HandleOf(node);
+		List *rowtypes = handle->generation >= 0 ? handle->findings.rowtypes : NIL;
+
+		if (rowtypes != NIL && (relation == InvalidOid || list_member_oid(rowtypes, relation)))
+			handle->names_changed = true;
+	}
+}
+
 /* A function or operator was created or dropped: argument types make its name too hard to guess. */
 void
 FunctionCallback(Datum, int, uint32)
@@ -436,6 +450,7 @@ ForgetHandles()
 void
 InitHandles()
 {
+	CacheRegisterRelcacheCallback(RelationCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(RELNAMENSP, NameCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(TYPENAMENSP, NameCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, FunctionCallback, static_cast<Datum>(0));

@@ -198,6 +198,31 @@ InputDependsOnSettings(Oid type)
 	}
 }
 
+/* Types whose text is the same under all settings. */
+bool
+PlainText(Oid type)
+{
+	switch (type)
+	{
+	case BOOLOID:
+	case INT2OID:
+	case INT4OID:
+	case INT8OID:
+	case NUMERICOID:
+	case OIDOID:
+	case UUIDOID:
+	case NAMEOID:
+	case TEXTOID:
+	case VARCHAROID:
+	case BPCHAROID:
+	case JSONOID:
+	case JSONBOID:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void JudgeType(Findings *f, Oid type);
 
 /* The columns of a composite type, which ALTER TYPE .. ALTER ATTRIBUTE can change. */
@@ -353,10 +378,16 @@ Walk(Node *node, void *arg)
 		if (JudgeCurrentSetting(f, reinterpret_cast<FuncExpr *>(node)))
 			return compat::WalkExpression(node, Walk, f);
 		break;
+	case T_CoerceViaIO:
+		/* byteaout and float8out call themselves IMMUTABLE and read settings all the same */
+		f->regional = f->regional || !PlainText(exprType(node)) ||
+					  !PlainText(exprType(reinterpret_cast<Node *>(
+						  reinterpret_cast<CoerceViaIO *>(node)->arg)));
+		JudgeType(f, exprType(node));
+		break;
 	case T_Param:
 	case T_OpExpr:
 	case T_RelabelType:
-	case T_CoerceViaIO:
 	case T_ArrayCoerceExpr:
 	case T_ConvertRowtypeExpr:
 	case T_RowExpr:

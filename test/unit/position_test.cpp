@@ -2,9 +2,10 @@
  * position_test.cpp
  *		The order of snapshots, tried on random histories.
  *
- * A small model of the server's transaction bookkeeping runs begin, commit, abort and prepare (during
- * which an id is listed twice), over the wrap of 32-bit ids.  Snapshots of it are taken from outside
- * and from inside a transaction.  The truth about each is the plain set of ids it sees.
+ * A small model of the server's transaction bookkeeping runs begin, commit, abort and prepare
+ * (during which an id is listed twice), over the wrap of 32-bit ids.  Snapshots of it are taken
+ * from outside and from inside a transaction.  The truth about each is the plain set of ids it
+ * sees.
  */
 #include <cstdio>
 #include <cstdlib>
@@ -39,7 +40,7 @@ Random(uint32_t below)
 
 /* --- the model ------------------------------------------------------------------------------- */
 
-constexpr int kMaxIds = 400;	  // in a history
+constexpr int kMaxIds = 400;       // in a history
 constexpr int kMaxSnapshots = 120; // of a history
 constexpr int kMaxRunning = 40;
 
@@ -203,7 +204,8 @@ CheckPositions()
 		Picture &p = pictures[i];
 		const Moment m = MomentOf(p, server.latest);
 
-		widen_ok = widen_ok && Widen(m.xmin, m.latest) == p.xmin && Widen(m.xmax, m.latest) == p.xmax;
+		widen_ok =
+			widen_ok && Widen(m.xmin, m.latest) == p.xmin && Widen(m.xmax, m.latest) == p.xmax;
 		if (!PositionOf(m, &p.pos))
 			order_ok = false;
 		for (uint64_t xid = server.first; xid < server.next; xid++)
@@ -277,8 +279,12 @@ CheckBoot()
 void
 TestHistories()
 {
-	const uint64_t starts[] = {3, 1000, UINT64_C(0xffffff00), UINT64_C(0x1ffffff40),
-							   UINT64_C(0x7fffff80), UINT64_C(0x2a7fffffe0)};
+	const uint64_t starts[] = {3,
+							   1000,
+							   UINT64_C(0xffffff00),
+							   UINT64_C(0x1ffffff40),
+							   UINT64_C(0x7fffff80),
+							   UINT64_C(0x2a7fffffe0)};
 
 	for (uint32_t round = 0; round < 150; round++)
 	{
