@@ -60,9 +60,19 @@ CheckMayExecute(Oid function)
 	InvokeFunctionExecuteHook(function);
 }
 
+/* Is this what the plan's column stands for, number and all? */
+bool
+SameColumn(const TargetEntry *planned, Form_pg_attribute column)
+{
+	const Var *var = reinterpret_cast<const Var *>(planned->expr);
+
+	return var->varattno == column->attnum && var->vartype == column->atttypid &&
+		   var->vartypmod == column->atttypmod;
+}
+
 /* Live columns of the row type now, against the plan's. */
 void
-CheckRowType(const FuncExpr *call, TupleDesc plan)
+CheckRowType(const FuncExpr *call, List *plan)
 {
 	TupleDesc now;
 	int live = 0;
@@ -77,13 +87,12 @@ CheckRowType(const FuncExpr *call, TupleDesc plan)
 
 		if (column->attisdropped)
 			continue;
-		same = same && live < plan->natts &&
-			   TupleDescAttr(plan, live)->atttypid == column->atttypid &&
-			   TupleDescAttr(plan, live)->atttypmod == column->atttypmod;
+		same = same && live < list_length(plan) &&
+			   SameColumn(list_nth_node(TargetEntry, plan, live), column);
 		live++;
 	}
 	ReleaseTupleDesc(now);
-	if (!same || live != plan->natts)
+	if (!same || live != list_length(plan))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("row type %s has changed since the statement was planned",
 							   format_type_be(call->funcresulttype)),
@@ -105,7 +114,7 @@ BeginScan(CustomScanState *css, EState *estate, int eflags)
 						errmsg("function %u has changed since the statement was planned",
 							   state->call->funcid),
 						errhint("Prepare the statement again.")));
-	CheckRowType(state->call, css->ss.ss_ScanTupleSlot->tts_tupleDescriptor);
+	CheckRowType(state->call, plan->custom_scan_tlist);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	state->args = ExecInitExprList(state->call->args, &css->ss.ps);
