@@ -174,6 +174,15 @@ DefineDebugSettings()
 							"Tests: wait when visible, before invalidation messages are sent.",
 							nullptr, &exact::debug_sleep_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
 							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_room",
+							"Tests: how many transactions a slot can list.",
+							"With few, writers overflow their slots all the time.",
+							&exact::debug_room, exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0,
+							nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable("cached_query.debug_no_check",
+							 "Tests: serve answers without asking whether they still hold.",
+							 "What tests exactness must fail with it.", &exact::debug_no_check,
+							 false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 #endif
 

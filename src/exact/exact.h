@@ -29,7 +29,8 @@ extern SlotNo DdlSlot(Oid database, Oid relation);	 // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
 extern SlotNo CatalogSlot(int cacheid, uint32 hash); // an object by syscache id and hash value
 enum class Named : uint32 { key, tag, relation };
-extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len); // explicit invalidation
+/* for explicit invalidation */
+extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);
 
 /* --- the reader's view --------------------------------------------------------------------- */
 struct View
@@ -67,7 +68,8 @@ enum class Verdict
 /* Every answer depends on kSlotAllDdl and kSlotClear, an exact one on kSlotAllWrites too.  Raises
  * nothing and takes no lock but a slot's spinlock. */
 extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
-/* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too long. */
+/* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
+ * long. */
 extern bool MovedSince(SlotNo slot, uint64 pe);
 
 /* --- this transaction's own changes -------------------------------------------------------- */
@@ -104,8 +106,11 @@ extern void RequestShmem();
 extern void InitShmem();
 extern void InitBackend(); // hooks and transaction callbacks, from _PG_init
 
-/* Waits that tests set to widen races; only a build with CQ_DEBUG looks at them. */
-extern int debug_sleep_pre_commit_us; // published, not committed
-extern int debug_sleep_commit_us;	  // visible, invalidation messages not sent
+/* For tests; only a build with CQ_DEBUG looks at them. */
+constexpr int kSlotRoom = 11;		  // transactions that a slot can list
+extern int debug_sleep_pre_commit_us; // wait: published, not committed
+extern int debug_sleep_commit_us;	  // wait: visible, invalidation messages not sent
+extern int debug_room;				  // less of kSlotRoom, to see overflows
+extern bool debug_no_check;			  // Check() never objects: tests of exactness must fail
 
 } // namespace cq::exact

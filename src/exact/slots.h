@@ -20,11 +20,7 @@ constexpr uint64 kPrepared = UINT64_C(1) << 61; // and nobody will come and set 
 constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in the unsent list
 constexpr uint64 kXidMask = kHold - 1;
 
-#ifdef CQ_ONE_XID
-constexpr int kRoom = 1; // to see overflows in tests
-#else
-constexpr int kRoom = 11;
-#endif
+constexpr int kRoom = kSlotRoom;
 constexpr uint32 kSlots = 16384; // 2 MB
 constexpr uint32 kFirstHashed = 3;
 constexpr uint32 kDdlGens = 256;

@@ -401,6 +401,8 @@ GetHandle(const char *query, int length, const Args &args)
 {
 	uint64 hash = HashIdentity(query, length, args);
 
+	/* Parsing the text would, too: what was announced before this call is known in it. */
+	AcceptInvalidationMessages();
 	for (;;)
 	{
 		Handle *volatile handle = Find(hash, query, length, args);
