@@ -76,67 +76,140 @@ WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *value
 					shape.data, &tuple->t_infomask, shape.has_null ? tuple->t_bits : nullptr);
 }
 
-/* --- where a row goes ----------------------------------------------------------------------- */
-
-/* True if the row is in the entry now. */
-bool
-Keep(Rows *rows, TupleDesc desc, const Datum *values, const bool *nulls)
+/*
+ * Most rows come as one piece already, straight from a table, a sort or a hash.  Then the piece is what
+ * is kept, and no column is looked at, unless a value lives elsewhere or columns were added since.
+ */
+struct Image
 {
-	TupleShape shape;
-	char *place;
-	bool kept = true;
+	const char *bytes; /* of a minimal tuple; its t_len may be missing */
+	Size length;
+};
 
-	if (rows->fill == nullptr || rows->too_large || rows->no_memory)
-		return false;
-	shape = MeasureTuple(desc, values, nulls);
-	if (FillBytes(rows->fill) + shape.length > rows->max_bytes || shape.length > MaxAllocSize)
-	{
-		rows->too_large = true;
-		return false;
-	}
-	place = ReserveTuple(rows->fill, static_cast<uint32>(shape.length));
-	if (place != nullptr)
-		WriteTuple(place, shape, desc, values, nulls);
-	else
-	{
-		char *scratch = static_cast<char *>(palloc(MAXALIGN(shape.length)));
+bool
+ImageOf(TupleTableSlot *slot, Image *image)
+{
+	int natts = slot->tts_tupleDescriptor->natts;
 
-		WriteTuple(scratch, shape, desc, values, nulls);
-		kept = AppendTuple(rows->fill, scratch, static_cast<uint32>(shape.length), rows->max_bytes);
-		rows->no_memory = !kept;
+	if (TTS_EMPTY(slot))
+		return false;
+	if (TTS_IS_MINIMALTUPLE(slot))
+	{
+		bool copied;
+		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &copied);
+
+		*image = {reinterpret_cast<char *>(tuple), tuple->t_len};
+		return !(tuple->t_infomask & HEAP_HASEXTERNAL) && HeapTupleHeaderGetNatts(tuple) == natts;
 	}
-	if (kept)
-		rows->kept++;
-	return kept;
+	if (TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot))
+	{
+		bool copied;
+		HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
+
+		*image = {reinterpret_cast<char *>(tuple->t_data) + MINIMAL_TUPLE_OFFSET,
+				  tuple->t_len - MINIMAL_TUPLE_OFFSET};
+		return !HeapTupleHasExternal(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) == natts;
+	}
+	return false;
 }
 
 void
-PutAside(Rows *rows, TupleDesc desc, const Datum *values, const bool *nulls)
+WriteImage(char *to, const Image &image)
+{
+	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
+
+	memcpy(to, image.bytes, image.length);
+	memset(to + image.length, 0, MAXALIGN(image.length) - image.length);
+	tuple->t_len = static_cast<uint32>(image.length);
+}
+
+/* --- where a row goes ----------------------------------------------------------------------- */
+
+/* May the entry take another tuple of this size? */
+bool
+MayKeep(Rows *rows, Size length)
+{
+	if (rows->fill == nullptr || rows->too_large || rows->no_memory)
+		return false;
+	rows->too_large = FillBytes(rows->fill) + length > rows->max_bytes || length > MaxAllocSize;
+	return !rows->too_large;
+}
+
+/* Call write(place) for a place of this size in the entry, or for scratch memory that goes there in
+ * pieces.  True if the row is in the entry now. */
+template <typename Write>
+bool
+Keep(Rows *rows, Size length, Write write)
+{
+	char *place;
+
+	if (!MayKeep(rows, length))
+		return false;
+	place = ReserveTuple(rows->fill, static_cast<uint32>(length));
+	if (place != nullptr)
+		write(place);
+	else
+	{
+		char *scratch = static_cast<char *>(palloc(MAXALIGN(length)));
+
+		write(scratch);
+		rows->no_memory =
+			!AppendTuple(rows->fill, scratch, static_cast<uint32>(length), rows->max_bytes);
+		if (rows->no_memory)
+			return false;
+	}
+	rows->kept++;
+	return true;
+}
+
+void
+OpenRest(Rows *rows)
+{
+	if (rows->rest != nullptr)
+		return;
+	rows->rest = tuplestore_begin_heap(false, false, work_mem);
+	tuplestore_set_eflags(rows->rest, EXEC_FLAG_REWIND);
+}
+
+/* Into the tuplestore, whose memory and files are the caller's: put(store) adds the row. */
+template <typename Put>
+void
+PutAside(Rows *rows, Put put)
 {
 	MemoryContext caller = MemoryContextSwitchTo(rows->context);
 	ResourceOwner owner = CurrentResourceOwner;
 
 	CurrentResourceOwner = rows->owner;
-	if (rows->rest == nullptr)
-	{
-		rows->rest = tuplestore_begin_heap(false, false, work_mem);
-		tuplestore_set_eflags(rows->rest, EXEC_FLAG_REWIND);
-	}
-	tuplestore_putvalues(rows->rest, desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
+	OpenRest(rows);
+	put(rows->rest);
 	CurrentResourceOwner = owner;
 	MemoryContextSwitchTo(caller);
 }
 
 void
-TakeRow(Rows *rows, TupleDesc desc, const Datum *values, const bool *nulls)
+TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 {
 	Datum *fetched = static_cast<Datum *>(palloc(sizeof(Datum) * Max(desc->natts, 1)));
+	TupleShape shape;
 
 	if (FetchExternal(desc, values, nulls, fetched))
 		values = fetched;
 	rows->total++;
-	if (!Keep(rows, desc, values, nulls))
-		PutAside(rows, desc, values, nulls);
+	shape = MeasureTuple(desc, values, nulls);
+	if (!Keep(rows, shape.length,
+			  [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
+		PutAside(rows, [&](Tuplestorestate *store) {
+			tuplestore_putvalues(store, desc, values, nulls);
+		});
+}
+
+void
+TakeImage(Rows *rows, const Image &image, TupleTableSlot *slot)
+{
+	rows->total++;
+	if (!Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
+		PutAside(rows,
+				 [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); });
 }
 
 /* --- the receiver --------------------------------------------------------------------------- */
@@ -146,9 +219,15 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	Rows *rows = reinterpret_cast<Rows *>(self);
 	MemoryContext caller = MemoryContextSwitchTo(rows->row);
+	Image image;
 
-	slot_getallattrs(slot);
-	TakeRow(rows, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	if (ImageOf(slot, &image))
+		TakeImage(rows, image, slot);
+	else
+	{
+		slot_getallattrs(slot);
+		TakeValues(rows, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row);
 	return true;
@@ -205,7 +284,7 @@ FinishJson(Rows *rows)
 	value = PointerGetDatum(cstring_to_text_with_len(rows->json.data, rows->json.len));
 	pfree(rows->json.data);
 	rows->json.data = nullptr;
-	TakeRow(rows, rows->desc, &value, &null);
+	TakeValues(rows, rows->desc, &value, &null);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row);
 }
