@@ -108,10 +108,11 @@ SELECT cached_query_invalidate('SELECT v FROM a');
 SELECT cacheable, state FROM cached_query_explain('SELECT v FROM a');
 SELECT round_(:'qa');
 
--- it is not possible where nothing may be written
+-- also in a transaction that may not write: no data changes
 BEGIN READ ONLY;
-SELECT (cq_test.fails('SELECT cached_query_invalidate(''SELECT v FROM a'')')).code;
-ROLLBACK;
+SELECT cached_query_invalidate('SELECT v FROM a');
+COMMIT;
+SELECT round_(:'qa');
 
 -- refresh replaces at once, also a younger answer
 UPDATE a SET v = 6;

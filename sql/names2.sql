@@ -4,6 +4,7 @@
 --
 CREATE SCHEMA cq_n1;
 SET search_path = cq_n1, public;
+SELECT cached_query_clear() >= 0 AS empty;
 CREATE FUNCTION cq_test.now(query text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -23,23 +24,21 @@ BEGIN
 END $$;
 
 -- a composite type that only cached datums use may be altered: old datums must not be read by the
--- new definition, whether the type is a column, inside an array, another composite or a domain
+-- new definition, nor a plan be run that has such constants in it, whether the type is a column, inside an array, another composite or a domain
 CREATE TYPE pt AS (x int, y int);
 CREATE TYPE line2 AS (a pt, b pt);
 CREATE DOMAIN dpt AS pt;
-CREATE FUNCTION mk() RETURNS pt LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN '(1,2)'; END $$;
 SELECT 'SELECT ROW(1, 2)::pt AS p' AS q1, 'SELECT ARRAY[ROW(1, 2)::pt] AS p' AS q2,
-	'SELECT ROW(ROW(1, 2)::pt, NULL)::line2 AS p' AS q3, 'SELECT (ROW(1, 2)::pt)::dpt AS p' AS q4, 'SELECT mk() AS p' AS q5 \gset
-SELECT cq_test.now(q) AS first, cq_test.now(q) AS second FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4', :'q5']) AS q;
+	'SELECT ROW(ROW(1, 2)::pt, NULL)::line2 AS p' AS q3, 'SELECT (ROW(1, 2)::pt)::dpt AS p' AS q4 \gset
+SELECT cq_test.now(q) AS first, cq_test.now(q) AS second FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
 ALTER TYPE pt ALTER ATTRIBUTE y TYPE text;
-SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4', :'q5']) AS q;
+SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
 ALTER TYPE pt ADD ATTRIBUTE z bigint;
-SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4', :'q5']) AS q;
+SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
 ALTER TYPE pt DROP ATTRIBUTE z, DROP ATTRIBUTE x;
-SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4', :'q5']) AS q;
+SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
 ALTER TYPE pt ADD ATTRIBUTE z bigint;
-SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4', :'q5']) AS q;
-DROP FUNCTION mk;
+SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
 DROP TYPE pt CASCADE;
 CREATE TYPE pt AS (x int, y int);
 SELECT cq_test.now(:'q1'), cq_test.now(:'q2');
@@ -56,6 +55,7 @@ SELECT * FROM cached_query_as(NULL::rt, 'SELECT v FROM rt ORDER BY v', '1h');
 EXECUTE as_v;
 ALTER TABLE rt ADD COLUMN id int DEFAULT 7;
 SELECT * FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY v', '1h');
+EXECUTE as_v;
 EXECUTE as_rt;
 ALTER TABLE rt ALTER COLUMN v TYPE text;
 SELECT * FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY v', '1h');

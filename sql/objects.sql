@@ -46,11 +46,11 @@ SELECT name, unit, context, vartype, boot_val, min_val, max_val, enumvals, short
 SELECT name, unit, context, vartype FROM pg_settings
 	WHERE name IN ('cached_query.memory', 'cached_query.max_entry_size') ORDER BY 1;
 
--- no opclass, type or other object came along
+-- nothing else came along (from 17 on the views' row types are listed)
 SELECT d.classid::regclass, count(*) > 0 AS found FROM pg_depend AS d
-	WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+	WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND d.classid <> 'pg_type'::regclass
 		AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cached_query')
-	GROUP BY 1 ORDER BY 1::text;
+	GROUP BY 1 ORDER BY d.classid::regclass::text COLLATE "C";
 
 -- relocatable: it works from another schema, with the first one gone from the search path
 SELECT extrelocatable FROM pg_extension WHERE extname = 'cached_query';

@@ -5,6 +5,7 @@
 --
 CREATE SCHEMA cq_output;
 SET search_path = cq_output, public;
+SELECT cached_query_clear() >= 0 AS empty;
 SET datestyle = 'ISO, MDY';
 SET timezone = 'UTC';
 SET intervalstyle = 'postgres';
@@ -103,14 +104,17 @@ SELECT query, under('timezone', 'UTC', 'Asia/Kolkata', query) FROM (VALUES
 	($$ SELECT make_timestamptz(2024, 2, 1, 0, 0, 0) AS a $$),
 	($$ SELECT d = tz AS a FROM ev $$)) AS v(query);
 SELECT query, under('intervalstyle', 'postgres', 'iso_8601', query) FROM (VALUES
-	($$ SELECT i::text AS a FROM ev $$), ($$ SELECT '-1 2:03'::interval AS a $$)) AS v(query);
+	($$ SELECT i::text AS a FROM ev $$), ($$ SELECT (ts - d)::text AS a FROM ev $$)) AS v(query);
 SELECT query, under('intervalstyle', 'postgres', 'sql_standard', query) FROM (VALUES
 	($$ SELECT '-1 2:03'::interval AS a $$)) AS v(query);
 SELECT query, under('bytea_output', 'hex', 'escape', query) FROM (VALUES
-	($$ SELECT b::text AS a FROM ev $$), ($$ SELECT encode(b, 'hex') AS a FROM ev $$)) AS v(query);
+	($$ SELECT b::text AS a FROM ev $$), ($$ SELECT encode(b, 'hex') AS a FROM ev $$), ($$ SELECT b || '' AS a FROM ev $$),
+	($$ SELECT ARRAY[b]::text AS a FROM ev $$), ($$ SELECT concat(b) AS a FROM ev $$), ($$ SELECT b::varchar(3) AS a FROM ev $$)) AS v(query);
 SELECT query, under('extra_float_digits', '1', '-5', query) FROM (VALUES
 	($$ SELECT f::text AS a FROM ev $$), ($$ SELECT to_json(f)::text AS a FROM ev $$),
-	($$ SELECT round(f::numeric, 20) AS a FROM ev $$)) AS v(query);
+	($$ SELECT round(f::numeric, 20) AS a FROM ev $$), ($$ SELECT f::float4::text AS a FROM ev $$), ($$ SELECT point(f, f)::text AS a FROM ev $$),
+	($$ SELECT box(point(f, 0), point(0, f))::text AS a FROM ev $$), ($$ SELECT circle(point(f, f), f)::text AS a FROM ev $$),
+	($$ SELECT 'f ' || f AS a FROM ev $$), ($$ SELECT ARRAY[f]::text AS a FROM ev $$), ($$ SELECT ROW(f)::text AS a FROM ev $$)) AS v(query);
 SELECT query, under('default_text_search_config', 'english', 'simple', query) FROM (VALUES
 	($$ SELECT to_tsvector('the running cats') AS a $$), ($$ SELECT plainto_tsquery('the cats') AS a $$)) AS v(query);
 SET escape_string_warning = off;

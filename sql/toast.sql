@@ -4,6 +4,7 @@
 --
 CREATE SCHEMA cq_toast;
 SET search_path = cq_toast, public;
+SELECT cached_query_clear() >= 0 AS empty;
 
 CREATE TABLE doc (id int, body text, extra bytea);
 ALTER TABLE doc ALTER extra SET STORAGE EXTERNAL;
@@ -24,7 +25,8 @@ SELECT md5(string_agg(body, '' ORDER BY id)), md5(string_agg(extra, '' ORDER BY 
 SELECT md5(string_agg(body, '' ORDER BY id)), md5(string_agg(extra, '' ORDER BY id))
 	FROM cached_query('SELECT id, body, extra FROM doc', '1h') AS t(id int, body text, extra bytea);
 DELETE FROM doc;
-VACUUM doc;
+SELECT reltoastrelid::regclass AS toast FROM pg_class WHERE oid = 'doc'::regclass \gset
+VACUUM :toast;
 SELECT * FROM cq_test.call($$
 	SELECT md5(string_agg(body, '' ORDER BY id)), md5(string_agg(extra, '' ORDER BY id))
 	FROM cached_query('SELECT id, body, extra FROM doc', '1h') AS t(id int, body text, extra bytea) $$);
@@ -45,8 +47,8 @@ SELECT cq_test.check($$ SELECT g, repeat('x', (g * 7919) % 70000) FROM generate_
 SELECT 'SELECT ' || string_agg(format('%s AS c%1$s', g), ', ' ORDER BY g) AS q,
 		string_agg(format('c%s int', g), ', ' ORDER BY g) AS cols
 	FROM generate_series(1, 1600) AS g \gset
-SELECT (cq_test.call(format('SELECT c1, c800, c1600 FROM cached_query(%L, ''1h'') AS t(%s)', :'q', :'cols'))).*;
-SELECT (cq_test.call(format('SELECT c1, c800, c1600 FROM cached_query(%L, ''1h'') AS t(%s)', :'q', :'cols'))).*;
+SELECT * FROM cq_test.call(format('SELECT c1, c800, c1600 FROM cached_query(%L, ''1h'') AS t(%s)', :'q', :'cols'));
+SELECT * FROM cq_test.call(format('SELECT c1, c800, c1600 FROM cached_query(%L, ''1h'') AS t(%s)', :'q', :'cols'));
 SELECT length(cached_query_columns(:'q')) > 1600 * 8 AS columns;
 -- one more is an error, the usual one
 SELECT (cq_test.fails(format('SELECT 1 FROM cached_query(%L, ''1h'') AS t(%s, c1601 int)', :'q' || ', 1601', :'cols'))).code;

@@ -4,6 +4,7 @@
 --
 CREATE SCHEMA cq_xact;
 SET search_path = cq_xact, public;
+SELECT cached_query_clear() >= 0 AS empty;
 CREATE TABLE t (id int PRIMARY KEY, v int);
 INSERT INTO t VALUES (1, 10), (2, 20);
 SELECT $$SELECT * FROM cached_query('SELECT sum(v) FROM t', '1h') AS t(s bigint)$$ AS q,

@@ -4,6 +4,7 @@
 --
 CREATE SCHEMA cq_types;
 SET search_path = cq_types, public;
+SELECT cached_query_clear() >= 0 AS empty;
 
 -- every built-in base type that can be cast from a literal, with its array
 CREATE TABLE sample (type text, literal text);
@@ -48,13 +49,15 @@ SELECT type, literal, result FROM sample,
 	WHERE type <> 'unknown' AND type NOT LIKE '%[]' AND type NOT IN ('int2vector', 'oidvector')
 		AND result <> 'same, 1 rows';
 -- stored columns: all types in one table, three rows, one all NULL
-SELECT format('CREATE TABLE wide (id int, %s)', string_agg(format('c%s %s', n, type), ', ' ORDER BY n))
-	FROM (SELECT row_number() OVER (ORDER BY type COLLATE "C", literal COLLATE "C") AS n, type FROM sample
-		WHERE type <> 'unknown') AS s \gexec
-SELECT format('INSERT INTO wide VALUES (1, %s), (2, %s), (3, %1$s)', string_agg(quote_literal(literal), ', ' ORDER BY n),
-		string_agg('NULL', ', '))
-	FROM (SELECT row_number() OVER (ORDER BY type COLLATE "C", literal COLLATE "C") AS n, literal FROM sample
-		WHERE type <> 'unknown') AS s \gexec
+DO $$
+DECLARE columns text; vals text; nulls text;
+BEGIN
+	SELECT string_agg(format('c%s %s', n, type), ', ' ORDER BY n), string_agg(quote_literal(literal), ', ' ORDER BY n),
+			string_agg('NULL', ', ') INTO columns, vals, nulls
+		FROM (SELECT row_number() OVER () AS n, type, literal FROM sample WHERE type <> 'unknown') AS s;
+	EXECUTE format('CREATE TABLE wide (id int, %s)', columns);
+	EXECUTE format('INSERT INTO wide VALUES (1, %s), (2, %s), (3, %1$s)', vals, nulls);
+END $$;
 SELECT cq_test.check('SELECT * FROM wide ORDER BY id DESC');
 SELECT cq_test.check('SELECT * FROM wide WHERE false');
 -- bytes too, not only the text form: record_send gives types and binary values

@@ -1,0 +1,553 @@
+/*
+ * lat.c
+ *		Time statements against each other, in turn within one run: the measuring tool of test/bench.
+ *
+ *	lat [option...] KIND LABEL STATEMENT [KIND LABEL STATEMENT]...
+ *
+ * Kinds, that is what is taken of one execution:
+ *	simple		time until a libpq client has all rows, simple protocol, text
+ *	prepared	the same with a prepared statement
+ *	explain		Execution Time that EXPLAIN (ANALYZE, TIMING OFF) reports, nothing is sent
+ *	memory		growth of the backend's private memory (RssAnon) at its peak, sampled, in kB
+ *
+ * All statements run on one connection, so they share the backend, its caches and its processor,
+ * unless a label has a connection string behind an @: then that statement has a connection of its own.
+ * A round has -n executions of each statement, one of each in turn in an order that is shuffled each
+ * time, since what ran before matters; then -c of each in one piece for the backend's CPU time, which
+ * is too coarse to be read for each execution.  The ratio is that of a round's medians, to the first
+ * statement's.
+ *
+ * Prints a line for each statement, tab-separated:
+ *	label, p25, median, p75 of all executions, CPU, ratio p25, median, p75 of all rounds, CPU ratio,
+ *	median difference to the first statement
+ * Times are in microseconds, of one execution, divided by -d.
+ *
+ *	-r rounds  -n executions  -c executions for CPU  -w executions to warm up  -d divisor
+ *	-x statement to run first (may be repeated)  -o csv file to append the rounds to  -t its first column
+ *	-f new connections for each round  -p processor to bind all backends to
+ *
+ * The connection is what PGHOST and so on say.
+ */
+#define _GNU_SOURCE /* sched_setaffinity() */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libpq-fe.h>
+
+#define MAX_CASES 16
+#define MAX_ROUNDS 1000
+
+enum Kind
+{
+	SIMPLE,
+	PREPARED,
+	EXPLAIN,
+	MEMORY,
+	KINDS
+};
+
+static const char *const kind_names[KINDS] = {"simple", "prepared", "explain", "memory"};
+
+typedef struct Case
+{
+	enum Kind kind;
+	const char *label;
+	const char *statement;
+	const char *conninfo; /* of its own connection, or NULL */
+	PGconn *conn;
+	int schedstat;	/* its backend's file, or -1 */
+	char name[16];	/* of the prepared statement */
+	double *values; /* all executions, round after round */
+	double *sorted; /* scratch memory for one round */
+	double medians[MAX_ROUNDS];
+	double cpus[MAX_ROUNDS];
+} Case;
+
+static Case cases[MAX_CASES];
+static int ncases = 0;
+static int rounds = 5;
+static int executions = 100;
+static int cpu_executions = -1;
+static int warm_up = 10;
+static double divisor = 1;
+static bool reconnect = false;
+static int processor = -1;
+static const char *csv_name = NULL;
+static const char *test_name = "";
+static PGconn *shared_conn;
+
+static void
+fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "lat: ");
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+	exit(1);
+}
+
+static double
+now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
+}
+
+/* --- statistics ----------------------------------------------------------------------------- */
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *) a;
+	double y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Quantile of sorted values, interpolated. */
+static double
+quantile(const double *sorted, int count, double q)
+{
+	double at = q * (count - 1);
+	int below = (int) at;
+
+	if (below >= count - 1)
+		return sorted[count - 1];
+	return sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
+}
+
+static double
+median_of(double *values, int count)
+{
+	qsort(values, count, sizeof(double), compare_doubles);
+	return quantile(values, count, 0.5);
+}
+
+/* --- what the kernel knows of the backend --------------------------------------------------- */
+
+/* CPU time of the backend, after a moment in which it goes to sleep.  Parallel workers are not in it. */
+static double
+backend_cpu_us(const Case *c)
+{
+	const struct timespec settle = {0, 500000};
+	char buffer[128];
+	ssize_t length;
+
+	if (c->schedstat < 0)
+		return 0;
+	nanosleep(&settle, NULL);
+	length = pread(c->schedstat, buffer, sizeof(buffer) - 1, 0);
+	if (length <= 0)
+		return 0;
+	buffer[length] = '\0';
+	return strtod(buffer, NULL) / 1e3;
+}
+
+/* Private memory, which the cache's shared memory is not part of, in kB. */
+static double
+backend_private_kb(const Case *c)
+{
+	char line[256];
+	double kb = -1;
+	FILE *file;
+
+	snprintf(line, sizeof(line), "/proc/%d/status", PQbackendPID(c->conn));
+	file = fopen(line, "r");
+	if (file == NULL)
+		fail("%s: %s", line, strerror(errno));
+	while (kb < 0 && fgets(line, sizeof(line), file) != NULL)
+	{
+		if (strncmp(line, "RssAnon:", 8) == 0)
+			kb = strtod(line + 8, NULL);
+	}
+	fclose(file);
+	return kb;
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+/* The result is of no more use than being right. */
+static void
+check(PGresult *result, const char *statement)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+		fail("%s%s", PQresultErrorMessage(result), statement);
+}
+
+static void
+run_quietly(PGconn *conn, const char *statement)
+{
+	PGresult *result = PQexec(conn, statement);
+
+	check(result, statement);
+	PQclear(result);
+}
+
+/* The last row of EXPLAIN's text is the execution time, in milliseconds. */
+static double
+explained_us(PGresult *result)
+{
+	const char *line = PQgetvalue(result, PQntuples(result) - 1, 0);
+	double ms;
+
+	if (sscanf(line, "Execution Time: %lf ms", &ms) != 1)
+		fail("EXPLAIN ended with \"%s\"", line);
+	return ms * 1e3;
+}
+
+static double
+peak_kb(const Case *c)
+{
+	struct pollfd poll_fd = {PQsocket(c->conn), POLLIN, 0};
+	double before = backend_private_kb(c);
+	double peak = before;
+	PGresult *result;
+
+	if (!PQsendQuery(c->conn, c->statement))
+		fail("%s", PQerrorMessage(c->conn));
+	do
+	{
+		double kb;
+
+		if (poll(&poll_fd, 1, 1) > 0 && !PQconsumeInput(c->conn))
+			fail("%s", PQerrorMessage(c->conn));
+		kb = backend_private_kb(c);
+		if (kb > peak)
+			peak = kb;
+	} while (PQisBusy(c->conn));
+	while ((result = PQgetResult(c->conn)) != NULL)
+	{
+		check(result, c->statement);
+		PQclear(result);
+	}
+	return peak - before;
+}
+
+/* One execution: its time, or what else its kind takes. */
+static double
+execute(const Case *c)
+{
+	PGresult *result;
+	double start;
+	double value;
+
+	if (c->kind == MEMORY)
+		return peak_kb(c);
+	start = now_us();
+	if (c->kind == PREPARED)
+		result = PQexecPrepared(c->conn, c->name, 0, NULL, NULL, NULL, 0);
+	else
+		result = PQexec(c->conn, c->statement);
+	value = now_us() - start;
+	check(result, c->statement);
+	if (c->kind == EXPLAIN)
+		value = explained_us(result);
+	PQclear(result);
+	return value / divisor;
+}
+
+/* Another order, the same in each run of this program. */
+static void
+shuffle(Case **order)
+{
+	static unsigned int seed = 1;
+
+	for (int i = ncases - 1; i > 0; i--)
+	{
+		int other;
+		Case *c = order[i];
+
+		seed = seed * 1103515245 + 12345;
+		other = (seed >> 16) % (i + 1);
+		order[i] = order[other];
+		order[other] = c;
+	}
+}
+
+static void
+run_round(int round)
+{
+	Case *order[MAX_CASES];
+
+	for (int j = 0; j < ncases; j++)
+		order[j] = &cases[j];
+	for (int i = 0; i < executions; i++)
+	{
+		shuffle(order);
+		for (int j = 0; j < ncases; j++)
+			order[j]->values[round * executions + i] = execute(order[j]);
+	}
+	for (int j = 0; j < ncases; j++)
+	{
+		Case *c = &cases[j];
+		double start = backend_cpu_us(c);
+
+		memcpy(c->sorted, c->values + round * executions, sizeof(double) * executions);
+		c->medians[round] = median_of(c->sorted, executions);
+		for (int i = 0; i < cpu_executions; i++)
+			execute(c);
+		c->cpus[round] = cpu_executions == 0
+							 ? 0
+							 : (backend_cpu_us(c) - start) / cpu_executions / divisor;
+	}
+}
+
+/* --- output --------------------------------------------------------------------------------- */
+
+static void
+write_csv(int round)
+{
+	FILE *file;
+
+	if (csv_name == NULL)
+		return;
+	file = fopen(csv_name, "a");
+	if (file == NULL)
+		fail("%s: %s", csv_name, strerror(errno));
+	for (int j = 0; j < ncases; j++)
+	{
+		Case *c = &cases[j];
+
+		fprintf(file, "%s,%s,%s,%d,%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", test_name, c->label,
+				kind_names[c->kind], round + 1, executions, c->sorted[0],
+				quantile(c->sorted, executions, 0.25), c->medians[round],
+				quantile(c->sorted, executions, 0.75), c->sorted[executions - 1], c->cpus[round]);
+	}
+	fclose(file);
+}
+
+static void
+print_case(Case *c)
+{
+	Case *base = &cases[0];
+	double ratios[MAX_ROUNDS];
+	double differences[MAX_ROUNDS];
+	double cpu_ratios[MAX_ROUNDS];
+	int total = rounds * executions;
+
+	for (int i = 0; i < rounds; i++)
+	{
+		ratios[i] = c->medians[i] / base->medians[i];
+		differences[i] = c->medians[i] - base->medians[i];
+		cpu_ratios[i] = base->cpus[i] > 0 ? c->cpus[i] / base->cpus[i] : 0;
+	}
+	qsort(c->values, total, sizeof(double), compare_doubles);
+	qsort(ratios, rounds, sizeof(double), compare_doubles);
+	printf("%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", c->label,
+		   quantile(c->values, total, 0.25), quantile(c->values, total, 0.5),
+		   quantile(c->values, total, 0.75), median_of(c->cpus, rounds),
+		   quantile(ratios, rounds, 0.25), quantile(ratios, rounds, 0.5),
+		   quantile(ratios, rounds, 0.75), median_of(cpu_ratios, rounds),
+		   median_of(differences, rounds));
+}
+
+/* --- setting up ----------------------------------------------------------------------------- */
+
+static PGconn *
+open_connection(const char *conninfo, const char **first, int nfirst)
+{
+	PGconn *conn = PQconnectdb(conninfo);
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		fail("%s", PQerrorMessage(conn));
+	run_quietly(conn, "SET client_min_messages = warning");
+	for (int i = 0; i < nfirst; i++)
+		run_quietly(conn, first[i]);
+	return conn;
+}
+
+/* Backends that are compared must not differ in who else uses their processor. */
+static void
+bind_backend(pid_t backend)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	if (sched_setaffinity(backend, sizeof(set), &set) != 0)
+		fail("cannot bind process %d to processor %d: %s", (int) backend, processor,
+			 strerror(errno));
+}
+
+/* Connect where that is due, and find the backend's file of CPU times. */
+static void
+connect_case(Case *c, const char **first, int nfirst)
+{
+	char name[64];
+
+	if (c->conninfo == NULL && shared_conn == NULL)
+		shared_conn = open_connection("application_name=lat", first, nfirst);
+	c->conn = c->conninfo == NULL ? shared_conn : open_connection(c->conninfo, first, nfirst);
+	if (processor >= 0)
+		bind_backend(PQbackendPID(c->conn));
+	snprintf(name, sizeof(name), "/proc/%d/schedstat", PQbackendPID(c->conn));
+	c->schedstat = open(name, O_RDONLY);
+}
+
+/* With -f: each round has new backends, as the place of things in memory matters, too. */
+static void
+disconnect_all(void)
+{
+	for (int j = 0; j < ncases; j++)
+	{
+		if (cases[j].schedstat >= 0)
+			close(cases[j].schedstat);
+		if (cases[j].conninfo != NULL)
+			PQfinish(cases[j].conn);
+	}
+	PQfinish(shared_conn);
+	shared_conn = NULL;
+}
+
+static void
+add_case(const char *kind, char *label, const char *statement)
+{
+	Case *c = &cases[ncases];
+	char *at = strchr(label, '@');
+
+	if (ncases == MAX_CASES)
+		fail("too many statements");
+	c->kind = 0;
+	while (c->kind < KINDS && strcmp(kind, kind_names[c->kind]) != 0)
+		c->kind++;
+	if (c->kind == KINDS)
+		fail("no such kind: %s", kind);
+	if (at != NULL)
+	{
+		*at = '\0';
+		c->conninfo = at + 1;
+	}
+	c->label = label;
+	c->statement = statement;
+	snprintf(c->name, sizeof(c->name), "s%d", ncases);
+	c->values = malloc(sizeof(double) * rounds * executions);
+	c->sorted = malloc(sizeof(double) * executions);
+	if (c->values == NULL || c->sorted == NULL)
+		fail("out of memory");
+	ncases++;
+}
+
+/* The caller writes the plain statement. */
+static void
+add_explain(Case *c)
+{
+	const char *explain = "EXPLAIN (ANALYZE, TIMING OFF) ";
+	size_t size = strlen(explain) + strlen(c->statement) + 1;
+	char *statement = malloc(size);
+
+	if (statement == NULL)
+		fail("out of memory");
+	snprintf(statement, size, "%s%s", explain, c->statement);
+	c->statement = statement;
+}
+
+static void
+prepare_all(const char **first, int nfirst)
+{
+	for (int j = 0; j < ncases; j++)
+	{
+		Case *c = &cases[j];
+
+		connect_case(c, first, nfirst);
+		if (c->kind == PREPARED)
+		{
+			PGresult *result = PQprepare(c->conn, c->name, c->statement, 0, NULL);
+
+			check(result, c->statement);
+			PQclear(result);
+		}
+		for (int i = 0; i < warm_up; i++)
+			execute(c);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *first[MAX_CASES];
+	int nfirst = 0;
+	int option;
+
+	while ((option = getopt(argc, argv, "r:n:c:w:d:x:o:t:p:f")) != -1)
+	{
+		switch (option)
+		{
+			case 'r':
+				rounds = atoi(optarg);
+				break;
+			case 'n':
+				executions = atoi(optarg);
+				break;
+			case 'c':
+				cpu_executions = atoi(optarg);
+				break;
+			case 'w':
+				warm_up = atoi(optarg);
+				break;
+			case 'd':
+				divisor = atof(optarg);
+				break;
+			case 'x':
+				if (nfirst == MAX_CASES)
+					fail("too many statements to run first");
+				first[nfirst++] = optarg;
+				break;
+			case 'o':
+				csv_name = optarg;
+				break;
+			case 't':
+				test_name = optarg;
+				break;
+			case 'p':
+				processor = atoi(optarg);
+				break;
+			case 'f':
+				reconnect = true;
+				break;
+			default:
+				return 2;
+		}
+	}
+	if (rounds < 1 || rounds > MAX_ROUNDS || executions < 1 || divisor <= 0)
+		fail("the numbers of rounds and executions and the divisor must be positive");
+	if (cpu_executions < 0)
+		cpu_executions = executions;
+	if (optind == argc || (argc - optind) % 3 != 0)
+		fail("each statement needs a kind and a label");
+	for (; optind < argc; optind += 3)
+		add_case(argv[optind], argv[optind + 1], argv[optind + 2]);
+	for (int j = 0; j < ncases; j++)
+	{
+		if (cases[j].kind == EXPLAIN)
+			add_explain(&cases[j]);
+	}
+	for (int i = 0; i < rounds; i++)
+	{
+		if (i == 0 || reconnect)
+			prepare_all(first, nfirst);
+		run_round(i);
+		write_csv(i);
+		if (i == rounds - 1 || reconnect)
+			disconnect_all();
+	}
+	for (int j = 0; j < ncases; j++)
+		print_case(&cases[j]);
+	return 0;
+}

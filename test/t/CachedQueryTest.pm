@@ -1,0 +1,251 @@
+# CachedQueryTest.pm - what the TAP tests share: servers with the library, looking into the store,
+# counting outcomes, and a client that sends a query and does not read the answer.
+
+package CachedQueryTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
+  session_pid wait_until log_is_quiet complaints);
+
+# A running server with the library, and the extension in database postgres.  Further settings are
+# lines for postgresql.conf; the first argument after the name may be a hash for init().
+sub start_node
+{
+	my ($name, @lines) = @_;
+	my %init = ref $lines[0] ? %{ shift @lines } : ();
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', join("\n",
+		"shared_preload_libraries = 'cached_query'",
+		"cached_query.memory = 32MB",
+		"autovacuum = off",
+		@lines));
+	$node->start;
+	add_extension($node, 'postgres');
+	return $node;
+}
+
+# The extension, and in a build with CQ_DEBUG the function that recounts the store.
+sub add_extension
+{
+	my ($node, $database) = @_;
+
+	$node->safe_psql($database, 'CREATE EXTENSION cached_query');
+	$node->psql($database,
+		q{CREATE FUNCTION cached_query_check() RETURNS text AS '$libdir/cached_query' LANGUAGE C});
+	return;
+}
+
+# Entries, units, pins and unlinked units; dies if the store contradicts itself, undef without
+# CQ_DEBUG.
+sub store_state
+{
+	my ($node, $database) = @_;
+	my ($out, $err);
+
+	$database = 'postgres' unless defined $database;
+	return undef
+	  if $node->safe_psql($database, q{SELECT to_regproc('cached_query_check')}) eq '';
+	$node->psql($database, 'SELECT cached_query_check()', stdout => \$out, stderr => \$err);
+	die "cached_query_check: $err" if $err ne '';
+	return { $out =~ /(\w+) (\d+)/g };
+}
+
+# Waits for a condition; true if it came true within the seconds given.
+sub wait_until
+{
+	my ($condition, $seconds) = @_;
+	my $end = time() + ($seconds || $PostgreSQL::Test::Utils::timeout_default);
+
+	until ($condition->())
+	{
+		return 0 if time() > $end;
+		sleep 0.05;
+	}
+	return 1;
+}
+
+# A test: nothing is pinned, no memory is in use that no entry owns, and the recount is right.
+# A backend that was told to go may need a moment.
+sub store_is_idle
+{
+	my ($node, $name, $database) = @_;
+	my $state;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+  SKIP:
+	{
+		skip 'needs a build with CQ_DEBUG', 1 unless defined store_state($node, $database);
+		my $idle = wait_until(
+			sub {
+				$state = store_state($node, $database);
+				return $state->{pins} == 0 && $state->{unlinked} == 0;
+			},
+			20);
+		ok($idle, $name) or diag explain $state;
+	}
+	return;
+}
+
+# Calls by reason, as a hash.
+sub outcomes
+{
+	my ($node, $database) = @_;
+	my $rows = $node->safe_psql($database || 'postgres',
+		'SELECT reason, calls FROM cached_query_reasons WHERE calls > 0');
+
+	return { map { split /\|/ } split /\n/, $rows };
+}
+
+# Runs SQL; returns how its calls were counted ("hit x2, miss_cold") and what psql printed.
+sub outcome_of
+{
+	my ($node, $sql, $database) = @_;
+	my $before = outcomes($node, $database);
+	my $rows = $node->safe_psql($database || 'postgres', $sql);
+	my $after = outcomes($node, $database);
+	my @found;
+
+	foreach my $reason (sort keys %$after)
+	{
+		my $calls = $after->{$reason} - ($before->{$reason} || 0);
+
+		push @found, $reason . ($calls > 1 ? " x$calls" : '') if $calls != 0;
+	}
+	return (join(', ', @found) || 'no call', $rows);
+}
+
+# The call as a statement: rows_of("SELECT 1", "1h", "a int").
+sub rows_of
+{
+	my ($query, $ttl, $columns, @args) = @_;
+	my $list = join '', map { ", $_" } @args;
+
+	return "SELECT * FROM cached_query(\$q\$$query\$q\$, '$ttl'$list) AS t($columns)";
+}
+
+sub session_pid
+{
+	my ($session) = @_;
+
+	return $session->query_safe('SELECT pg_backend_pid()');
+}
+
+# Lines of the log, from an offset on, with a level that nothing of ours should reach.
+sub complaints
+{
+	my ($node, $offset) = @_;
+	my $log = slurp_file($node->logfile, $offset || 0);
+
+	return grep { / (WARNING|PANIC|TRAP): |TRAP: |reference leak|pin leak/ } split /\n/, $log;
+}
+
+# A test: no warning, leak or failed assertion in the log.
+sub log_is_quiet
+{
+	my ($node, $name) = @_;
+	my @lines = complaints($node);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is(join("\n", @lines), '', $name);
+	return;
+}
+
+# ---- A client that speaks just enough of the protocol to stop reading ----
+
+package CachedQueryTest::Deaf;
+
+use Time::HiRes;
+
+sub connect
+{
+	my ($class, $node, $database) = @_;
+	my $self = bless { socket => $node->raw_connect }, $class;
+	my $user = $ENV{PGUSER} || getpwuid($>);
+	my $body = pack('N', 196608) . "user\0$user\0database\0" . ($database || 'postgres') . "\0\0";
+
+	$self->{socket}->syswrite(pack('N', length($body) + 4) . $body);
+	$self->until_ready;
+	return $self;
+}
+
+sub exactly
+{
+	my ($self, $length) = @_;
+	my $data = '';
+
+	while (length($data) < $length)
+	{
+		my $got = $self->{socket}->sysread($data, $length - length($data), length($data));
+
+		return undef unless $got;
+	}
+	return $data;
+}
+
+# Type and body of the next message; nothing when the server has hung up.
+sub message
+{
+	my ($self) = @_;
+	my $head = $self->exactly(5);
+
+	return unless defined $head;
+	my ($type, $length) = unpack 'aN', $head;
+	my $body = $length > 4 ? $self->exactly($length - 4) : '';
+
+	$self->{pid} = unpack 'N', $body if $type eq 'K';
+	return ($type, $body);
+}
+
+# Reads to the end of the answer; a count of the messages of each type, and the SQLSTATEs.
+sub until_ready
+{
+	my ($self) = @_;
+	my %seen = (sqlstate => '', rows => 0);
+
+	while (my ($type, $body) = $self->message)
+	{
+		$seen{$type}++;
+		$seen{rows}++ if $type eq 'D' || $type eq 'd';
+		$seen{sqlstate} .= $1 if $type eq 'E' && $body =~ /C(\w{5})\0/;
+		last if $type eq 'Z';
+	}
+	return \%seen;
+}
+
+sub send
+{
+	my ($self, $query) = @_;
+
+	$self->{socket}->syswrite('Q' . pack('N', length($query) + 5) . "$query\0");
+	return;
+}
+
+sub ask
+{
+	my ($self, $query) = @_;
+
+	$self->send($query);
+	return $self->until_ready;
+}
+
+sub pid { return $_[0]->{pid}; }
+
+sub close
+{
+	my ($self) = @_;
+
+	$self->{socket}->close;
+	return;
+}
+
+1;
