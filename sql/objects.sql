@@ -40,7 +40,7 @@ SELECT c.relname, a.attname AS undocumented
 
 -- every setting: name, unit, context, default
 SELECT name, unit, context, vartype, boot_val, min_val, max_val, enumvals, short_desc <> '' AS described
-	FROM pg_settings WHERE name LIKE 'cached_query.%' AND name NOT LIKE '%redis%' AND name <> 'cached_query.memory'
+	FROM pg_settings WHERE name LIKE 'cached_query.%' AND name NOT LIKE '%redis%' AND name NOT LIKE '%debug%' AND name <> 'cached_query.memory'
 		AND name <> 'cached_query.max_entry_size'
 	ORDER BY name COLLATE "C";
 SELECT name, unit, context, vartype FROM pg_settings

@@ -28,6 +28,7 @@ int consistency = static_cast<int>(Consistency::ttl);
 int max_entry_size_kb = -1;
 int handle_memory_kb = 8192;
 char *trusted_functions = nullptr;
+uint32 trusted_version = 0;
 int min_fill_time_ms = 0;
 int nondeterministic = static_cast<int>(Nondeterministic::bypass);
 char *tag = nullptr;
@@ -81,6 +82,22 @@ CheckTag(char **newval, void **, GucSource)
 	return true;
 }
 
+/* As get_func_name() gives it, perhaps with a schema before it. */
+bool
+IsFunctionName(const char *name)
+{
+	bool any = false;
+
+	for (; *name != '\0'; name++)
+	{
+		if (!IS_HIGHBIT_SET(*name) && !isalnum(static_cast<unsigned char>(*name)) &&
+			strchr("_$.", *name) == nullptr)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 /* The list must be one of names; whether the functions exist is asked when one is used. */
 bool
 CheckTrustedFunctions(char **newval, void **, GucSource)
@@ -88,12 +105,22 @@ CheckTrustedFunctions(char **newval, void **, GucSource)
 	char *copy = pstrdup(*newval);
 	List *names = NIL;
 	bool ok = SplitGUCList(copy, ',', &names);
+	ListCell *cell;
 
+	foreach (cell, names)
+		ok = ok && IsFunctionName(static_cast<char *>(lfirst(cell)));
 	if (!ok)
-		GUC_check_errdetail("List syntax is invalid.");
+		GUC_check_errdetail("It must be a list of function names, schema-qualified or not.");
 	list_free(names);
 	pfree(copy);
 	return ok;
+}
+
+/* Handles that were examined under the old list are examined anew. */
+void
+AssignTrustedFunctions(const char *, void *)
+{
+	settings::trusted_version++;
 }
 
 void
@@ -122,7 +149,7 @@ DefineServerSettings()
 							   "taken at their word.",
 							   "A comma-separated list of names, schema-qualified or not.",
 							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
-							   CheckTrustedFunctions, nullptr, nullptr);
+							   CheckTrustedFunctions, AssignTrustedFunctions, nullptr);
 }
 
 void

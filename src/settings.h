@@ -41,6 +41,7 @@ extern int consistency;			   // Consistency
 extern int max_entry_size_kb;	   // -1: an eighth of memory
 extern int handle_memory_kb;	   // cached_query.handle_memory
 extern char *trusted_functions;	   // as given; TrustedFunction() asks it
+extern uint32 trusted_version;	   // raised when it changes
 extern int min_fill_time_ms;	   // -1: auto
 extern int nondeterministic;	   // Nondeterministic
 extern char *tag;				   // cached_query.tag

@@ -306,6 +306,9 @@ OnXact(XactEvent event, void *)
 	{
 	case XACT_EVENT_PRE_COMMIT:
 	case XACT_EVENT_PRE_PREPARE:
+		/* A session of one call would never come to the next Look(). */
+		if (unlikely(settle_wanted))
+			SettlePrepared();
 		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			Publish();
 		break;

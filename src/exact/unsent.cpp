@@ -126,7 +126,7 @@ AnyUnsent()
  * COMMIT PREPARED runs no transaction callback, and a logical replication worker doesn't even pass
  * ProcessUtility.  But FinishPreparedTransaction() sends the messages before it releases the
  * transaction's lock on its own id: when that is free they are out.  Takes lock manager locks, so
- * it runs from Look(), not from Check().
+ * it runs from Look() and before commit, not from Check().
  */
 void
 SettlePrepared()

@@ -82,12 +82,24 @@ ReasonOf(exact::Verdict verdict)
 	return Reason::in_flight;
 }
 
-/* Volatile functions: the setting decides, and says so once a session. */
-Reason
-JudgeVolatile(Handle *handle)
+/* Said once a session, where a query is about to be run that will never be cached. */
+void
+NoticeVolatile(Handle *handle)
 {
 	static bool noticed = false;
 
+	if (!noticed)
+		ereport(NOTICE, (errmsg("query is run, not cached: it calls a volatile function"),
+						 errdetail("The query calls %s.", handle->findings.volatile_detail),
+						 errhint("This is said once a session; cached_query_reasons counts it. "
+								 "See cached_query.nondeterministic.")));
+	noticed = true;
+}
+
+/* Volatile functions: the setting decides. */
+Reason
+JudgeVolatile(Handle *handle)
+{
 	switch (static_cast<Nondeterministic>(settings::nondeterministic))
 	{
 	case Nondeterministic::cache:
@@ -99,12 +111,7 @@ JudgeVolatile(Handle *handle)
 				 errdetail("The query calls %s.", handle->findings.volatile_detail),
 				 errhint("Set cached_query.nondeterministic to \"bypass\" or \"cache\".")));
 	case Nondeterministic::bypass:
-		if (!noticed)
-			ereport(NOTICE, (errmsg("query is run, not cached: it calls a volatile function"),
-							 errdetail("The query calls %s.", handle->findings.volatile_detail),
-							 errhint("This is said once a session; cached_query_reasons counts it. "
-									 "See cached_query.nondeterministic.")));
-		noticed = true;
+		break;
 	}
 	return Reason::volatile_function;
 }
@@ -264,6 +271,18 @@ LookUp(Attempt *s, Answer *answer)
 	return Reason::hit;
 }
 
+/* A refreshed entry keeps the life that others asked for. */
+void
+InheritTtl(Attempt *s)
+{
+	Pin *pin = FindEntry(s->key.hash, s->key.bytes, s->key.length);
+
+	if (pin == nullptr)
+		return;
+	s->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
+	Unpin(pin);
+}
+
 /* --- filling -------------------------------------------------------------------------------- */
 
 /* Slots and relations that the new entry will depend on. */
@@ -408,6 +427,8 @@ Publish(Attempt *s, const Watch &watch, const exact::FillMark &mark, const Rows 
 
 	exact_answer = s->exact && !watch.inexact && watch.findings.exact == Reason::hit &&
 				   StillValid(s, mark, meta.write_slots, meta.head.write_slots);
+	if (s->exact && watch.findings.exact != Reason::hit)
+		return watch.findings.exact;
 	if (s->exact && !exact_answer)
 		return Reason::changed_during_fill;
 
@@ -542,8 +563,11 @@ Decide(Attempt *s, Answer *answer)
 
 	s->now = GetCurrentTimestamp();
 	s->key = BuildKey(s->handle, s->call->shape, s->params);
-	if (options.mode == Mode::refresh)
+	if (options.mode == Mode::refresh || s->call->ttl_us == 0)
+	{
+		InheritTtl(s);
 		return Reason::miss_refresh;
+	}
 	return LookUp(s, answer);
 }
 
@@ -576,7 +600,11 @@ AnswerWithHandle(Attempt *s, Answer *answer)
 		if (Describe(reason).kind == Kind::miss)
 			reason = Fill(s, answer, reason);
 		else
+		{
+			if (reason == Reason::volatile_function)
+				NoticeVolatile(s->handle);
 			RunOnly(s, answer);
+		}
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
@@ -688,10 +716,9 @@ NameOf(State state)
 }
 
 Prospect
-LookAhead(const char *query, int length, const Args &args, Shape shape, int64 ttl_us)
+LookAhead(const char *query, int length, const Args &args, Shape shape)
 {
 	Prospect prospect = {};
-	EntryFacts facts;
 
 	prospect.handle = GetHandle(query, length, args);
 	prospect.ttl = prospect.handle->findings.ttl;
@@ -702,18 +729,28 @@ LookAhead(const char *query, int length, const Args &args, Shape shape, int64 tt
 	prospect.key =
 		BuildKey(prospect.handle, shape, ParamsFromArgs(args, prospect.handle->params));
 	prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
-	prospect.state = State::cold;
-	if (prospect.pin == nullptr)
-		return prospect;
-
-	facts = FactsOf(PinnedEntry(prospect.pin));
-	if (EntryInvalid(PinnedEntry(prospect.pin)))
-		prospect.state = State::invalidated;
-	else if (GetCurrentTimestamp() - facts.as_of >= (ttl_us >= 0 ? ttl_us : facts.ttl_us))
-		prospect.state = State::expired;
-	else
-		prospect.state = State::fresh;
 	return prospect;
+}
+
+State
+StateOf(const Entry *entry)
+{
+	EntryFacts facts = FactsOf(entry);
+	exact::View view;
+
+	if (EntryInvalid(entry))
+		return State::invalidated;
+
+	/* what nobody has looked at since it was changed, only a snapshot tells */
+	if (exact::Look(&view) == exact::Standing::ok)
+	{
+		Meta meta = ReadEntryMeta(entry, nullptr, 0);
+		Reason reason = CheckSlots(meta.slots, meta.head.slots, view, facts.pos);
+
+		if (reason == Reason::miss_invalidated || reason == Reason::ddl_in_progress)
+			return State::invalidated;
+	}
+	return GetCurrentTimestamp() - facts.as_of >= facts.ttl_us ? State::expired : State::fresh;
 }
 
 bool

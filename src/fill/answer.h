@@ -89,11 +89,10 @@ struct Prospect
 	Reason exact;
 	Key key;
 	Pin *pin; /* the entry under that key, or nullptr; the caller's to unpin */
-	State state;
 };
-extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape,
-						  int64 ttl_us);
-/* Is the entry void whatever its age (for views and eviction)?  No lock, no error. */
+extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape);
+extern State StateOf(const Entry *entry);
+/* Is the entry void whatever its age?  For eviction: no lock, no snapshot, no error; late at times. */
 extern bool EntryInvalid(const Entry *entry);
 
 } // namespace cq

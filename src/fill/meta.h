@@ -34,6 +34,20 @@ struct Meta
 	const char *tag; /* not terminated */
 };
 
+/* For reading one part alone. */
+inline uint32
+RelationsOffset(const MetaHead &head)
+{
+	return static_cast<uint32>(sizeof(MetaHead) +
+							   (head.slots + head.write_slots) * sizeof(exact::SlotNo));
+}
+
+inline uint32
+TagOffset(const MetaHead &head)
+{
+	return RelationsOffset(head) + head.relations * static_cast<uint32>(sizeof(Oid));
+}
+
 extern char *EncodeMeta(const Meta &meta, uint32 *length);
 /* The meta of a pinned entry, in `buffer` if it fits there, else palloc'd. */
 extern Meta ReadEntryMeta(const Entry *entry, char *buffer, Size size);

@@ -76,6 +76,7 @@ BeginWatch(Watch *watch, MemoryContext context)
 	*watch = Watch();
 	watch->outer = innermost;
 	watch->context = context;
+	watch->findings.nested = true;
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
 	innermost = watch;

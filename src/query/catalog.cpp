@@ -46,7 +46,8 @@ FunctionLanguage(Oid function)
 
 /* False when there is no such relation (any more). */
 bool
-RelationFacts(Oid relation, char *kind, char *persistence, Oid *access_method)
+RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
+			  Oid *access_method)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 
@@ -57,6 +58,7 @@ RelationFacts(Oid relation, char *kind, char *persistence, Oid *access_method)
 
 	*kind = form->relkind;
 	*persistence = form->relpersistence;
+	*row_security = form->relrowsecurity;
 	*access_method = form->relam;
 	ReleaseSysCache(tuple);
 	return true;

@@ -11,7 +11,8 @@ namespace cq
 
 extern bool FunctionFacts(Oid function, char *volatility, char *kind, bool *has_acl);
 extern Oid FunctionLanguage(Oid function);
-extern bool RelationFacts(Oid relation, char *kind, char *persistence, Oid *access_method);
+extern bool RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
+						  Oid *access_method);
 extern Oid TypeNamespace(Oid type);
 extern Oid CollationNamespace(Oid collation);
 

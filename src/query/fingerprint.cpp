@@ -75,7 +75,9 @@ AppendCustomized(StringInfo to)
 	{
 		const char *name = variables[i]->name;
 
-		if (strchr(name, '.') == nullptr || strncmp(name, "cached_query.", 13) == 0)
+		/* one that nobody set is there or not as libraries are loaded or not */
+		if (variables[i]->source == PGC_S_DEFAULT || strchr(name, '.') == nullptr ||
+			strncmp(name, "cached_query.", 13) == 0)
 			continue;
 		AppendText(to, name);
 		AppendSetting(to, name);

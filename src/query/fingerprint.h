@@ -20,7 +20,7 @@ extern uint32 ParseFlags();
 extern void AppendRegional(StringInfo to);
 /* The value of one setting, or that there is none. */
 extern void AppendSetting(StringInfo to, const char *name);
-/* All settings with a dot in their name but our own. */
+/* All settings with a dot in their name that were set, but our own. */
 extern void AppendCustomized(StringInfo to);
 /* OIDs of the resolved search path, temporary schema left out. */
 extern void AppendSearchPath(StringInfo to);

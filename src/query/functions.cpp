@@ -20,7 +20,15 @@ namespace
 {
 
 /* Each list is sorted by strcmp: asked by binary search. */
-const char *const time_functions[] = {"age", "now", "statement_timestamp", "transaction_timestamp"};
+const char *const time_functions[] = {"age",
+									  "date_in",
+									  "now",
+									  "statement_timestamp",
+									  "time_in",
+									  "timestamp_in",
+									  "timestamptz_in",
+									  "timetz_in",
+									  "transaction_timestamp"};
 
 const char *const session_functions[] = {"current_schemas",
 										 "currval",

@@ -113,6 +113,7 @@ bool
 Matches(const Handle *handle, const char *query, int length, const Args &args)
 {
 	return handle->query_length == length && handle->role == GetUserId() &&
+		   handle->trusted_version == settings::trusted_version &&
 		   handle->declared_count == args.count && handle->parse_flags == ParseFlags() &&
 		   handle->row_security == row_security && memcmp(handle->query, query, length) == 0 &&
 		   (args.count == 0 ||
@@ -158,6 +159,7 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	handle->row_security = row_security;
 	handle->path = pstrdup(namespace_search_path);
 	handle->parse_flags = ParseFlags();
+	handle->trusted_version = settings::trusted_version;
 	handle->generation = -1;
 	MemoryContextSwitchTo(caller);
 	return handle;
@@ -321,6 +323,14 @@ FunctionCallback(Datum, int, uint32)
 		HandleOf(node)->names_changed = true;
 }
 
+/* BYPASSRLS or a membership decides which policies apply; plans notice that from 18 on only. */
+void
+RoleCallback(Datum, int, uint32)
+{
+	for (dlist_node *node = First(); node != End(); node = node->next)
+		HandleOf(node)->names_changed = true;
+}
+
 void
 ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
@@ -457,6 +467,8 @@ InitHandles()
 	CacheRegisterSyscacheCallback(TYPENAMENSP, NameCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, FunctionCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(OPERNAMENSP, FunctionCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(AUTHOID, RoleCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, RoleCallback, static_cast<Datum>(0));
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = ForgetOnDiscard;
 }

@@ -52,6 +52,7 @@ struct Handle
 	bool row_security;
 	char *path;
 	uint32 parse_flags;
+	uint32 trusted_version; /* the examination asked cached_query.trusted_functions */
 
 	/* the plan */
 	int param_count;

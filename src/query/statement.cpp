@@ -59,6 +59,28 @@ WalkUserCode(Node *node, void *arg)
 	return compat::WalkExpression(node, WalkUserCode, arg);
 }
 
+/* At any level: subqueries and views can lock rows, too. */
+bool
+RefuseLocksIn(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (!IsA(node, Query))
+		return compat::WalkExpression(node, RefuseLocksIn, arg);
+
+	Query *query = reinterpret_cast<Query *>(node);
+
+	if (query->hasModifyingCTE)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot cache a query that modifies data in WITH"),
+						errhint("Run it directly.")));
+	if (query->rowMarks != NIL)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot cache a query that locks rows"),
+						errhint("Leave out FOR UPDATE or FOR SHARE, or run it directly.")));
+	return compat::WalkQuery(query, RefuseLocksIn, arg, 0);
+}
+
 } // namespace
 
 Statement
@@ -114,14 +136,9 @@ InferParameters(const Statement &statement, Oid *types, int count)
 	parse_analyze_varparams(copyObject(statement.raw), statement.query, &inferred, &inferred_count,
 							nullptr);
 	PopQueryErrorContext(&context);
+	/* where nothing tells, a literal would be text */
 	for (int i = 0; i < count; i++)
-	{
-		if (inferred[i] == InvalidOid || inferred[i] == UNKNOWNOID)
-			ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE),
-							errmsg("could not determine data type of parameter $%d", i + 1),
-							errhint("Cast it in the query, for example $%d::int.", i + 1)));
-		types[i] = inferred[i];
-	}
+		types[i] = inferred[i] == InvalidOid || inferred[i] == UNKNOWNOID ? TEXTOID : inferred[i];
 }
 
 void
@@ -130,18 +147,7 @@ RefuseLocksAndWrites(List *queries)
 	ListCell *cell;
 
 	foreach (cell, queries)
-	{
-		Query *query = lfirst_node(Query, cell);
-
-		if (query->hasModifyingCTE)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("cannot cache a query that modifies data in WITH"),
-							errhint("Run it directly.")));
-		if (query->rowMarks != NIL)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("cannot cache a query that locks rows"),
-							errhint("Leave out FOR UPDATE or FOR SHARE, or run it directly.")));
-	}
+		RefuseLocksIn(static_cast<Node *>(lfirst(cell)), nullptr);
 }
 
 bool

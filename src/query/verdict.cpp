@@ -6,6 +6,7 @@
  * reason against ttl is one against exact, too.
  */
 #include "pg.h"
+#include "query/body.h"
 #include "query/catalog.h"
 #include "query/functions.h"
 #include "query/verdict.h"
@@ -16,6 +17,7 @@ extern "C" {
 #include "catalog/pg_language.h"
 #include "commands/proclang.h"
 #include "optimizer/clauses.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/regproc.h"
@@ -24,11 +26,9 @@ extern "C" {
 
 namespace cq
 {
-namespace
-{
 
 void
-Refuse(Findings *f, Reason reason, char *detail)
+RefuseBoth(Findings *f, Reason reason, char *detail)
 {
 	if (f->ttl == Reason::hit)
 	{
@@ -52,6 +52,9 @@ RefuseExact(Findings *f, Reason reason, char *detail)
 	}
 }
 
+namespace
+{
+
 /* Not refused for ttl: cached_query.nondeterministic decides. */
 void
 NoteVolatile(Findings *f, char *detail)
@@ -65,6 +68,23 @@ char *
 FunctionDetail(Oid function)
 {
 	return psprintf("function %s", format_procedure(function));
+}
+
+/* Its body, if that can be read; what is declared IMMUTABLE is believed. */
+void
+JudgeCode(Findings *f, Oid function, char volatility)
+{
+	Oid language = FunctionLanguage(function);
+
+	if (volatility == PROVOLATILE_IMMUTABLE || list_member_oid(f->bodies, function))
+		return;
+	f->bodies = lappend_oid(f->bodies, function);
+	if (TrustedFunction(function))
+		return;
+	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
+		JudgeBody(f, function);
+	else if (volatility == PROVOLATILE_STABLE)
+		RefuseExact(f, Reason::untrusted_function, FunctionDetail(function));
 }
 
 /* Everything that a user's function could do is assumed of it, within its declared volatility. */
@@ -82,14 +102,7 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 
 	if (volatility == PROVOLATILE_VOLATILE)
 		NoteVolatile(f, FunctionDetail(function));
-	else if (volatility == PROVOLATILE_STABLE)
-	{
-		Oid language = FunctionLanguage(function);
-
-		if (language != SQLlanguageId && language != get_language_oid("plpgsql", true) &&
-			!TrustedFunction(function))
-			RefuseExact(f, Reason::untrusted_function, FunctionDetail(function));
-	}
+	JudgeCode(f, function, volatility);
 }
 
 void
@@ -98,7 +111,7 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 	BuiltinKind kind = KindOfBuiltin(function, volatility);
 
 	if (kind == BuiltinKind::session)
-		Refuse(f, Reason::session_function, FunctionDetail(function));
+		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 	else if (volatility == PROVOLATILE_VOLATILE)
 		NoteVolatile(f, FunctionDetail(function));
 	if (volatility != PROVOLATILE_STABLE)
@@ -152,6 +165,21 @@ JudgeFunction(Oid function, void *arg)
 	if (kind == PROKIND_AGGREGATE)
 		VisitAggregateParts(function, JudgeFunction, f);
 	return false;
+}
+
+bool Walk(Node *node, void *arg);
+
+/* A view that a function reads: what the view's query calls. */
+void
+WalkView(Findings *f, Oid view)
+{
+	Relation relation = try_relation_open(view, AccessShareLock);
+
+	if (relation == nullptr)
+		return;
+	if (relation->rd_rel->relkind == RELKIND_VIEW && relation->rd_rel->relhasrules)
+		Walk(reinterpret_cast<Node *>(get_view_query(relation)), f);
+	relation_close(relation, NoLock);
 }
 
 /* Types whose input functions read settings, the clock or names. */
@@ -254,7 +282,7 @@ JudgeType(Findings *f, Oid type)
 		return;
 	f->types = lappend_oid(f->types, type);
 	if (isAnyTempNamespace(TypeNamespace(type)))
-		Refuse(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
+		RefuseBoth(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
 
 	part = getBaseType(type);
 	if (part != type)
@@ -280,7 +308,7 @@ JudgeCurrentSetting(Findings *f, FuncExpr *call)
 		return false;
 	name = static_cast<Node *>(linitial(call->args));
 	if (!IsA(name, Const) || reinterpret_cast<Const *>(name)->constisnull)
-		Refuse(f, Reason::session_function, pstrdup("current_setting() of a name that is not constant"));
+		RefuseBoth(f, Reason::session_function, pstrdup("current_setting() of a name that is not constant"));
 	else
 		f->settings =
 			lappend(f->settings, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
@@ -413,7 +441,7 @@ JudgeColumns(Findings *f, TupleDesc desc)
 
 		JudgeType(f, column->atttypid);
 		if (column->atttypid == RECORDOID || column->atttypid == RECORDARRAYOID)
-			Refuse(f, Reason::record_column, psprintf("column %d", i + 1));
+			RefuseBoth(f, Reason::record_column, psprintf("column %d", i + 1));
 	}
 }
 
@@ -424,15 +452,16 @@ JudgeRelation(Findings *f, Oid relation)
 {
 	char kind;
 	char persistence;
+	bool row_security;
 	Oid access_method;
 
 	if (list_member_oid(f->relations, relation))
 		return;
 	f->relations = lappend_oid(f->relations, relation);
-	if (!RelationFacts(relation, &kind, &persistence, &access_method))
+	if (!RelationFacts(relation, &kind, &persistence, &row_security, &access_method))
 		return;
 	if (persistence == RELPERSISTENCE_TEMP)
-		Refuse(f, Reason::temp_relation, psprintf("relation %s", get_rel_name(relation)));
+		RefuseBoth(f, Reason::temp_relation, psprintf("relation %s", get_rel_name(relation)));
 	else if (kind == RELKIND_FOREIGN_TABLE)
 		RefuseExact(f, Reason::dep_foreign_table, psprintf("relation %s", get_rel_name(relation)));
 	else if (kind == RELKIND_SEQUENCE)
@@ -441,6 +470,54 @@ JudgeRelation(Findings *f, Oid relation)
 		RefuseExact(f, Reason::dep_catalog, psprintf("relation %s", get_rel_name(relation)));
 	else if (OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID)
 		RefuseExact(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
+
+	/* a query's own views and policies are in its trees; a function's are not */
+	if (f->nested && row_security)
+		RefuseExact(f, Reason::untrusted_function,
+					psprintf("policies of relation %s, read by a function", get_rel_name(relation)));
+	if (f->nested && kind == RELKIND_VIEW)
+		WalkView(f, relation);
+}
+
+void
+JudgeCalledInside(Findings *f, Oid function)
+{
+	char volatility;
+	char kind;
+	bool has_acl;
+
+	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
+		return;
+	if (function >= FirstUnpinnedObjectId)
+		JudgeCode(f, function, volatility);
+	else if (volatility == PROVOLATILE_VOLATILE)
+	{
+		/* in a function that calls itself STABLE: believed within a ttl */
+		if (KindOfBuiltin(function, volatility) == BuiltinKind::session)
+			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
+		RefuseExact(f, Reason::volatile_function, FunctionDetail(function));
+	}
+	else
+		JudgeBuiltin(f, function, volatility);
+}
+
+/* Views in it are not expanded. */
+void
+WalkBody(Findings *f, Node *body)
+{
+	bool nested = f->nested;
+
+	f->nested = true;
+	if (IsA(body, List))
+	{
+		ListCell *cell;
+
+		foreach (cell, reinterpret_cast<List *>(body))
+			WalkBody(f, static_cast<Node *>(lfirst(cell)));
+	}
+	else
+		Walk(body, f);
+	f->nested = nested;
 }
 
 void
@@ -474,11 +551,8 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 
 /* --- the raw parse tree --------------------------------------------------------------------- */
 
-namespace
-{
-
 bool
-IsTimeWordText(const char *text)
+IsTimeWord(const char *text)
 {
 	static const char *const words[] = {"now", "today", "tomorrow", "yesterday"};
 	char *lower = asc_tolower(text, strlen(text));
@@ -490,6 +564,9 @@ IsTimeWordText(const char *text)
 	return found;
 }
 
+namespace
+{
+
 bool
 WalkTimeWords(Node *node, void *arg)
 {
@@ -500,7 +577,7 @@ WalkTimeWords(Node *node, void *arg)
 		A_Const *constant = reinterpret_cast<A_Const *>(node);
 
 		return !constant->isnull && IsA(&constant->val, String) &&
-			   IsTimeWordText(strVal(&constant->val));
+			   IsTimeWord(strVal(&constant->val));
 	}
 	return compat::WalkRaw(node, WalkTimeWords, arg);
 }

@@ -35,11 +35,13 @@ struct Findings
 	bool time_literal = false;	/* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	List *settings = NIL;		/* names (char *) given to current_setting() */
+	bool nested = false;		/* what is judged was met while a function ran */
 
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL; /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
 	List *types = NIL;	   /* OIDs of types that aren't built in */
+	List *bodies = NIL;	   /* OIDs of functions whose bodies were judged */
 	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
 };
 
@@ -49,6 +51,7 @@ extern void Examine(Findings *findings, List *queries, PlannedStmt *plan, TupleD
 
 /* The raw parse tree: does a string constant hold a word like 'today'? */
 extern bool HasTimeWord(Node *raw);
+extern bool IsTimeWord(const char *constant);
 
 /* Under which syscache hash values a new relation or type would capture an unqualified name. */
 struct NameHashes
@@ -59,6 +62,13 @@ struct NameHashes
 	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
 };
 extern void CollectNames(Node *raw, NameHashes *names);
+
+/* What speaks against keeping the answer; the first finding is kept. */
+extern void RefuseBoth(Findings *findings, Reason reason, char *detail);
+extern void RefuseExact(Findings *findings, Reason reason, char *detail);
+/* A function that another's body may call, and a parsed body. */
+extern void JudgeCalledInside(Findings *findings, Oid function);
+extern void WalkBody(Findings *findings, Node *body);
 
 /* Adds a relation and what speaks against it; also for relations met while a fill runs. */
 extern void JudgeRelation(Findings *findings, Oid relation);

@@ -33,6 +33,8 @@ struct CachedScan
 	const Signature *signature;
 	FuncExpr *call;
 	List *args;			  /* ExprStates of the call's arguments */
+	Bitmapset *params;	  /* executor parameters that they depend on */
+	bool subplans;		  /* they depend on more than can be told */
 	MemoryContext calls;  /* reset for each new call */
 	bool answered;
 	Answer answer;
@@ -99,6 +101,21 @@ CheckRowType(const FuncExpr *call, List *plan)
 						errhint("Prepare the statement again.")));
 }
 
+/* Which parameters, when they change, make another call of it? */
+bool
+CollectParams(Node *node, void *arg)
+{
+	CachedScan *state = static_cast<CachedScan *>(arg);
+
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Param) && reinterpret_cast<Param *>(node)->paramkind == PARAM_EXEC)
+		state->params =
+			bms_add_member(state->params, reinterpret_cast<Param *>(node)->paramid);
+	state->subplans = state->subplans || IsA(node, SubPlan) || IsA(node, AlternativeSubPlan);
+	return compat::WalkExpression(node, CollectParams, arg);
+}
+
 void
 BeginScan(CustomScanState *css, EState *estate, int eflags)
 {
@@ -118,6 +135,7 @@ BeginScan(CustomScanState *css, EState *estate, int eflags)
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 	state->args = ExecInitExprList(state->call->args, &css->ss.ps);
+	CollectParams(reinterpret_cast<Node *>(state->call->args), state);
 	state->calls = AllocSetContextCreate(CurrentMemoryContext, "CachedQueryCall",
 										 ALLOCSET_DEFAULT_SIZES);
 }
@@ -197,14 +215,18 @@ ExecuteScan(CustomScanState *css)
 	return ExecScan(&css->ss, NextSlot, Recheck);
 }
 
-/* The same arguments: the same rows from the start, also if the entry is gone meanwhile. */
+/*
+ * The same arguments: the same rows from the start, also if the entry is gone meanwhile, and also if
+ * our qual has other parameters now.
+ */
 void
 RescanScan(CustomScanState *css)
 {
 	CachedScan *state = StateOf(css);
 
 	ExecScanReScan(&css->ss);
-	if (css->ss.ps.chgParam != nullptr)
+	if (bms_overlap(css->ss.ps.chgParam, state->params) ||
+		(state->subplans && css->ss.ps.chgParam != nullptr))
 		ForgetAnswer(state);
 	else if (state->answered)
 		RewindAnswer(&state->answer);

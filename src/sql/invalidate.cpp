@@ -11,6 +11,7 @@
 #include "exact/exact.h"
 #include "fill/call.h"
 #include "fill/meta.h"
+#include "settings.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
 
@@ -19,79 +20,132 @@ namespace cq
 namespace
 {
 
-/* Slots invalidated by this transaction, in TopTransactionContext. */
+/*
+ * What was asked to go.  Slots are shared by hash, so that a collision costs a miss; what is counted and
+ * swept is told apart.
+ */
+struct Target
+{
+	exact::SlotNo slot;
+	exact::Named kind;
+	Oid database;
+	uint64 key_hash;
+	Oid relation;
+	char *tag;
+	bool everything;
+};
+
+/* Those of this transaction, in TopTransactionContext. */
 List *pending = NIL;
 
-/* Does the entry depend on one of the slots?  No error, no lock. */
 bool
-DependsOn(const Entry *entry, void *arg)
+ReadsRelation(const Entry *entry, const MetaHead &head, Oid relation)
 {
-	List *slots = static_cast<List *>(arg);
+	uint32 offset = RelationsOffset(head);
+
+	for (uint32 i = 0; i < head.relations; i++)
+	{
+		Oid read;
+
+		ReadMeta(entry, offset + i * sizeof(Oid), &read, sizeof(read));
+		if (read == relation)
+			return true;
+	}
+	return false;
+}
+
+bool
+HasTag(const Entry *entry, const MetaHead &head, const char *tag)
+{
+	char own[kMaxTagLength];
+
+	if (head.tag_length != strlen(tag) || head.tag_length > sizeof(own))
+		return false;
+	ReadMeta(entry, TagOffset(head), own, head.tag_length);
+	return memcmp(own, tag, head.tag_length) == 0;
+}
+
+/* No error, no lock, no memory: also asked in the commit callback. */
+bool
+IsTarget(const Entry *entry, const Target &target)
+{
 	MetaHead head;
-	exact::SlotNo some[64];
+
+	if (target.everything)
+		return true;
+	if (FactsOf(entry).database != target.database)
+		return false;
+	if (target.kind == exact::Named::key)
+		return HashOf(entry) == target.key_hash;
+	ReadMeta(entry, 0, &head, sizeof(head));
+	return target.kind == exact::Named::tag ? HasTag(entry, head, target.tag)
+											: ReadsRelation(entry, head, target.relation);
+}
+
+bool
+IsAnyTarget(const Entry *entry, void *arg)
+{
 	ListCell *cell;
 
-	ReadMeta(entry, 0, &head, sizeof(head));
-	for (uint32 done = 0; done < head.slots; done += lengthof(some))
+	foreach (cell, static_cast<List *>(arg))
 	{
-		uint32 count = Min(head.slots - done, static_cast<uint32>(lengthof(some)));
-
-		ReadMeta(entry, sizeof(head) + done * sizeof(some[0]), some, count * sizeof(some[0]));
-		for (uint32 i = 0; i < count; i++)
-		{
-			foreach (cell, slots)
-			{
-				if (some[i] == static_cast<exact::SlotNo>(lfirst_int(cell)))
-					return true;
-			}
-		}
+		if (IsTarget(entry, *static_cast<Target *>(lfirst(cell))))
+			return true;
 	}
 	return false;
 }
 
 struct Census
 {
-	List *slots;
+	List *targets;
 	int64 count;
 };
 
 bool
-CountDependent(Pin *pin, void *arg)
+CountTarget(Pin *pin, void *arg)
 {
 	Census *census = static_cast<Census *>(arg);
 
-	census->count += DependsOn(PinnedEntry(pin), census->slots);
+	census->count += IsAnyTarget(PinnedEntry(pin), census->targets);
 	return true;
 }
 
 void
-Sweep(List *slots)
+Sweep(List *targets)
 {
-	uint64 count = SweepEntries(DependsOn, slots);
+	uint64 count = SweepEntries(IsAnyTarget, targets);
 
 	if (count > 0)
 		Count(Counter::invalidations, count);
 }
 
-/* Invalidate what depends on any of the slots; the number of entries that do now. */
+/* Invalidate the targets; the number of entries that are any now. */
 int64
-InvalidateSlots(List *slots)
+InvalidateTargets(List *targets)
 {
-	Census census = {slots, 0};
-	MemoryContext caller;
+	Census census = {targets, 0};
 	ListCell *cell;
 
-	VisitEntries(CountDependent, &census);
+	VisitEntries(CountTarget, &census);
 	if (RecoveryInProgress())
 	{
 		exact::InvalidateNow();
-		Sweep(slots);
+		Sweep(targets);
 		return census.count;
 	}
-	foreach (cell, slots)
-		exact::Invalidate(static_cast<exact::SlotNo>(lfirst_int(cell)));
-	caller = MemoryContextSwitchTo(TopTransactionContext);
-	pending = list_concat_unique_int(pending, slots);
+	foreach (cell, targets)
+		exact::Invalidate(static_cast<Target *>(lfirst(cell))->slot);
+
+	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
+
+	foreach (cell, targets)
+	{
+		Target *target = static_cast<Target *>(palloc(sizeof(Target)));
+
+		*target = *static_cast<Target *>(lfirst(cell));
+		target->tag = target->tag ? pstrdup(target->tag) : nullptr;
+		pending = lappend(pending, target);
+	}
 	MemoryContextSwitchTo(caller);
 	return census.count;
 }
@@ -105,7 +159,7 @@ SweepAtCommit(XactEvent event, void *)
 	case XACT_EVENT_PRE_COMMIT:
 		for (int i = list_length(pending) - 1; i >= 0; i--)
 		{
-			if (!exact::OwnInvalidated(static_cast<exact::SlotNo>(list_nth_int(pending, i))))
+			if (!exact::OwnInvalidated(static_cast<Target *>(list_nth(pending, i))->slot))
 				pending = list_delete_nth_cell(pending, i);
 		}
 		break;
@@ -123,29 +177,40 @@ SweepAtCommit(XactEvent event, void *)
 	}
 }
 
-List *
-KeySlot(const Call &call, Shape shape, List *slots)
+Target *
+NewTarget(exact::Named kind, exact::SlotNo slot)
 {
-	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape, -1);
+	Target *target = static_cast<Target *>(palloc0(sizeof(Target)));
 
+	target->kind = kind;
+	target->slot = slot;
+	target->database = MyDatabaseId;
+	return target;
+}
+
+Target *
+KeyTarget(const Call &call, Shape shape)
+{
+	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape);
+	Target *target = NewTarget(exact::Named::key,
+							   exact::NamedSlot(exact::Named::key, MyDatabaseId,
+												&prospect.key.hash, sizeof(uint64)));
+
+	target->key_hash = prospect.key.hash;
 	if (prospect.pin != nullptr)
 		Unpin(prospect.pin);
-	return lappend_int(slots, static_cast<int>(exact::NamedSlot(exact::Named::key, MyDatabaseId,
-																&prospect.key.hash,
-																sizeof(uint64))));
+	return target;
 }
 
 Datum
 InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 {
 	Call call;
-	List *slots;
 
 	RequirePreload();
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	slots = KeySlot(call, Shape::rows, NIL);
-	slots = KeySlot(call, Shape::json, slots);
-	return Int64GetDatum(InvalidateSlots(slots));
+	return Int64GetDatum(
+		InvalidateTargets(list_make2(KeyTarget(call, Shape::rows), KeyTarget(call, Shape::json))));
 }
 
 } // namespace
@@ -176,31 +241,41 @@ Datum
 cached_query_invalidate_relation(PG_FUNCTION_ARGS)
 {
 	Oid relation = PG_GETARG_OID(0);
+	cq::Target *target;
 
 	cq::RequirePreload();
-	PG_RETURN_INT64(cq::InvalidateSlots(
-		list_make1_int(static_cast<int>(cq::exact::DdlSlot(MyDatabaseId, relation)))));
+	target =
+		cq::NewTarget(cq::exact::Named::relation, cq::exact::DdlSlot(MyDatabaseId, relation));
+	target->relation = relation;
+	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_invalidate_tag);
 Datum
 cached_query_invalidate_tag(PG_FUNCTION_ARGS)
 {
-	text *tag = PG_GETARG_TEXT_PP(0);
+	char *tag = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	cq::Target *target;
 
 	cq::RequirePreload();
-	PG_RETURN_INT64(cq::InvalidateSlots(list_make1_int(static_cast<int>(cq::exact::NamedSlot(
-		cq::exact::Named::tag, MyDatabaseId, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag))))));
+	target = cq::NewTarget(cq::exact::Named::tag,
+						   cq::exact::NamedSlot(cq::exact::Named::tag, MyDatabaseId, tag,
+												strlen(tag)));
+	target->tag = tag;
+	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_clear);
 Datum
 cached_query_clear(PG_FUNCTION_ARGS)
 {
+	cq::Target *target;
+
 	(void) fcinfo;
 	cq::RequirePreload();
-	PG_RETURN_INT64(
-		cq::InvalidateSlots(list_make1_int(static_cast<int>(cq::exact::kSlotClear))));
+	target = cq::NewTarget(cq::exact::Named::key, cq::exact::kSlotClear);
+	target->everything = true;
+	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
 }
 
 } // extern "C"

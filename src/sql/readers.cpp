@@ -263,7 +263,8 @@ ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
 {
 	values[5] = CStringGetTextDatum(
 		psprintf("%016llx", static_cast<unsigned long long>(prospect.key.hash)));
-	values[6] = CStringGetTextDatum(NameOf(prospect.state));
+	values[6] = CStringGetTextDatum(
+		NameOf(prospect.pin ? StateOf(PinnedEntry(prospect.pin)) : State::cold));
 	for (int i = 7; i <= 11; i++)
 		nulls[i] = prospect.pin == nullptr;
 	if (prospect.pin == nullptr)
@@ -293,7 +294,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 		elog(ERROR, "return type must be a row type");
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	SupplyMissingArgs(&call);
-	prospect = LookAhead(call.query, call.query_length, call.args, Shape::rows, -1);
+	prospect = LookAhead(call.query, call.query_length, call.args, Shape::rows);
 	ExplainVerdict(prospect, values, nulls);
 	ExplainEntry(prospect, values, nulls);
 	values[12] = CStringGetTextDatum(ColumnList(prospect.handle->desc));

@@ -56,7 +56,7 @@ RowsOfEntry(FuncExpr *call, double *rows)
 	if (signature == nullptr || !ConstantArgs(call, &raw))
 		return false;
 	parsed = MakeCall(*signature, raw, Shape::rows);
-	prospect = LookAhead(parsed.query, parsed.query_length, parsed.args, Shape::rows, -1);
+	prospect = LookAhead(parsed.query, parsed.query_length, parsed.args, Shape::rows);
 	if (prospect.pin == nullptr)
 		return false;
 	*rows = static_cast<double>(FactsOf(PinnedEntry(prospect.pin)).rows);

@@ -140,15 +140,6 @@ PutDependencies(EntryRow *row, const Entry *entry, const EntryFacts &facts)
 	Put(row, here ? TextArray(names, count) : static_cast<Datum>(0), !here);
 }
 
-const char *
-StateOf(const Entry *entry, const EntryFacts &facts)
-{
-	if (EntryInvalid(entry))
-		return NameOf(State::invalidated);
-	return GetCurrentTimestamp() - facts.as_of >= facts.ttl_us ? NameOf(State::expired)
-															   : NameOf(State::fresh);
-}
-
 void
 PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
 {
@@ -165,7 +156,7 @@ PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
 	Put(row, TimestampTzGetDatum(summary.last_hit), summary.last_hit == 0);
 	Put(row, Float8GetDatum(fill_ms));
 	Put(row, Float8GetDatum(fill_ms * static_cast<double>(summary.hits)));
-	PutText(row, StateOf(entry, facts));
+	PutText(row, NameOf(StateOf(entry)));
 }
 
 struct EntryOutput

@@ -159,9 +159,9 @@ FactsOf(const Entry *entry)
 }
 
 uint64
-IdOf(const Entry *entry)
+HashOf(const Entry *entry)
 {
-	return entry->id;
+	return entry->hash;
 }
 
 uint32

@@ -90,7 +90,7 @@ extern void DropEntry(Pin *pin);
 
 /* --- reading ------------------------------------------------------------------------------ */
 extern EntryFacts FactsOf(const Entry *entry);	// ttl_us as raised so far
-extern uint64 IdOf(const Entry *entry);
+extern uint64 HashOf(const Entry *entry);
 
 /* Walks the tuples of a pinned entry.  A tuple that crosses extents is put together in
  * scratch memory of `context`; every other is handed out in place. */

@@ -11,20 +11,22 @@
  *	memory		growth of the backend's private memory (RssAnon) at its peak, sampled, in kB
  *
  * All statements run on one connection, so they share the backend, its caches and its processor,
- * unless a label has a connection string behind an @: then that statement has a connection of its own.
- * A round has -n executions of each statement, one of each in turn in an order that is shuffled each
- * time, since what ran before matters; then -c of each in one piece for the backend's CPU time, which
- * is too coarse to be read for each execution.  The ratio is that of a round's medians, to the first
- * statement's.
+ * unless a label has a connection string behind an @: that statement has a connection of its own.
+ * A round has -n executions of each statement, one of each in turn in an order that is shuffled
+ * each time, since what ran before matters; then -c of each in one piece for the backend's CPU
+ * time, which is too coarse to be read for each execution.  The ratio is that of a round's medians,
+ * to the first statement's.
  *
  * Prints a line for each statement, tab-separated:
  *	label, p25, median, p75 of all executions, CPU, ratio p25, median, p75 of all rounds, CPU ratio,
  *	median difference to the first statement
  * Times are in microseconds, of one execution, divided by -d.
  *
- *	-r rounds  -n executions  -c executions for CPU  -w executions to warm up  -d divisor
- *	-x statement to run first (may be repeated)  -o csv file to append the rounds to  -t its first column
- *	-f new connections for each round  -p processor to bind all backends to
+ *	-r rounds			-n executions in each		-c executions for CPU time
+ *	-w executions first, to warm up	-d divisor			-f new connections for each round
+ *	-p processor to bind this program and the backends to
+ *	-x statement to run first on each connection (may be repeated)
+ *	-o csv file to append the rounds to	-t its first column
  *
  * The connection is what PGHOST and so on say.
  */
@@ -140,7 +142,7 @@ median_of(double *values, int count)
 
 /* --- what the kernel knows of the backend --------------------------------------------------- */
 
-/* CPU time of the backend, after a moment in which it goes to sleep.  Parallel workers are not in it. */
+/* The backend's CPU time, after a moment in which it goes to sleep; without parallel workers. */
 static double
 backend_cpu_us(const Case *c)
 {
@@ -373,16 +375,20 @@ open_connection(const char *conninfo, const char **first, int nfirst)
 	return conn;
 }
 
-/* Backends that are compared must not differ in who else uses their processor. */
+/*
+ * Backends that are compared must not differ in who else uses their processor.  On one processor
+ * with the client, there is no idle processor to be woken up either, which in a virtual machine can
+ * take longer than the statement and make all statements look alike.
+ */
 static void
-bind_backend(pid_t backend)
+bind_process(pid_t process)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(processor, &set);
-	if (sched_setaffinity(backend, sizeof(set), &set) != 0)
-		fail("cannot bind process %d to processor %d: %s", (int) backend, processor,
+	if (sched_setaffinity(process, sizeof(set), &set) != 0)
+		fail("cannot bind process %d to processor %d: %s", (int) process, processor,
 			 strerror(errno));
 }
 
@@ -396,7 +402,10 @@ connect_case(Case *c, const char **first, int nfirst)
 		shared_conn = open_connection("application_name=lat", first, nfirst);
 	c->conn = c->conninfo == NULL ? shared_conn : open_connection(c->conninfo, first, nfirst);
 	if (processor >= 0)
-		bind_backend(PQbackendPID(c->conn));
+	{
+		bind_process(PQbackendPID(c->conn));
+		bind_process(getpid());
+	}
 	snprintf(name, sizeof(name), "/proc/%d/schedstat", PQbackendPID(c->conn));
 	c->schedstat = open(name, O_RDONLY);
 }

@@ -158,7 +158,7 @@ sub take_output
 	$failed .= join '', map { "$_\n" }
 	  grep { /ERROR|WARNING|FATAL|PANIC|TRAP/ }
 	  grep {
-		!/division by zero|canceling statement due to (user request|statement timeout)|terminating connection due to administrator command|there is no transaction in progress|deadlock detected|could not serialize access|unique constraint "pg_|current transaction is aborted|already exists|cursor "c" does not exist|tuple concurrently/
+		!/division by zero|canceling statement due to (user request|statement timeout)|terminating connection due to administrator command|there is no transaction in progress|deadlock detected|could not serialize access|unique constraint "pg_|current transaction is aborted|already exists|cursor "c" does not exist|savepoint "s" does not exist|can only be used in transaction blocks|tuple concurrently/
 	  } split /\n/, $outputs[$i];
 	$outputs[$i] = '';
 	return;
