@@ -732,6 +732,24 @@ LookAhead(const char *query, int length, const Args &args, Shape shape)
 	return prospect;
 }
 
+bool
+EstimateRows(const char *query, int length, const Args &args, double *rows)
+{
+	Handle *handle = PeekHandle(query, length, args);
+	Key key;
+	Pin *pin;
+
+	if (handle == nullptr)
+		handle = GetHandle(query, length, args);
+	key = BuildKey(handle, Shape::rows, ParamsFromArgs(args, handle->params));
+	pin = FindEntry(key.hash, key.bytes, key.length);
+	if (pin == nullptr)
+		return false;
+	*rows = static_cast<double>(FactsOf(PinnedEntry(pin)).rows);
+	Unpin(pin);
+	return true;
+}
+
 State
 StateOf(const Entry *entry)
 {

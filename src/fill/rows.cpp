@@ -18,25 +18,28 @@ namespace
 
 /*
  * Values that live elsewhere come here: a pointer into a TOAST table would outlive its row, an
- * expanded object is this backend's.  Compressed ones stay compressed.  True if any was.
+ * expanded object is this backend's.  Compressed ones stay compressed.
  */
-bool
-FetchExternal(TupleDesc desc, const Datum *from, const bool *nulls, Datum *to)
+Datum *
+FetchExternal(const Rows *rows, Datum *values, const bool *nulls, int natts)
 {
-	bool any = false;
+	Datum *fetched = nullptr;
 
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < rows->varlena_count; i++)
 	{
-		to[i] = from[i];
-		if (!nulls[i] && TupleDescAttr(desc, i)->attlen == -1 &&
-			VARATT_IS_EXTERNAL(DatumGetPointer(from[i])))
+		int column = rows->varlenas[i];
+
+		if (nulls[column] || !VARATT_IS_EXTERNAL(DatumGetPointer(values[column])))
+			continue;
+		if (fetched == nullptr)
 		{
-			to[i] = PointerGetDatum(
-				detoast_external_attr(reinterpret_cast<varlena *>(DatumGetPointer(from[i]))));
-			any = true;
+			fetched = static_cast<Datum *>(palloc(sizeof(Datum) * natts));
+			memcpy(fetched, values, sizeof(Datum) * natts);
 		}
+		fetched[column] = PointerGetDatum(
+			detoast_external_attr(reinterpret_cast<varlena *>(DatumGetPointer(values[column]))));
 	}
-	return any;
+	return fetched ? fetched : values;
 }
 
 /* heap_form_minimal_tuple() in two steps, so that it can be written where it will stay. */
@@ -189,11 +192,9 @@ PutAside(Rows *rows, Put put)
 void
 TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 {
-	Datum *fetched = static_cast<Datum *>(palloc(sizeof(Datum) * Max(desc->natts, 1)));
 	TupleShape shape;
 
-	if (FetchExternal(desc, values, nulls, fetched))
-		values = fetched;
+	values = FetchExternal(rows, values, nulls, desc->natts);
 	rows->total++;
 	shape = MeasureTuple(desc, values, nulls);
 	if (!Keep(rows, shape.length,
@@ -333,6 +334,13 @@ BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 	rows->owner = CurrentResourceOwner;
 	rows->row = AllocSetContextCreate(context, "CachedQueryRow", ALLOCSET_DEFAULT_SIZES);
 	rows->desc = desc;
+	rows->varlenas =
+		static_cast<int *>(MemoryContextAlloc(context, sizeof(int) * Max(desc->natts, 1)));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attlen == -1)
+			rows->varlenas[rows->varlena_count++] = i;
+	}
 }
 
 void

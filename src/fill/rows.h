@@ -37,6 +37,8 @@ struct Rows
 	StringInfoData json;
 	TupleDesc json_row;	   /* blessed descriptor of one row */
 	TupleDesc desc;		   /* of the rows handed out */
+	int *varlenas;		   /* columns whose values may live elsewhere */
+	int varlena_count;
 };
 
 /* `context` lives as long as the caller reads. */

@@ -407,6 +407,14 @@ Release(Handle *handle)
 }
 
 Handle *
+PeekHandle(const char *query, int length, const Args &args)
+{
+	Handle *handle = Find(HashIdentity(query, length, args), query, length, args);
+
+	return handle != nullptr && handle->generation >= 0 ? handle : nullptr;
+}
+
+Handle *
 GetHandle(const char *query, int length, const Args &args)
 {
 	uint64 hash = HashIdentity(query, length, args);

@@ -79,6 +79,8 @@ struct Handle
  * findings up to date.  Raises whatever the query itself would raise until it is executed.
  */
 extern Handle *GetHandle(const char *query, int length, const Args &args);
+/* The handle if this session has one that was examined, as it is: for estimates. */
+extern Handle *PeekHandle(const char *query, int length, const Args &args);
 /* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */
 extern bool ExaminationHolds(const Handle *handle);
 /* Keep it from being freed while its plan runs. */

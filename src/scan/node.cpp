@@ -197,6 +197,8 @@ NextSlot(ScanState *ss)
 
 	if (!state->answered)
 		AnswerNow(state);
+	else if (NextInPlace(&state->answer, ss->ss_ScanTupleSlot))
+		return ss->ss_ScanTupleSlot;
 	if (NextRow(&state->answer, ss->ss_ScanTupleSlot))
 		return ss->ss_ScanTupleSlot;
 	return ExecClearTuple(ss->ss_ScanTupleSlot);
@@ -212,6 +214,17 @@ Recheck(ScanState *, TupleTableSlot *)
 TupleTableSlot *
 ExecuteScan(CustomScanState *css)
 {
+	CachedScan *state = StateOf(css);
+
+	/* Nothing to filter, nothing to project: the stored tuple is the row. */
+	if (css->ss.ps.qual == nullptr && css->ss.ps.ps_ProjInfo == nullptr &&
+		css->ss.ps.state->es_epq_active == nullptr)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (likely(state->answered) && NextInPlace(&state->answer, css->ss.ss_ScanTupleSlot))
+			return css->ss.ss_ScanTupleSlot;
+		return NextSlot(&css->ss);
+	}
 	return ExecScan(&css->ss, NextSlot, Recheck);
 }
 

@@ -51,17 +51,11 @@ RowsOfEntry(FuncExpr *call, double *rows)
 	const Signature *signature = StreamingSignature(call->funcid);
 	RawArgs raw;
 	Call parsed;
-	Prospect prospect;
 
 	if (signature == nullptr || !ConstantArgs(call, &raw))
 		return false;
 	parsed = MakeCall(*signature, raw, Shape::rows);
-	prospect = LookAhead(parsed.query, parsed.query_length, parsed.args, Shape::rows);
-	if (prospect.pin == nullptr)
-		return false;
-	*rows = static_cast<double>(FactsOf(PinnedEntry(prospect.pin)).rows);
-	Unpin(prospect.pin);
-	return true;
+	return EstimateRows(parsed.query, parsed.query_length, parsed.args, rows);
 }
 
 } // namespace

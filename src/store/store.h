@@ -108,6 +108,19 @@ struct TupleReader
 extern void ReaderBegin(TupleReader *reader, Pin *pin, MemoryContext context);
 extern MinimalTuple ReaderNext(TupleReader *reader); // valid until the next call; nullptr: end
 extern void ReaderRewind(TupleReader *reader);
+/* ReaderNext() if the tuple lies whole in the extent being read; nullptr: call that. */
+inline MinimalTuple
+ReaderNextInPlace(TupleReader *reader)
+{
+	Size left = static_cast<Size>(reader->end - reader->at);
+	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(const_cast<char *>(reader->at));
+
+	if (reader->left == 0 || left < sizeof(uint32) || MAXALIGN(tuple->t_len) > left)
+		return nullptr;
+	reader->left--;
+	reader->at += MAXALIGN(tuple->t_len);
+	return tuple;
+}
 /* Copy `len` bytes of the meta stream from `offset`; and of the key. */
 extern void ReadMeta(const Entry *entry, uint32 offset, void *to, uint32 len);
 extern void ReadKey(const Entry *entry, uint32 offset, void *to, uint32 len);
