@@ -170,8 +170,7 @@ RemakeScanSlot(CustomScanState *state, EState *estate)
 
 	ExecInitScanTupleSlot(estate, &state->ss, desc, &TTSOpsMinimalTuple);
 	ExecAssignScanProjectionInfoWithVarno(&state->ss, INDEX_VAR);
-	state->ss.ps.qual =
-		ExecInitQual(state->ss.ps.plan->qual, reinterpret_cast<PlanState *>(state));
+	state->ss.ps.qual = ExecInitQual(state->ss.ps.plan->qual, reinterpret_cast<PlanState *>(state));
 #endif
 }
 

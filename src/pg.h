@@ -71,7 +71,8 @@ extern "C" {
 		if (!(condition))                                                                          \
 			elog(PANIC, "cached_query assertion failed: %s (%s:%d)", #condition, __FILE__,         \
 				 __LINE__);                                                                        \
-	} while (0)
+	}                                                                                              \
+	while (0)
 #else
 #define CqAssert(condition) ((void) 0)
 #endif

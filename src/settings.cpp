@@ -37,12 +37,13 @@ char *tag = nullptr;
 namespace
 {
 
-const config_enum_entry mode_options[] = {{"on", static_cast<int>(Mode::on), false},
-										  {"refresh", static_cast<int>(Mode::refresh), false},
-										  {"read_only", static_cast<int>(Mode::read_only), false},
-										  {"only_cached", static_cast<int>(Mode::only_cached), false},
-										  {"off", static_cast<int>(Mode::off), false},
-										  {nullptr, 0, false}};
+const config_enum_entry mode_options[] = {
+	{"on", static_cast<int>(Mode::on), false},
+	{"refresh", static_cast<int>(Mode::refresh), false},
+	{"read_only", static_cast<int>(Mode::read_only), false},
+	{"only_cached", static_cast<int>(Mode::only_cached), false},
+	{"off", static_cast<int>(Mode::off), false},
+	{nullptr, 0, false}};
 
 const config_enum_entry consistency_options[] = {
 	{"ttl", static_cast<int>(Consistency::ttl), false},
@@ -126,11 +127,11 @@ AssignTrustedFunctions(const char *, void *)
 void
 DefineServerSettings()
 {
-	DefineCustomIntVariable("cached_query.memory",
-							"Shared memory for cached results.",
-							"All of it is taken at server start; pages are touched as they are used.",
-							&settings::memory_mb, 128, 8, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_MB,
-							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.memory", "Shared memory for cached results.",
+		"All of it is taken at server start; pages are touched as they are used.",
+		&settings::memory_mb, 128, 8, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_MB, nullptr, nullptr,
+		nullptr);
 	DefineCustomBoolVariable("cached_query.enabled", "Lets the cache be used.",
 							 "When off, every call runs its query. No session can override it.",
 							 &settings::enabled, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
@@ -139,11 +140,10 @@ DefineServerSettings()
 							 "that saves the least time per byte goes.",
 							 &eviction_policy, static_cast<int>(EvictionPolicy::cost),
 							 eviction_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.max_entry_size",
-							"Larger results are passed through and not kept.",
-							"-1 means an eighth of cached_query.memory.",
-							&settings::max_entry_size_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
-							CheckMaxEntrySize, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.max_entry_size", "Larger results are passed through and not kept.",
+		"-1 means an eighth of cached_query.memory.", &settings::max_entry_size_kb, -1, -1, INT_MAX,
+		PGC_SUSET, GUC_UNIT_KB, CheckMaxEntrySize, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.trusted_functions",
 							   "STABLE functions in other languages than SQL and PL/pgSQL that are "
 							   "taken at their word.",
@@ -158,8 +158,8 @@ DefineSessionSettings()
 	DefineCustomEnumVariable("cached_query.mode", "How calls use the cache.",
 							 "on; refresh: recompute and store; read_only: never store; "
 							 "only_cached: error on a miss; off: run the query.",
-							 &settings::mode, static_cast<int>(Mode::on), mode_options,
-							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
+							 &settings::mode, static_cast<int>(Mode::on), mode_options, PGC_USERSET,
+							 0, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable("cached_query.default_ttl", "Time to live when a call gives none.",
 							nullptr, &settings::default_ttl_s, 60, 0, INT_MAX, PGC_USERSET,
 							GUC_UNIT_S, nullptr, nullptr, nullptr);
@@ -172,18 +172,16 @@ DefineSessionSettings()
 							"Memory of this session for the plans of cached queries.", nullptr,
 							&settings::handle_memory_kb, 8192, 64, MAX_KILOBYTES, PGC_USERSET,
 							GUC_UNIT_KB, nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.min_fill_time",
-							"Results that took less time to compute are not kept.",
-							"-1 means those that are cheaper to compute than to look up.",
-							&settings::min_fill_time_ms, 0, -1, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
-							nullptr, nullptr, nullptr);
-	DefineCustomEnumVariable("cached_query.nondeterministic",
-							 "What is done with queries that call volatile functions.",
-							 "bypass: run the query; error: refuse it; cache: keep its result "
-							 "for its ttl.",
-							 &settings::nondeterministic,
-							 static_cast<int>(Nondeterministic::bypass), nondeterministic_options,
-							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.min_fill_time", "Results that took less time to compute are not kept.",
+		"-1 means those that are cheaper to compute than to look up.", &settings::min_fill_time_ms,
+		0, -1, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable(
+		"cached_query.nondeterministic", "What is done with queries that call volatile functions.",
+		"bypass: run the query; error: refuse it; cache: keep its result "
+		"for its ttl.",
+		&settings::nondeterministic, static_cast<int>(Nondeterministic::bypass),
+		nondeterministic_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);
@@ -201,11 +199,10 @@ DefineDebugSettings()
 							"Tests: wait when visible, before invalidation messages are sent.",
 							nullptr, &exact::debug_sleep_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
 							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.debug_room",
-							"Tests: how many transactions a slot can list.",
-							"With few, writers overflow their slots all the time.",
-							&exact::debug_room, exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0,
-							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.debug_room", "Tests: how many transactions a slot can list.",
+		"With few, writers overflow their slots all the time.", &exact::debug_room,
+		exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomBoolVariable("cached_query.debug_no_check",
 							 "Tests: serve answers without asking whether they still hold.",
 							 "What tests exactness must fail with it.", &exact::debug_no_check,

@@ -12,8 +12,8 @@ namespace cq
 enum class Mode : int
 {
 	on,
-	refresh,	 // recompute and store
-	read_only,	 // never store
+	refresh,     // recompute and store
+	read_only,   // never store
 	only_cached, // error on a miss
 	off
 };
@@ -33,18 +33,18 @@ enum class Nondeterministic : int
 
 namespace settings
 {
-extern int memory_mb;			   // cached_query.memory
-extern bool enabled;			   // cached_query.enabled
-extern int mode;				   // Mode
-extern int default_ttl_s;		   // cached_query.default_ttl
-extern int consistency;			   // Consistency
-extern int max_entry_size_kb;	   // -1: an eighth of memory
-extern int handle_memory_kb;	   // cached_query.handle_memory
-extern char *trusted_functions;	   // as given; TrustedFunction() asks it
-extern uint32 trusted_version;	   // raised when it changes
-extern int min_fill_time_ms;	   // -1: auto
-extern int nondeterministic;	   // Nondeterministic
-extern char *tag;				   // cached_query.tag
+extern int memory_mb;           // cached_query.memory
+extern bool enabled;            // cached_query.enabled
+extern int mode;                // Mode
+extern int default_ttl_s;       // cached_query.default_ttl
+extern int consistency;         // Consistency
+extern int max_entry_size_kb;   // -1: an eighth of memory
+extern int handle_memory_kb;    // cached_query.handle_memory
+extern char *trusted_functions; // as given; TrustedFunction() asks it
+extern uint32 trusted_version;  // raised when it changes
+extern int min_fill_time_ms;    // -1: auto
+extern int nondeterministic;    // Nondeterministic
+extern char *tag;               // cached_query.tag
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;

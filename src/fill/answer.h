@@ -49,9 +49,9 @@ struct Call
 struct Answer
 {
 	Reason reason;
-	char *detail;		   /* what was found, or nullptr */
-	TupleDesc desc;		   /* of the rows; lives in `context` */
-	Pin *pin;			   /* the entry, or the rows of a fill that were not published */
+	char *detail;   /* what was found, or nullptr */
+	TupleDesc desc; /* of the rows; lives in `context` */
+	Pin *pin;       /* the entry, or the rows of a fill that were not published */
 	TupleReader reader;
 	Tuplestorestate *rest; /* rows that are not in the entry, after those that are */
 	bool reading_rest;

@@ -98,9 +98,9 @@ TtlFromInterval(const Interval *ttl)
 	us = (static_cast<double>(ttl->month) * DAYS_PER_MONTH + ttl->day) * USECS_PER_DAY +
 		 static_cast<double>(ttl->time);
 	if (us < 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("ttl must not be negative"),
-						errhint("A ttl of 0 runs the query and keeps the answer for others.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ttl must not be negative"),
+				 errhint("A ttl of 0 runs the query and keeps the answer for others.")));
 	return us >= static_cast<double>(PG_INT64_MAX) ? PG_INT64_MAX : static_cast<int64>(us);
 }
 
@@ -143,8 +143,7 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 	if (signature.row_type)
 		at++;
 	if (raw.nulls[at])
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null")));
 	query = DatumGetTextPP(raw.values[at]);
 	call.query_length = static_cast<int>(VARSIZE_ANY_EXHDR(query));
 	call.query = text_to_cstring(query);

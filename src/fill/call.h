@@ -19,9 +19,9 @@ struct Signature
 	const char *symbol;
 	bool options;  /* options jsonb first */
 	bool row_type; /* row_type anyelement first */
-	bool args;	   /* VARIADIC args after the ttl */
+	bool args;     /* VARIADIC args after the ttl */
 	bool untyped;  /* VARIADIC text[]: types are inferred */
-	bool ttl;	   /* has a ttl argument */
+	bool ttl;      /* has a ttl argument */
 	bool streams;  /* SETOF rows of the query: a Custom Scan can serve it */
 };
 
@@ -43,6 +43,5 @@ extern Call MakeCall(const Signature &signature, const RawArgs &raw, Shape shape
 extern int64 TtlFromInterval(const Interval *ttl);
 extern int64 DefaultTtl();
 extern RawArgs RawArgsOf(FunctionCallInfo fcinfo);
-
 
 } // namespace cq

@@ -70,13 +70,14 @@ CheckColumns(TupleDesc expected, TupleDesc actual)
 
 		if (want->atttypid != have->atttypid ||
 			(want->atttypmod != -1 && want->atttypmod != have->atttypmod))
-			ColumnsDiffer(actual, psprintf("Column %d is expected to be of type %s, but is of type %s.",
-										   i + 1, TypeName(want), TypeName(have)));
-		if (want->attcollation != have->attcollation)
 			ColumnsDiffer(actual,
-						  psprintf("Column %d is expected to have collation \"%s\", but has \"%s\".",
-								   i + 1, get_collation_name(want->attcollation),
-								   get_collation_name(have->attcollation)));
+						  psprintf("Column %d is expected to be of type %s, but is of type %s.",
+								   i + 1, TypeName(want), TypeName(have)));
+		if (want->attcollation != have->attcollation)
+			ColumnsDiffer(
+				actual, psprintf("Column %d is expected to have collation \"%s\", but has \"%s\".",
+								 i + 1, get_collation_name(want->attcollation),
+								 get_collation_name(have->attcollation)));
 	}
 }
 
@@ -100,10 +101,10 @@ ColumnList(TupleDesc desc)
 						 TypeName(column));
 		if (OidIsValid(column->attcollation) &&
 			column->attcollation != get_typcollation(column->atttypid))
-			appendStringInfo(&list, " COLLATE %s.%s",
-							 quote_identifier(get_namespace_name(
-								 CollationNamespace(column->attcollation))),
-							 quote_identifier(get_collation_name(column->attcollation)));
+			appendStringInfo(
+				&list, " COLLATE %s.%s",
+				quote_identifier(get_namespace_name(CollationNamespace(column->attcollation))),
+				quote_identifier(get_collation_name(column->attcollation)));
 	}
 	return list.data;
 }

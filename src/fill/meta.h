@@ -18,7 +18,7 @@ constexpr uint32 kMaxDependencies = 1000; /* of each kind; more is not kept */
 
 struct MetaHead
 {
-	uint32 slots;	   /* what every hit checks */
+	uint32 slots;       /* what every hit checks */
 	uint32 write_slots; /* what an exact hit checks, too */
 	uint32 relations;
 	uint32 tag_length;

@@ -15,8 +15,9 @@ namespace
 [[noreturn]] void
 BadOption(const char *key, const char *wanted)
 {
-	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					errmsg("invalid value for option \"%s\"", key), errhint("It takes %s.", wanted)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for option \"%s\"", key), errhint("It takes %s.", wanted)));
 	pg_unreachable();
 }
 
@@ -36,8 +37,7 @@ MillisecondsOption(const char *key, const JsonbValue *value)
 
 	if (value->type != jbvNumeric)
 		BadOption(key, wanted);
-	result = DatumGetInt32(
-		DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
+	result = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
 	if (result < -1)
 		BadOption(key, wanted);
 	return result;
@@ -89,9 +89,9 @@ ParseOptions(Jsonb *jsonb)
 	char *key = nullptr;
 
 	if (!JB_ROOT_IS_OBJECT(jsonb))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("options must be a JSON object"),
-						errhint("For example: '{\"tag\": \"report\", \"mode\": \"refresh\"}'.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+				 errhint("For example: '{\"tag\": \"report\", \"mode\": \"refresh\"}'.")));
 	iterator = JsonbIteratorInit(&jsonb->root);
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{

@@ -61,13 +61,15 @@ MeasureTuple(TupleDesc desc, const Datum *values, const bool *nulls)
 	if (shape.has_null)
 		shape.length += BITMAPLEN(desc->natts);
 	shape.header = shape.length = MAXALIGN(shape.length);
-	shape.data = heap_compute_data_size(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
+	shape.data =
+		heap_compute_data_size(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
 	shape.length += shape.data;
 	return shape;
 }
 
 void
-WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values, const bool *nulls)
+WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values,
+		   const bool *nulls)
 {
 	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
 
@@ -197,11 +199,9 @@ TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 	values = FetchExternal(rows, values, nulls, desc->natts);
 	rows->total++;
 	shape = MeasureTuple(desc, values, nulls);
-	if (!Keep(rows, shape.length,
-			  [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
-		PutAside(rows, [&](Tuplestorestate *store) {
-			tuplestore_putvalues(store, desc, values, nulls);
-		});
+	if (!Keep(rows, shape.length, [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
+		PutAside(rows,
+				 [&](Tuplestorestate *store) { tuplestore_putvalues(store, desc, values, nulls); });
 }
 
 void
@@ -209,8 +209,7 @@ TakeImage(Rows *rows, const Image &image, TupleTableSlot *slot)
 {
 	rows->total++;
 	if (!Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
-		PutAside(rows,
-				 [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); });
+		PutAside(rows, [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); });
 }
 
 /* --- the receiver --------------------------------------------------------------------------- */

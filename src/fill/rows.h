@@ -24,20 +24,20 @@ struct Rows
 {
 	DestReceiver receiver; /* must be first */
 	Shape shape;
-	Pin *fill;			   /* nullptr: keep nothing */
+	Pin *fill; /* nullptr: keep nothing */
 	uint64 max_bytes;
-	uint64 kept;		   /* rows in the entry */
-	bool too_large;		   /* why not all rows are in the entry, */
-	bool no_memory;		   /* if they aren't */
+	uint64 kept;           /* rows in the entry */
+	bool too_large;        /* why not all rows are in the entry, */
+	bool no_memory;        /* if they aren't */
 	Tuplestorestate *rest; /* the other rows, or nullptr */
 	uint64 total;
 	MemoryContext context; /* of the tuplestore */
-	MemoryContext row;	   /* reset for each row */
+	MemoryContext row;     /* reset for each row */
 	ResourceOwner owner;   /* of the tuplestore's files */
 	StringInfoData json;
-	TupleDesc json_row;	   /* blessed descriptor of one row */
-	TupleDesc desc;		   /* of the rows handed out */
-	int *varlenas;		   /* columns whose values may live elsewhere */
+	TupleDesc json_row; /* blessed descriptor of one row */
+	TupleDesc desc;     /* of the rows handed out */
+	int *varlenas;      /* columns whose values may live elsewhere */
 	int varlena_count;
 };
 

@@ -21,13 +21,13 @@ namespace cq
 struct Watch
 {
 	Watch *outer;
-	MemoryContext context;	   /* of the lists */
-	Findings findings;		   /* relations met, and what speaks against keeping them */
-	List *slots;			   /* of cached answers used inside (int) */
-	bool wrote;				   /* data-modifying or utility statement, row locks */
-	bool uncacheable;		   /* a cached_query call inside could not be cached */
-	bool inexact;			   /* a cached answer inside was a ttl one */
-	TimestampTz oldest;		   /* as_of of the oldest cached answer used; or the future */
+	MemoryContext context; /* of the lists */
+	Findings findings;     /* relations met, and what speaks against keeping them */
+	List *slots;           /* of cached answers used inside (int) */
+	bool wrote;            /* data-modifying or utility statement, row locks */
+	bool uncacheable;      /* a cached_query call inside could not be cached */
+	bool inexact;          /* a cached answer inside was a ttl one */
+	TimestampTz oldest;    /* as_of of the oldest cached answer used; or the future */
 	uint64 lowest_position;
 };
 

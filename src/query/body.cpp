@@ -88,8 +88,7 @@ JudgeNamed(Findings *findings, const char *name)
 
 	for (int i = 0; i < list->n_members; i++)
 		functions = lappend_oid(
-			functions,
-			reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple))->oid);
+			functions, reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple))->oid);
 	ReleaseSysCacheList(list);
 	foreach (cell, functions)
 		JudgeCalledInside(findings, lfirst_oid(cell));

@@ -46,8 +46,7 @@ FunctionLanguage(Oid function)
 
 /* False when there is no such relation (any more). */
 bool
-RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
-			  Oid *access_method)
+RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security, Oid *access_method)
 {
 	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 

@@ -47,8 +47,8 @@ ParseFlags()
 void
 AppendRegional(StringInfo to)
 {
-	const int numbers[] = {DateStyle,	  DateOrder, IntervalStyle, extra_float_digits,
-						   bytea_output, xmlbinary, xmloption,		quote_all_identifiers};
+	const int numbers[] = {DateStyle,    DateOrder, IntervalStyle, extra_float_digits,
+						   bytea_output, xmlbinary, xmloption,     quote_all_identifiers};
 
 	appendBinaryStringInfo(to, reinterpret_cast<const char *>(numbers), sizeof(numbers));
 	AppendText(to, pg_get_timezone_name(session_timezone));

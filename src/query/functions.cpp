@@ -20,15 +20,9 @@ namespace
 {
 
 /* Each list is sorted by strcmp: asked by binary search. */
-const char *const time_functions[] = {"age",
-									  "date_in",
-									  "now",
-									  "statement_timestamp",
-									  "time_in",
-									  "timestamp_in",
-									  "timestamptz_in",
-									  "timetz_in",
-									  "transaction_timestamp"};
+const char *const time_functions[] = {
+	"age",          "date_in",        "now",       "statement_timestamp",  "time_in",
+	"timestamp_in", "timestamptz_in", "timetz_in", "transaction_timestamp"};
 
 const char *const session_functions[] = {"current_schemas",
 										 "currval",
@@ -329,8 +323,8 @@ VisitAggregateParts(Oid aggregate, bool (*visit)(Oid function, void *arg), void 
 		return;
 
 	Form_pg_aggregate form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
-	const Oid parts[] = {form->aggtransfn,	form->aggfinalfn,	 form->aggcombinefn,
-						 form->aggserialfn, form->aggdeserialfn, form->aggmtransfn,
+	const Oid parts[] = {form->aggtransfn,     form->aggfinalfn,    form->aggcombinefn,
+						 form->aggserialfn,    form->aggdeserialfn, form->aggmtransfn,
 						 form->aggminvtransfn, form->aggmfinalfn};
 
 	ReleaseSysCache(tuple);

@@ -11,12 +11,12 @@ namespace cq
 
 enum class BuiltinKind
 {
-	plain,	 // depends on its arguments, table contents' conversion and regional settings
-	time,	 // on the time of the statement or transaction
+	plain,   // depends on its arguments, table contents' conversion and regional settings
+	time,    // on the time of the statement or transaction
 	session, // on this session or this very moment: an answer is nobody else's
-	role,	 // on the current or session role
-	names,	 // on what names mean here: the search path
-	catalog	 // on catalogs, statistics or the server's state
+	role,    // on the current or session role
+	names,   // on what names mean here: the search path
+	catalog  // on catalogs, statistics or the server's state
 };
 
 /* Of a STABLE or VOLATILE function with an OID below FirstUnpinnedObjectId. */

@@ -89,7 +89,8 @@ Trim()
 	{
 		Handle *handle = HandleOf(node);
 
-		node = dlist_has_prev(&recently_used, node) ? dlist_prev_node(&recently_used, node) : nullptr;
+		node =
+			dlist_has_prev(&recently_used, node) ? dlist_prev_node(&recently_used, node) : nullptr;
 		if (handle->busy == 0)
 			Forget(handle);
 	}
@@ -185,7 +186,8 @@ Prepare(Handle *handle)
 									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
 	if (handle->plan == nullptr)
 		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	handle->source = static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(handle->plan)));
+	handle->source =
+		static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(handle->plan)));
 	RefuseLocksAndWrites(handle->source->query_list);
 
 	/* What runs in a parallel worker can't be watched during a fill. */
@@ -255,7 +257,8 @@ LiteralsMoved(Handle *handle)
 		return false;
 	initStringInfo(&now);
 	AppendRegional(&now);
-	moved = now.len != handle->regional.len || memcmp(now.data, handle->regional.data, now.len) != 0;
+	moved =
+		now.len != handle->regional.len || memcmp(now.data, handle->regional.data, now.len) != 0;
 	pfree(now.data);
 	return moved;
 }
@@ -332,8 +335,9 @@ RoleCallback(Datum, int, uint32)
 }
 
 void
-ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
-				ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only,
+				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
+				DestReceiver *dest, QueryCompletion *qc)
 {
 	Node *statement = pstmt->utilityStmt;
 	bool discard = IsA(statement, DiscardStmt) &&

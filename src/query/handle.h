@@ -35,9 +35,9 @@ enum class Shape : uint8
 struct Handle
 {
 	dlist_node lru; /* must be first */
-	Handle *next; /* in its hash chain */
+	Handle *next;   /* in its hash chain */
 	uint64 hash;
-	MemoryContext context;	/* this struct and all that lives as long */
+	MemoryContext context;          /* this struct and all that lives as long */
 	MemoryContext findings_context; /* reset by each examination */
 	Size memory;
 	int busy;
@@ -66,7 +66,7 @@ struct Handle
 	Findings findings;
 	bool time_words;
 	NameHashes names;
-	bool names_changed;		   /* set by callbacks: analyse again */
+	bool names_changed;        /* set by callbacks: analyse again */
 	StringInfoData regional;   /* settings at analysis, if literals depend on them */
 	StringInfoData key_prefix; /* per shape one byte differs: see key.cpp */
 	uint64 prefix_hash;

@@ -89,8 +89,8 @@ AppendValue(StringInfo to, const ParamExternData *param)
 	}
 	else
 	{
-		int32 length = typlen == -2 ? static_cast<int32>(strlen(DatumGetCString(param->value)))
-									: typlen;
+		int32 length =
+			typlen == -2 ? static_cast<int32>(strlen(DatumGetCString(param->value))) : typlen;
 
 		AppendRaw(to, length);
 		appendBinaryStringInfo(to, DatumGetPointer(param->value), length);
@@ -178,8 +178,7 @@ BuildKey(Handle *handle, Shape shape, ParamListInfo params)
 	}
 	resetStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, handle->key_prefix.data, handle->key_prefix.len);
-	AppendSettings(&buffer, handle->findings,
-				   shape == Shape::json || handle->findings.regional);
+	AppendSettings(&buffer, handle->findings, shape == Shape::json || handle->findings.regional);
 	values_offset = buffer.len;
 	for (int i = 0; params && i < params->numParams; i++)
 		AppendValue(&buffer, &params->params[i]);

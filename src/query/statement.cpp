@@ -117,11 +117,10 @@ InferParameters(const Statement &statement, Oid *types, int count)
 	QueryErrorContext context;
 
 	if (statement.highest_param != count)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_PARAMETER),
-				 errmsg("query needs %d parameters, but %d were given", statement.highest_param,
-						count),
-				 errhint("Pass the values of $1, $2.. in order after the ttl.")));
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
+						errmsg("query needs %d parameters, but %d were given",
+							   statement.highest_param, count),
+						errhint("Pass the values of $1, $2.. in order after the ttl.")));
 	for (int i = 0; i < count; i++)
 		unknown = unknown || types[i] == UNKNOWNOID;
 	if (!unknown)

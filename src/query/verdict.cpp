@@ -308,7 +308,8 @@ JudgeCurrentSetting(Findings *f, FuncExpr *call)
 		return false;
 	name = static_cast<Node *>(linitial(call->args));
 	if (!IsA(name, Const) || reinterpret_cast<Const *>(name)->constisnull)
-		RefuseBoth(f, Reason::session_function, pstrdup("current_setting() of a name that is not constant"));
+		RefuseBoth(f, Reason::session_function,
+				   pstrdup("current_setting() of a name that is not constant"));
 	else
 		f->settings =
 			lappend(f->settings, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
@@ -409,8 +410,8 @@ Walk(Node *node, void *arg)
 	case T_CoerceViaIO:
 		/* byteaout and float8out call themselves IMMUTABLE and read settings all the same */
 		f->regional = f->regional || !PlainText(exprType(node)) ||
-					  !PlainText(exprType(reinterpret_cast<Node *>(
-						  reinterpret_cast<CoerceViaIO *>(node)->arg)));
+					  !PlainText(exprType(
+						  reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(node)->arg)));
 		JudgeType(f, exprType(node));
 		break;
 	case T_Param:
@@ -473,8 +474,9 @@ JudgeRelation(Findings *f, Oid relation)
 
 	/* a query's own views and policies are in its trees; a function's are not */
 	if (f->nested && row_security)
-		RefuseExact(f, Reason::untrusted_function,
-					psprintf("policies of relation %s, read by a function", get_rel_name(relation)));
+		RefuseExact(
+			f, Reason::untrusted_function,
+			psprintf("policies of relation %s, read by a function", get_rel_name(relation)));
 	if (f->nested && kind == RELKIND_VIEW)
 		WalkView(f, relation);
 }
@@ -590,7 +592,7 @@ AddHash(NameHashes *names, int cache, uint32 hash)
 		names->allocated = names->allocated ? names->allocated * 2 : 16;
 		names->hashes = static_cast<uint32 *>(
 			names->hashes ? repalloc(names->hashes, sizeof(uint32) * names->allocated)
-							 : palloc(sizeof(uint32) * names->allocated));
+						  : palloc(sizeof(uint32) * names->allocated));
 		names->caches = static_cast<int *>(
 			names->caches ? repalloc(names->caches, sizeof(int) * names->allocated)
 						  : palloc(sizeof(int) * names->allocated));

@@ -25,23 +25,23 @@ struct Findings
 	char *volatile_detail = nullptr;
 
 	/* What the key must hold. */
-	bool role = false;			/* the answer may depend on the current role */
-	bool session_role = false;	/* ... on the session's role */
-	bool regional = false;		/* ... on settings that conversion functions read */
-	bool customized = false;	/* ... on any customized setting */
-	bool search_path = false;	/* ... on the search path */
-	bool names = false;			/* ... on what names mean when it is run, temporary ones too */
-	bool literals = false;		/* parse analysis converted literals by regional settings */
-	bool time_literal = false;	/* ... and one of them may be 'today': analyse before each fill */
+	bool role = false;          /* the answer may depend on the current role */
+	bool session_role = false;  /* ... on the session's role */
+	bool regional = false;      /* ... on settings that conversion functions read */
+	bool customized = false;    /* ... on any customized setting */
+	bool search_path = false;   /* ... on the search path */
+	bool names = false;         /* ... on what names mean when it is run, temporary ones too */
+	bool literals = false;      /* parse analysis converted literals by regional settings */
+	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
-	List *settings = NIL;		/* names (char *) given to current_setting() */
-	bool nested = false;		/* what is judged was met while a function ran */
+	List *settings = NIL;       /* names (char *) given to current_setting() */
+	bool nested = false;        /* what is judged was met while a function ran */
 
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL; /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
-	List *types = NIL;	   /* OIDs of types that aren't built in */
-	List *bodies = NIL;	   /* OIDs of functions whose bodies were judged */
+	List *types = NIL;     /* OIDs of types that aren't built in */
+	List *bodies = NIL;    /* OIDs of functions whose bodies were judged */
 	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
 };
 

@@ -32,10 +32,10 @@ struct CachedScan
 	CustomScanState css; /* must be first */
 	const Signature *signature;
 	FuncExpr *call;
-	List *args;			  /* ExprStates of the call's arguments */
-	Bitmapset *params;	  /* executor parameters that they depend on */
-	bool subplans;		  /* they depend on more than can be told */
-	MemoryContext calls;  /* reset for each new call */
+	List *args;          /* ExprStates of the call's arguments */
+	Bitmapset *params;   /* executor parameters that they depend on */
+	bool subplans;       /* they depend on more than can be told */
+	MemoryContext calls; /* reset for each new call */
 	bool answered;
 	Answer answer;
 	/* for EXPLAIN ANALYZE */
@@ -110,8 +110,7 @@ CollectParams(Node *node, void *arg)
 	if (node == nullptr)
 		return false;
 	if (IsA(node, Param) && reinterpret_cast<Param *>(node)->paramkind == PARAM_EXEC)
-		state->params =
-			bms_add_member(state->params, reinterpret_cast<Param *>(node)->paramid);
+		state->params = bms_add_member(state->params, reinterpret_cast<Param *>(node)->paramid);
 	state->subplans = state->subplans || IsA(node, SubPlan) || IsA(node, AlternativeSubPlan);
 	return compat::WalkExpression(node, CollectParams, arg);
 }
@@ -136,8 +135,8 @@ BeginScan(CustomScanState *css, EState *estate, int eflags)
 		return;
 	state->args = ExecInitExprList(state->call->args, &css->ss.ps);
 	CollectParams(reinterpret_cast<Node *>(state->call->args), state);
-	state->calls = AllocSetContextCreate(CurrentMemoryContext, "CachedQueryCall",
-										 ALLOCSET_DEFAULT_SIZES);
+	state->calls =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryCall", ALLOCSET_DEFAULT_SIZES);
 }
 
 /* --- the call ------------------------------------------------------------------------------- */
@@ -268,8 +267,7 @@ ExplainScan(CustomScanState *css, List *ancestors, ExplainState *es)
 
 	if (es->verbose)
 	{
-		List *context =
-			set_deparse_context_plan(es->deparse_cxt, css->ss.ps.plan, ancestors);
+		List *context = set_deparse_context_plan(es->deparse_cxt, css->ss.ps.plan, ancestors);
 
 		ExplainPropertyText(
 			"Call", deparse_expression(reinterpret_cast<Node *>(state->call), context, true, false),
@@ -297,9 +295,9 @@ ExplainScan(CustomScanState *css, List *ancestors, ExplainState *es)
 		ExplainPropertyUInteger("Bytes", nullptr, Summarize(state->answer.pin).payload, es);
 }
 
-const CustomExecMethods exec_methods = {
-	"Cached Query", BeginScan, ExecuteScan, EndScan, RescanScan, nullptr, nullptr,
-	nullptr,		nullptr,   nullptr,		nullptr, nullptr,	 ExplainScan};
+const CustomExecMethods exec_methods = {"Cached Query", BeginScan, ExecuteScan, EndScan, RescanScan,
+										nullptr,        nullptr,   nullptr,     nullptr, nullptr,
+										nullptr,        nullptr,   ExplainScan};
 
 Node *
 CreateScanState(CustomScan *)

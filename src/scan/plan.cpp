@@ -171,10 +171,10 @@ ScanColumns(RangeTblEntry *rte, Index rti)
 	ListCell *column;
 
 	compat::ExpandRangeTableEntry(rte, static_cast<int>(rti), &names, &columns);
-	forboth (name, names, column, columns)
-		tlist = lappend(tlist, makeTargetEntry(static_cast<Expr *>(lfirst(column)),
-											   static_cast<AttrNumber>(list_length(tlist) + 1),
-											   pstrdup(strVal(lfirst(name))), false));
+	forboth(name, names, column, columns) tlist =
+		lappend(tlist, makeTargetEntry(static_cast<Expr *>(lfirst(column)),
+									   static_cast<AttrNumber>(list_length(tlist) + 1),
+									   pstrdup(strVal(lfirst(name))), false));
 	return tlist;
 }
 
@@ -210,10 +210,11 @@ StreamingSignature(Oid function)
 		control.keysize = sizeof(Oid);
 		control.entrysize = sizeof(KnownFunction);
 		control.hcxt = TopMemoryContext;
-		known_functions =
-			hash_create("cached_query functions", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		known_functions = hash_create("cached_query functions", 64, &control,
+									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
-	known = static_cast<KnownFunction *>(hash_search(known_functions, &function, HASH_FIND, nullptr));
+	known =
+		static_cast<KnownFunction *>(hash_search(known_functions, &function, HASH_FIND, nullptr));
 	if (known == nullptr)
 	{
 		/* reading pg_proc may bring news that empty the table: look first, enter then */

@@ -192,9 +192,9 @@ Target *
 KeyTarget(const Call &call, Shape shape)
 {
 	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape);
-	Target *target = NewTarget(exact::Named::key,
-							   exact::NamedSlot(exact::Named::key, MyDatabaseId,
-												&prospect.key.hash, sizeof(uint64)));
+	Target *target =
+		NewTarget(exact::Named::key, exact::NamedSlot(exact::Named::key, MyDatabaseId,
+													  &prospect.key.hash, sizeof(uint64)));
 
 	target->key_hash = prospect.key.hash;
 	if (prospect.pin != nullptr)
@@ -244,8 +244,7 @@ cached_query_invalidate_relation(PG_FUNCTION_ARGS)
 	cq::Target *target;
 
 	cq::RequirePreload();
-	target =
-		cq::NewTarget(cq::exact::Named::relation, cq::exact::DdlSlot(MyDatabaseId, relation));
+	target = cq::NewTarget(cq::exact::Named::relation, cq::exact::DdlSlot(MyDatabaseId, relation));
 	target->relation = relation;
 	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
 }
@@ -258,9 +257,9 @@ cached_query_invalidate_tag(PG_FUNCTION_ARGS)
 	cq::Target *target;
 
 	cq::RequirePreload();
-	target = cq::NewTarget(cq::exact::Named::tag,
-						   cq::exact::NamedSlot(cq::exact::Named::tag, MyDatabaseId, tag,
-												strlen(tag)));
+	target =
+		cq::NewTarget(cq::exact::Named::tag,
+					  cq::exact::NamedSlot(cq::exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
 	target->tag = tag;
 	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
 }

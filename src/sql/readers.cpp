@@ -104,10 +104,10 @@ ExpectedRow(FunctionCallInfo fcinfo, const Signature &signature)
 		TupleDescInitEntry(desc, 1, "cached_query_as", type, -1, 0);
 		return desc;
 	default:
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("row_type must have a known type"),
-						errhint("For example cached_query_as(NULL::my_table, ..), or use "
-								"cached_query(..) AS t(..).")));
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("row_type must have a known type"),
+				 errhint("For example cached_query_as(NULL::my_table, ..), or use "
+						 "cached_query(..) AS t(..).")));
 	}
 	return nullptr;
 }
@@ -124,8 +124,7 @@ ReturnRows(FunctionCallInfo fcinfo, const char *symbol)
 	Answer answer;
 
 	RequirePreload();
-	if (info == nullptr || !IsA(info, ReturnSetInfo) ||
-		!(info->allowedModes & SFRM_Materialize))
+	if (info == nullptr || !IsA(info, ReturnSetInfo) || !(info->allowedModes & SFRM_Materialize))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 						errmsg("set-valued function called in context that cannot accept a set")));
 
@@ -240,7 +239,7 @@ ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
 	const Findings &findings = prospect.handle->findings;
 	bool cacheable = prospect.ttl == Reason::hit;
 	Reason reason = cacheable ? prospect.exact : prospect.ttl;
-	const char *detail = cacheable							   ? findings.exact_detail
+	const char *detail = cacheable                             ? findings.exact_detail
 						 : reason == Reason::volatile_function ? findings.volatile_detail
 															   : findings.ttl_detail;
 

@@ -88,8 +88,7 @@ ArgsText(KeyView *view)
 		if (get_typ_typrelid(view->params[i]) == InvalidOid &&
 			!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(view->params[i])))
 			return nullptr; /* the type is gone, and nobody can hit this entry */
-		appendStringInfo(&text, "%s$%d = %s", i > 0 ? ", " : "", i + 1,
-						 ReadKeyValue(view, i));
+		appendStringInfo(&text, "%s$%d = %s", i > 0 ? ", " : "", i + 1, ReadKeyValue(view, i));
 	}
 	return text.data;
 }
@@ -136,7 +135,8 @@ PutDependencies(EntryRow *row, const Entry *entry, const EntryFacts &facts)
 	PutText(row, meta.head.tag_length ? pnstrdup(meta.tag, meta.head.tag_length) : nullptr);
 	PutText(row, "memory");
 	PutText(row, facts.flags & kEntryExact ? "exact" : "ttl");
-	Put(row, PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+	Put(row,
+		PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
 	Put(row, here ? TextArray(names, count) : static_cast<Datum>(0), !here);
 }
 
@@ -144,8 +144,8 @@ void
 PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
 {
 	const EntryFacts &facts = summary.facts;
-	TimestampTz expires = facts.ttl_us > DT_NOEND - facts.as_of ? DT_NOEND
-																: facts.as_of + facts.ttl_us;
+	TimestampTz expires =
+		facts.ttl_us > DT_NOEND - facts.as_of ? DT_NOEND : facts.as_of + facts.ttl_us;
 	double fill_ms = static_cast<double>(facts.fill_us) / 1000.0;
 
 	Put(row, Big(facts.rows));

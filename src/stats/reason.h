@@ -15,9 +15,9 @@ namespace cq
 
 enum class Kind : uint8_t
 {
-	hit,	// rows came from the cache
-	miss,	// the query ran, and its rows were kept if they could be
-	bypass	// the query ran, and its rows were not meant to be kept
+	hit,   // rows came from the cache
+	miss,  // the query ran, and its rows were kept if they could be
+	bypass // the query ran, and its rows were not meant to be kept
 };
 
 /* code, kind, description */
@@ -68,7 +68,7 @@ enum class Reason : uint8_t
 #define CQ_ENUM(code, kind, text) code,
 	CQ_REASONS(CQ_ENUM)
 #undef CQ_ENUM
-		count
+	count
 };
 
 constexpr int kReasons = static_cast<int>(Reason::count);

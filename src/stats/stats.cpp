@@ -20,7 +20,7 @@ constexpr int kCounters = static_cast<int>(Counter::count);
 
 struct alignas(PG_CACHE_LINE_SIZE) Shard
 {
-	pg_atomic_uint64 outcomes[kReasons]; /* atomic */
+	pg_atomic_uint64 outcomes[kReasons];  /* atomic */
 	pg_atomic_uint64 counters[kCounters]; /* atomic */
 };
 
@@ -122,8 +122,8 @@ StatsInitShmem()
 	bool found;
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query counters", sizeof(Shared), &found));
+	shared =
+		static_cast<Shared *>(ShmemInitStruct("cached_query counters", sizeof(Shared), &found));
 	if (!found)
 	{
 		pg_atomic_init_u64(&shared->reset_time, static_cast<uint64>(GetCurrentTimestamp()));

@@ -13,12 +13,12 @@ namespace cq
 /* What is counted beside the outcomes. */
 enum class Counter : int
 {
-	fills,		   // executions of a query in order to keep its rows
-	stores,		   // entries published
-	coalesced,	   // calls that were answered by another call's fill
+	fills,         // executions of a query in order to keep its rows
+	stores,        // entries published
+	coalesced,     // calls that were answered by another call's fill
 	invalidations, // entries dropped because a dependency changed or by request
-	errors,		   // queries that failed while they ran for a call
-	saved_us,	   // execution time that hits did not spend
+	errors,        // queries that failed while they ran for a call
+	saved_us,      // execution time that hits did not spend
 	count
 };
 

@@ -393,7 +393,8 @@ PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_le
 	do
 	{
 		link = LinkEntry(entry, entry->published);
-	} while (link == Link::directory_full && EvictForDirectory());
+	}
+	while (link == Link::directory_full && EvictForDirectory());
 	return link == Link::done;
 }
 

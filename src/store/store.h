@@ -22,55 +22,55 @@
 namespace cq
 {
 
-struct Entry;	   // shared, store/entry.h
-struct Pin;		   // backend-local, opaque
+struct Entry; // shared, store/entry.h
+struct Pin;   // backend-local, opaque
 
 /* What the owner knows of an entry at publication; copied into its header. */
 struct EntryFacts
 {
-	TimestampTz as_of;		// its rows are those of this moment: ages count from here
-	int64		ttl_us;		// largest time to live asked for so far; readers may raise it
-	int64		fill_us;	// what running the query took
-	uint64		rows;
-	uint64		pos;		// snapshot position of the fill (exact/)
-	uint64		generation; // exact::Generation() at the fill
-	uint32		nboot;		// exact/
-	Oid			database;
-	Oid			role;		// who filled it
-	uint64		queryid;
-	uint32		ncolumns;
-	uint32		flags;		// the owner's, e.g. ENTRY_EXACT
+	TimestampTz as_of; // its rows are those of this moment: ages count from here
+	int64 ttl_us;      // largest time to live asked for so far; readers may raise it
+	int64 fill_us;     // what running the query took
+	uint64 rows;
+	uint64 pos;        // snapshot position of the fill (exact/)
+	uint64 generation; // exact::Generation() at the fill
+	uint32 nboot;      // exact/
+	Oid database;
+	Oid role; // who filled it
+	uint64 queryid;
+	uint32 ncolumns;
+	uint32 flags; // the owner's, e.g. ENTRY_EXACT
 };
 
 /* A consistent copy of an entry's header for the views. */
 struct EntrySummary
 {
-	uint64		id;
-	uint64		hash;
-	EntryFacts	facts;
-	uint64		hits;
-	TimestampTz last_hit;	// 0 = never
-	uint64		payload;	// bytes of tuples
-	uint64		memory;		// bytes taken from the store
-	uint32		pins;		// the caller's included
-	uint32		key_len;
-	uint32		meta_len;
+	uint64 id;
+	uint64 hash;
+	EntryFacts facts;
+	uint64 hits;
+	TimestampTz last_hit; // 0 = never
+	uint64 payload;       // bytes of tuples
+	uint64 memory;        // bytes taken from the store
+	uint32 pins;          // the caller's included
+	uint32 key_len;
+	uint32 meta_len;
 };
 
 struct StoreTotals
 {
-	uint64		entries;
-	uint64		memory_total;	// bytes that entries can take
-	uint64		memory_used;	// bytes taken, fills in flight included
-	uint64		payload;		// bytes of tuples in linked entries
-	uint64		evictions;		// of entries that were neither expired nor dead
-	uint64		expirations;	// expired entries dropped, for whatever reason
+	uint64 entries;
+	uint64 memory_total; // bytes that entries can take
+	uint64 memory_used;  // bytes taken, fills in flight included
+	uint64 payload;      // bytes of tuples in linked entries
+	uint64 evictions;    // of entries that were neither expired nor dead
+	uint64 expirations;  // expired entries dropped, for whatever reason
 };
 
 /* --- set-up ------------------------------------------------------------------------------- */
 extern void StoreRequestShmem(Size memory); // from shmem_request_hook: space and LWLock tranches
-extern void StoreInitShmem(Size memory);	// from shmem_startup_hook
-extern void StoreInitBackend();				// from _PG_init: resource release callback
+extern void StoreInitShmem(Size memory);    // from shmem_startup_hook
+extern void StoreInitBackend();             // from _PG_init: resource release callback
 
 /* Told by the owner: can this linked entry never be served again?  Called on a pinned entry with
  * no lock of the index held (that of eviction is); must not raise nor call into this room. */
@@ -89,20 +89,20 @@ extern void CountHit(Pin *pin, TimestampTz now, int64 ttl_us);
 extern void DropEntry(Pin *pin);
 
 /* --- reading ------------------------------------------------------------------------------ */
-extern EntryFacts FactsOf(const Entry *entry);	// ttl_us as raised so far
+extern EntryFacts FactsOf(const Entry *entry); // ttl_us as raised so far
 extern uint64 HashOf(const Entry *entry);
 
 /* Walks the tuples of a pinned entry.  A tuple that crosses extents is put together in
  * scratch memory of `context`; every other is handed out in place. */
 struct TupleReader
 {
-	Pin		   *pin;
-	const char *at;			// next byte
-	const char *end;		// end of this extent
-	uint32		next_extent;
-	uint64		left;		// tuples not yet handed out
-	char	   *scratch;
-	Size		scratch_size;
+	Pin *pin;
+	const char *at;  // next byte
+	const char *end; // end of this extent
+	uint32 next_extent;
+	uint64 left; // tuples not yet handed out
+	char *scratch;
+	Size scratch_size;
 	MemoryContext context;
 };
 extern void ReaderBegin(TupleReader *reader, Pin *pin, MemoryContext context);

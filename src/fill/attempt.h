@@ -1,0 +1,63 @@
+/*
+ * attempt.h
+ *		A call while it is answered: what judge.cpp, publish.cpp and answer.cpp share.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "fill/answer.h"
+#include "fill/rows.h"
+#include "fill/watch.h"
+
+namespace cq
+{
+
+/* Everything that is known of a call while it is answered. */
+struct Attempt
+{
+	const Call *call;
+	Handle *handle;
+	ParamListInfo params;
+	MemoryContext context;
+	exact::View view;
+	Key key;
+	exact::SlotNo key_slot;
+	TimestampTz now;
+	bool exact;
+	int64 inherited_ttl; /* of the entry that will be replaced */
+};
+
+/* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
+
+/* What the query itself forbids; Reason::hit if nothing. */
+extern Reason JudgeQuery(Handle *handle, bool exact, char **detail);
+/* What this transaction forbids; sets attempt->view. */
+extern Reason JudgeTransaction(Attempt *attempt);
+/* Has this transaction changed one of these? */
+extern bool OwnChange(List *relations);
+/* The entry under our key, pinned in the answer, if it may be served; otherwise why not. */
+extern Reason LookUp(Attempt *attempt, Answer *answer);
+/* A refreshed entry keeps the life that others asked for. */
+extern void InheritTtl(Attempt *attempt);
+/* Said once a session, where a query is about to be run that will never be cached. */
+extern void NoticeVolatile(Handle *handle);
+/* The first objection of these slots to an answer of this position. */
+extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
+						 uint64 position);
+
+/* --- publish.cpp ------------------------------------------------------------------------------ */
+
+/* What a run brought, beside its rows. */
+struct Yield
+{
+	const Watch *watch;
+	const exact::FillMark *mark;
+	int64 fill_us;
+	TimestampTz as_of;
+};
+/* Publish what was filled if everything speaks for it: `miss`, or why not. */
+extern Reason Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss,
+					  bool *published);
+
+} // namespace cq

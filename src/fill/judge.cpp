@@ -1,0 +1,254 @@
+/*
+ * judge.cpp
+ *		May the cache be used for this call, and is the entry that was found good for it?
+ *
+ * What forbids the cache for the query comes first, then what does for this transaction, then the
+ * entry's validity: generation, age, position, and the slots that it depends on.
+ */
+#include "pg.h"
+#include "fill/attempt.h"
+#include "fill/meta.h"
+#include "query/fingerprint.h"
+#include "stats/stats.h"
+
+namespace cq
+{
+namespace
+{
+
+Reason
+ReasonOf(exact::Standing standing)
+{
+	switch (standing)
+	{
+	case exact::Standing::ok:
+		return Reason::hit;
+	case exact::Standing::serializable:
+		return Reason::serializable;
+	case exact::Standing::foreign:
+		return Reason::foreign_snapshot;
+	case exact::Standing::parallel_worker:
+		return Reason::parallel_worker;
+	case exact::Standing::no_snapshot:
+	case exact::Standing::committing:
+	case exact::Standing::crowded:
+		break;
+	}
+	return Reason::no_snapshot;
+}
+
+Reason
+ReasonOf(exact::Verdict verdict)
+{
+	switch (verdict)
+	{
+	case exact::Verdict::valid:
+		return Reason::hit;
+	case exact::Verdict::changed:
+		return Reason::miss_invalidated;
+	case exact::Verdict::too_old:
+		return Reason::older_than_change;
+	case exact::Verdict::in_ddl:
+		return Reason::ddl_in_progress;
+	case exact::Verdict::overflow:
+		break;
+	}
+	return Reason::in_flight;
+}
+
+/* Volatile functions: the setting decides. */
+Reason
+JudgeVolatile(Handle *handle)
+{
+	switch (static_cast<Nondeterministic>(settings::nondeterministic))
+	{
+	case Nondeterministic::cache:
+		return Reason::hit;
+	case Nondeterministic::error:
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot cache a query that calls a volatile function"),
+						errdetail("The query calls %s.", handle->findings.volatile_detail),
+						errhint("Set cached_query.nondeterministic to \"bypass\" or \"cache\".")));
+	case Nondeterministic::bypass:
+		break;
+	}
+	return Reason::volatile_function;
+}
+
+/* Has this transaction changed one of these? */
+bool
+OwnChange(const Oid *relations, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (exact::OwnWrote(relations[i]))
+			return true;
+	}
+	return false;
+}
+
+Reason
+JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
+{
+	Reason reason;
+
+	if (facts.generation != exact::Generation())
+		return Reason::miss_invalidated;
+	if (attempt->exact && (!(facts.flags & kEntryExact)))
+		return Reason::miss_not_exact;
+	if (!exact::SameBoot(attempt->view, facts.nboot, attempt->exact))
+		return attempt->exact ? Reason::miss_not_exact : Reason::miss_invalidated;
+	if (attempt->now - facts.as_of >= attempt->call->ttl_us)
+		return Reason::miss_expired;
+	if (IsolationUsesXactSnapshot() && facts.pos > attempt->view.pos && !attempt->exact)
+		return Reason::newer_than_snapshot;
+
+	*meta = ReadEntryMeta(PinnedEntry(pin), buffer, size);
+	reason = CheckSlots(meta->slots, meta->head.slots, attempt->view, facts.pos);
+	if (reason == Reason::hit && attempt->exact)
+		reason = CheckSlots(meta->write_slots, meta->head.write_slots, attempt->view, facts.pos);
+	if (reason == Reason::hit && exact::OwnAnything() &&
+		OwnChange(meta->relations, static_cast<int>(meta->head.relations)))
+		reason = Reason::own_write;
+	return reason;
+}
+
+} // namespace
+
+void
+NoticeVolatile(Handle *handle)
+{
+	static bool noticed = false;
+
+	if (!noticed)
+		ereport(NOTICE, (errmsg("query is run, not cached: it calls a volatile function"),
+						 errdetail("The query calls %s.", handle->findings.volatile_detail),
+						 errhint("This is said once a session; cached_query_reasons counts it. "
+								 "See cached_query.nondeterministic.")));
+	noticed = true;
+}
+
+Reason
+JudgeQuery(Handle *handle, bool exact, char **detail)
+{
+	const Findings &findings = handle->findings;
+
+	if (exact && findings.exact != Reason::hit)
+	{
+		*detail = findings.exact_detail;
+		return findings.exact;
+	}
+	if (findings.ttl != Reason::hit)
+	{
+		*detail = findings.ttl_detail;
+		return findings.ttl;
+	}
+	if (findings.names && HasTempSchema())
+	{
+		*detail = pstrdup("this session has temporary objects that names inside may mean");
+		return Reason::temp_relation;
+	}
+	if (findings.volatile_detail != nullptr)
+	{
+		*detail = findings.volatile_detail;
+		return JudgeVolatile(handle);
+	}
+	return Reason::hit;
+}
+
+bool
+OwnChange(List *relations)
+{
+	ListCell *cell;
+
+	foreach (cell, relations)
+	{
+		if (exact::OwnWrote(lfirst_oid(cell)))
+			return true;
+	}
+	return false;
+}
+
+Reason
+JudgeTransaction(Attempt *attempt)
+{
+	Reason reason = ReasonOf(exact::Look(&attempt->view));
+
+	if (reason != Reason::hit)
+		return reason;
+	if (attempt->exact && RecoveryInProgress())
+		return Reason::exact_in_recovery;
+	if (exact::OwnAnything() &&
+		(exact::OwnChangedEverything() || OwnChange(attempt->handle->findings.relations) ||
+		 OwnChange(attempt->handle->findings.rowtypes)))
+		return Reason::own_write;
+	return Reason::hit;
+}
+
+Reason
+CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, uint64 position)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		Reason reason = ReasonOf(exact::Check(slots[i], view, position));
+
+		if (reason != Reason::hit)
+			return reason;
+		if (exact::OwnInvalidated(slots[i]))
+			return Reason::own_invalidation;
+	}
+	return Reason::hit;
+}
+
+Reason
+LookUp(Attempt *attempt, Answer *answer)
+{
+	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	char buffer[512];
+	EntryFacts facts;
+	Meta meta;
+	Reason reason;
+
+	if (pin == nullptr)
+		return Reason::miss_cold;
+	facts = FactsOf(PinnedEntry(pin));
+	attempt->inherited_ttl = facts.ttl_us;
+	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
+	if (reason != Reason::hit)
+	{
+		if (reason == Reason::miss_invalidated)
+		{
+			DropEntry(pin);
+			Count(Counter::invalidations);
+			attempt->inherited_ttl = 0;
+		}
+		Unpin(pin);
+		return reason;
+	}
+
+	CountHit(pin, attempt->now, attempt->call->ttl_us);
+	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));
+	if (Watching())
+	{
+		WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
+		WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+		WatchAnswer(facts.as_of, facts.pos, (facts.flags & kEntryExact) && attempt->exact);
+	}
+	answer->pin = pin;
+	answer->rows = facts.rows;
+	answer->age_us = attempt->now - facts.as_of;
+	return Reason::hit;
+}
+
+void
+InheritTtl(Attempt *attempt)
+{
+	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+
+	if (pin == nullptr)
+		return;
+	attempt->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
+	Unpin(pin);
+}
+
+} // namespace cq

@@ -1,0 +1,108 @@
+/*
+ * prospect.cpp
+ *		What a call would meet, without making it: for explain, the views, estimates and eviction.
+ */
+#include "pg.h"
+#include "fill/attempt.h"
+#include "fill/meta.h"
+
+namespace cq
+{
+
+const char *
+NameOf(State state)
+{
+	switch (state)
+	{
+	case State::cold:
+		return "cold";
+	case State::fresh:
+		return "fresh";
+	case State::expired:
+		return "expired";
+	case State::invalidated:
+		return "invalidated";
+	}
+	return nullptr;
+}
+
+Prospect
+LookAhead(const char *query, int length, const Args &args, Shape shape)
+{
+	Prospect prospect = {};
+
+	prospect.handle = GetHandle(query, length, args);
+	prospect.ttl = prospect.handle->findings.ttl;
+	if (prospect.ttl == Reason::hit && prospect.handle->findings.volatile_detail != nullptr &&
+		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))
+		prospect.ttl = Reason::volatile_function;
+	prospect.exact = prospect.handle->findings.exact;
+	prospect.key = BuildKey(prospect.handle, shape, ParamsFromArgs(args, prospect.handle->params));
+	prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
+	return prospect;
+}
+
+bool
+EstimateRows(const char *query, int length, const Args &args, double *rows)
+{
+	Handle *handle = PeekHandle(query, length, args);
+	Key key;
+	Pin *pin;
+
+	if (handle == nullptr)
+		handle = GetHandle(query, length, args);
+	key = BuildKey(handle, Shape::rows, ParamsFromArgs(args, handle->params));
+	pin = FindEntry(key.hash, key.bytes, key.length);
+	if (pin == nullptr)
+		return false;
+	*rows = static_cast<double>(FactsOf(PinnedEntry(pin)).rows);
+	Unpin(pin);
+	return true;
+}
+
+State
+StateOf(const Entry *entry)
+{
+	EntryFacts facts = FactsOf(entry);
+	exact::View view;
+
+	if (EntryInvalid(entry))
+		return State::invalidated;
+
+	/* what nobody has looked at since it was changed, only a snapshot tells */
+	if (exact::Look(&view) == exact::Standing::ok)
+	{
+		Meta meta = ReadEntryMeta(entry, nullptr, 0);
+		Reason reason = CheckSlots(meta.slots, meta.head.slots, view, facts.pos);
+
+		if (reason == Reason::miss_invalidated || reason == Reason::ddl_in_progress)
+			return State::invalidated;
+	}
+	return GetCurrentTimestamp() - facts.as_of >= facts.ttl_us ? State::expired : State::fresh;
+}
+
+bool
+EntryInvalid(const Entry *entry)
+{
+	EntryFacts facts = FactsOf(entry);
+	MetaHead head;
+	exact::SlotNo slots[64];
+
+	if (facts.generation != exact::Generation())
+		return true;
+	ReadMeta(entry, 0, &head, sizeof(head));
+	for (uint32 done = 0; done < head.slots; done += lengthof(slots))
+	{
+		uint32 count = Min(head.slots - done, static_cast<uint32>(lengthof(slots)));
+
+		ReadMeta(entry, sizeof(head) + done * sizeof(slots[0]), slots, count * sizeof(slots[0]));
+		for (uint32 i = 0; i < count; i++)
+		{
+			if (exact::MovedSince(slots[i], facts.pos))
+				return true;
+		}
+	}
+	return false;
+}
+
+} // namespace cq

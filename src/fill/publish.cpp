@@ -1,0 +1,188 @@
+/*
+ * publish.cpp
+ *		From rows that were filled to an entry that others see.
+ *
+ * Nothing is published unless what the answer depends on was the same from its snapshot to this
+ * moment.  A change that comes later finds the entry's position below its own.
+ */
+#include "pg.h"
+#include "fill/attempt.h"
+#include "fill/meta.h"
+#include "stats/stats.h"
+
+namespace cq
+{
+namespace
+{
+
+/* Slots and relations that the new entry will depend on. */
+struct Dependencies
+{
+	List *slots;
+	List *write_slots;
+	List *relations;
+};
+
+Dependencies
+Collect(Attempt *attempt, const Watch &watch)
+{
+	Dependencies d = {};
+	const char *tag = attempt->call->options.tag;
+	ListCell *cell;
+
+	d.relations = list_union_oid(attempt->handle->findings.relations, watch.findings.relations);
+	d.slots = list_copy(watch.slots);
+	d.slots = list_append_unique_int(d.slots, exact::kSlotAllDdl);
+	d.slots = list_append_unique_int(d.slots, exact::kSlotClear);
+	d.slots = list_append_unique_int(d.slots, static_cast<int>(attempt->key_slot));
+	d.slots = list_append_unique_int(
+		d.slots,
+		static_cast<int>(exact::CatalogSlot(
+			DATABASEOID, GetSysCacheHashValue1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId)))));
+	if (tag[0] != '\0')
+		d.slots = list_append_unique_int(
+			d.slots,
+			static_cast<int>(exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag))));
+	foreach (cell, d.relations)
+	{
+		Oid relation = lfirst_oid(cell);
+
+		d.slots = list_append_unique_int(d.slots,
+										 static_cast<int>(exact::DdlSlot(MyDatabaseId, relation)));
+		d.write_slots = list_append_unique_int(
+			d.write_slots, static_cast<int>(exact::WriteSlot(MyDatabaseId, relation)));
+	}
+	foreach (cell, attempt->handle->findings.rowtypes)
+		d.slots = list_append_unique_int(
+			d.slots, static_cast<int>(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell))));
+	foreach (cell, attempt->handle->findings.types)
+		d.slots = list_append_unique_int(
+			d.slots,
+			static_cast<int>(exact::CatalogSlot(
+				TYPEOID, GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(lfirst_oid(cell))))));
+	d.write_slots = list_append_unique_int(d.write_slots, exact::kSlotAllWrites);
+	return d;
+}
+
+template <typename T>
+T *
+ArrayOf(List *list, uint32 *count)
+{
+	T *array = static_cast<T *>(palloc(sizeof(T) * Max(list_length(list), 1)));
+	ListCell *cell;
+
+	*count = 0;
+	foreach (cell, list)
+		array[(*count)++] = static_cast<T>(lfirst_int(cell));
+	return array;
+}
+
+/* Was what the answer depends on the same from the snapshot to this moment? */
+bool
+StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
+			!exact::Unmoved(mark, slots[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Did the run itself show something that forbids keeping its rows? */
+bool
+Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
+{
+	if (!ExaminationHolds(attempt->handle))
+		*reason = Reason::changed_during_fill;
+	else if (watch.wrote)
+		*reason = Reason::nested_write;
+	else if (watch.uncacheable || watch.findings.ttl != Reason::hit)
+		*reason = Reason::nested_uncacheable;
+	else if (exact::OwnAnything() &&
+			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
+		*reason = Reason::own_write;
+	else
+		return true;
+	return false;
+}
+
+/* Too cheap to be worth keeping? */
+bool
+Cheap(const Attempt *attempt, int64 fill_us, const Rows &rows)
+{
+	int min_ms = attempt->call->options.min_fill_time_ms;
+
+	if (min_ms >= 0)
+		return fill_us < static_cast<int64>(min_ms) * 1000;
+
+	/* auto: about what a hit takes; measured, see test/bench */
+	return fill_us < 20 + static_cast<int64>(rows.kept / 20);
+}
+
+} // namespace
+
+Reason
+Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, bool *published)
+{
+	const Watch &watch = *yield.watch;
+	const exact::FillMark &mark = *yield.mark;
+	Reason reason = miss;
+	Dependencies d;
+	Meta meta = {};
+	EntryFacts facts = {};
+	char *bytes;
+	uint32 length;
+	bool exact_answer;
+
+	if (rows.too_large)
+		return Reason::too_large;
+	if (rows.no_memory || rows.fill == nullptr)
+		return Reason::no_memory;
+	if (!Reconsider(watch, attempt, &reason))
+		return reason;
+	if (Cheap(attempt, yield.fill_us, rows))
+		return Reason::cheap;
+
+	d = Collect(attempt, watch);
+	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
+		list_length(d.slots) > 2 * static_cast<int>(kMaxDependencies))
+		return Reason::too_many_dependencies;
+	meta.slots = ArrayOf<exact::SlotNo>(d.slots, &meta.head.slots);
+	meta.write_slots = ArrayOf<exact::SlotNo>(d.write_slots, &meta.head.write_slots);
+	meta.relations = ArrayOf<Oid>(d.relations, &meta.head.relations);
+	meta.tag = attempt->call->options.tag;
+	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
+	if (exact::Generation() != mark.generation ||
+		!StillValid(attempt, mark, meta.slots, meta.head.slots))
+		return Reason::changed_during_fill;
+
+	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::hit &&
+				   StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
+	if (attempt->exact && watch.findings.exact != Reason::hit)
+		return watch.findings.exact;
+	if (attempt->exact && !exact_answer)
+		return Reason::changed_during_fill;
+
+	facts.as_of = Min(yield.as_of, watch.oldest);
+	facts.ttl_us = Max(attempt->call->ttl_us, attempt->inherited_ttl);
+	facts.fill_us = yield.fill_us;
+	facts.rows = rows.kept;
+	facts.pos = Min(attempt->view.pos, watch.lowest_position);
+	facts.generation = mark.generation;
+	facts.nboot = attempt->view.nboot;
+	facts.database = MyDatabaseId;
+	facts.role = GetUserId();
+	facts.queryid = attempt->handle->queryid;
+	facts.ncolumns = static_cast<uint32>(rows.desc->natts);
+	facts.flags =
+		(exact_answer ? kEntryExact : 0) | (attempt->call->shape == Shape::json ? kEntryJson : 0);
+	bytes = EncodeMeta(meta, &length);
+	*published = PublishFill(rows.fill, &facts, bytes, length);
+	if (*published)
+		Count(Counter::stores);
+	return reason;
+}
+
+} // namespace cq
