@@ -2,7 +2,7 @@
  * pg.h
  *		The one place where PostgreSQL's headers enter our C++ code.
  *
- * Every backend file includes this first.  Leaf files (position.h, policy.h, units.h, keybytes.h)
+ * Every backend file includes this first.  Leaf files (position.h, policy.h, units.h)
  * include neither this nor postgres.h, so that unit tests link them without a server.
  */
 #pragma once

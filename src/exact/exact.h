@@ -21,12 +21,13 @@ namespace cq::exact
 using SlotNo = uint32;
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
-constexpr SlotNo kSlotAllDdl = 0;	 // definitions that any answer may depend on (functions, ..)
+constexpr SlotNo kSlotAllDdl = 0;	 // definitions that any answer may depend on (roles, ..)
 constexpr SlotNo kSlotAllWrites = 1; // writes that could not be told apart: exact answers only
 constexpr SlotNo kSlotClear = 2;	 // cached_query_clear()
 
 extern SlotNo DdlSlot(Oid database, Oid relation);	 // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
+extern SlotNo DatabaseSlot(Oid database); // definitions that any answer in a database may depend on
 extern SlotNo CatalogSlot(int cacheid, uint32 hash); // an object by syscache id and hash value
 enum class Named : uint32 { key, tag, relation };
 /* for explicit invalidation */
@@ -65,7 +66,7 @@ enum class Verdict
 	in_ddl,		// a definition is being changed or its news is not out yet
 	overflow	// more writers in flight than the slot has room for
 };
-/* Every answer depends on kSlotAllDdl and kSlotClear, an exact one on kSlotAllWrites too.  Raises
+/* Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on kSlotAllWrites too.  Raises
  * nothing and takes no lock but a slot's spinlock. */
 extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
 /* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too

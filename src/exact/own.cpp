@@ -107,29 +107,11 @@ Note(bool known, SlotNo slot)
 		own.everything = true;
 }
 
-/*
- * On a standby nobody publishes.  There the replayed invalidation messages tell, in every backend that
- * takes them in: an answer from before is void from then on, and a reader takes them in before it
- * looks.  The position is above that of every snapshot there is, so that an answer computed between the
- * replay and the message is void, too; new ones count from the next replayed commit on.
- */
-void
-NoteReplayed(bool known, SlotNo slot)
-{
-	if (shared == nullptr || !RecoveryInProgress())
-		return;
-	if (known)
-		Raise(slot, (compat::LatestCompletedXid() + 2) << kCountBits);
-	else
-		pg_atomic_fetch_add_u64(&shared->generation, 1);
-}
-
 void
 OnRelcache(Datum, Oid relation)
 {
 	if (TopXid() != 0)
 		Note(OidIsValid(relation), DdlSlot(MyDatabaseId, relation));
-	NoteReplayed(OidIsValid(relation), DdlSlot(MyDatabaseId, relation));
 }
 
 void
@@ -137,14 +119,6 @@ OnType(Datum, int cacheid, uint32 hash)
 {
 	if (TopXid() != 0)
 		Note(hash != 0, CatalogSlot(cacheid, hash));
-	NoteReplayed(hash != 0, CatalogSlot(cacheid, hash));
-}
-
-/* The catalogs behind kSlotAllDdl; on a primary their writers publish. */
-void
-OnSharedDefinition(Datum, int, uint32)
-{
-	NoteReplayed(true, kSlotAllDdl);
 }
 
 /* A level ends: its requests go with it, or to the one outside. */
@@ -260,9 +234,6 @@ InitOwn()
 	RegisterSubXactCallback(OnSubXact, nullptr);
 	CacheRegisterRelcacheCallback(OnRelcache, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(TYPEOID, OnType, static_cast<Datum>(0));
-	for (const SharedDefinition &definition : kSharedDefinitions)
-		CacheRegisterSyscacheCallback(definition.cacheid, OnSharedDefinition,
-									  static_cast<Datum>(0));
 }
 
 } // namespace cq::exact

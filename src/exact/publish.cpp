@@ -106,30 +106,6 @@ IsOwnTempSchema(uint32 hash)
 			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(toast)) == hash);
 }
 
-/* The slot for an invalidation message; false: it changes nobody's answer. */
-bool
-SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot)
-{
-	*slot = kSlotAllDdl;
-	if (message.id >= 0)
-	{
-		if (message.cc.id == TYPEOID || message.cc.id == DATABASEOID)
-			*slot = CatalogSlot(message.cc.id, message.cc.hashValue);
-		else if (message.cc.id == NAMESPACEOID)
-			return !IsOwnTempSchema(message.cc.hashValue);
-		else
-			return IsSharedDefinitionCache(message.cc.id);
-		return true;
-	}
-	if (message.id != SHAREDINVALRELCACHE_ID)
-		return false;
-
-	/* All relations (publications FOR ALL TABLES do that), or a shared catalog's definition. */
-	if (OidIsValid(message.rc.relId) && OidIsValid(message.rc.dbId))
-		*slot = DdlSlot(message.rc.dbId, message.rc.relId);
-	return true;
-}
-
 /*
  * All that the transaction's invalidation messages tell, with those of the last command.  Free of
  * side effects at this point, and quick when there are none.
@@ -356,6 +332,31 @@ OnRelease(ResourceReleasePhase phase, bool, bool is_top_level, void *)
 } // namespace
 
 bool
+SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot)
+{
+	*slot = kSlotAllDdl;
+	if (message.id >= 0)
+	{
+		if (message.cc.id == TYPEOID || message.cc.id == DATABASEOID)
+			*slot = CatalogSlot(message.cc.id, message.cc.hashValue);
+		else if (message.cc.id == NAMESPACEOID && IsOwnTempSchema(message.cc.hashValue))
+			return false;
+		else if (!IsSharedDefinitionCache(message.cc.id))
+			return false;
+		else if (OidIsValid(message.cc.dbId))
+			*slot = DatabaseSlot(message.cc.dbId);
+		return true;
+	}
+	if (message.id != SHAREDINVALRELCACHE_ID)
+		return false;
+
+	/* All relations (publications FOR ALL TABLES do that), or a shared catalog's definition. */
+	if (OidIsValid(message.rc.relId) && OidIsValid(message.rc.dbId))
+		*slot = DdlSlot(message.rc.dbId, message.rc.relId);
+	return true;
+}
+
+bool
 Published()
 {
 	return xact.stage != Stage::open;
@@ -379,6 +380,7 @@ InitBackend()
 	RegisterResourceReleaseCallback(OnRelease, nullptr);
 	InitOwn();
 	InitHooks();
+	InitReplay();
 }
 
 } // namespace cq::exact

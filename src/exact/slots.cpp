@@ -246,6 +246,12 @@ WriteSlot(Oid database, Oid relation)
 }
 
 SlotNo
+DatabaseSlot(Oid database)
+{
+	return Hashed(3, static_cast<uint32>(-1), database);
+}
+
+SlotNo
 CatalogSlot(int cacheid, uint32 hash)
 {
 	return Hashed(3, static_cast<uint32>(cacheid), hash);
@@ -346,6 +352,28 @@ List(SlotNo no, uint64 word)
 	BeginChange(slot);
 	if (pg_atomic_read_u64(&slot.overflow) < xid)
 		pg_atomic_write_u64(&slot.overflow, xid);
+	EndChange(slot);
+}
+
+/*
+ * The same while its commit is being replayed.  All that was listed before is complete, and every snapshot
+ * there is lies below the next transaction id: so a full slot is simply emptied.
+ */
+void
+ListReplayed(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+	const uint64 above = (compat::LatestCompletedXid() + 2) << kCountBits;
+
+	if (TryList(slot, word))
+		return;
+	BeginChange(slot);
+	for (pg_atomic_uint64 &place : slot.words)
+		pg_atomic_write_u64(&place, 0);
+	pg_atomic_write_u64(&slot.overflow, 0);
+	pg_atomic_write_u64(&slot.words[0], word);
+	if (pg_atomic_read_u64(&slot.last) < above)
+		pg_atomic_write_u64(&slot.last, above);
 	EndChange(slot);
 }
 

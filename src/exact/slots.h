@@ -64,6 +64,7 @@ extern Shared *shared; // null when the library was not preloaded
 
 /* --- slots.cpp ------------------------------------------------------------------------------- */
 extern void List(SlotNo slot, uint64 word);
+extern void ListReplayed(SlotNo slot, uint64 word);
 extern void Unlist(SlotNo slot, uint64 word);
 extern void MarkSent(SlotNo slot, uint64 word);
 extern void MarkPrepared(SlotNo slot, uint64 word);
@@ -91,6 +92,11 @@ extern bool BootDone();
 /* --- publish.cpp ----------------------------------------------------------------------------- */
 extern bool Published();           // in this transaction, already
 extern void ListLate(SlotNo slot); // after Published()
+/* The slot for an invalidation message; false: it changes nobody's answer. */
+extern bool SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot);
+
+/* --- replay.cpp ------------------------------------------------------------------------------ */
+extern void InitReplay();
 
 /* --- hooks.cpp ------------------------------------------------------------------------------- */
 extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction

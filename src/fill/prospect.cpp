@@ -5,6 +5,7 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
+#include "query/fingerprint.h"
 
 namespace cq
 {
@@ -33,6 +34,8 @@ LookAhead(const char *query, int length, const Args &args, Shape shape)
 
 	prospect.handle = GetHandle(query, length, args);
 	prospect.ttl = prospect.handle->findings.ttl;
+	if (prospect.ttl == Reason::hit && prospect.handle->findings.names && HasTempSchema())
+		prospect.ttl = Reason::temp_relation;
 	if (prospect.ttl == Reason::hit && prospect.handle->findings.volatile_detail != nullptr &&
 		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))
 		prospect.ttl = Reason::volatile_function;

@@ -23,44 +23,51 @@ struct Dependencies
 	List *relations;
 };
 
+List *
+AddSlot(List *slots, exact::SlotNo slot)
+{
+	return list_append_unique_int(slots, static_cast<int>(slot));
+}
+
+/* What any answer depends on, and this one by its key, its tag and its database. */
+List *
+CommonSlots(Attempt *attempt, List *slots)
+{
+	const char *tag = attempt->call->options.tag;
+	uint32 database = GetSysCacheHashValue1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+
+	slots = AddSlot(slots, exact::kSlotAllDdl);
+	slots = AddSlot(slots, exact::kSlotClear);
+	slots = AddSlot(slots, exact::DatabaseSlot(MyDatabaseId));
+	slots = AddSlot(slots, exact::CatalogSlot(DATABASEOID, database));
+	slots = AddSlot(slots, attempt->key_slot);
+	if (tag[0] != '\0')
+		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
+	return slots;
+}
+
 Dependencies
 Collect(Attempt *attempt, const Watch &watch)
 {
+	const Findings &findings = attempt->handle->findings;
 	Dependencies d = {};
-	const char *tag = attempt->call->options.tag;
 	ListCell *cell;
 
-	d.relations = list_union_oid(attempt->handle->findings.relations, watch.findings.relations);
-	d.slots = list_copy(watch.slots);
-	d.slots = list_append_unique_int(d.slots, exact::kSlotAllDdl);
-	d.slots = list_append_unique_int(d.slots, exact::kSlotClear);
-	d.slots = list_append_unique_int(d.slots, static_cast<int>(attempt->key_slot));
-	d.slots = list_append_unique_int(
-		d.slots,
-		static_cast<int>(exact::CatalogSlot(
-			DATABASEOID, GetSysCacheHashValue1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId)))));
-	if (tag[0] != '\0')
-		d.slots = list_append_unique_int(
-			d.slots,
-			static_cast<int>(exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag))));
+	d.relations = list_union_oid(findings.relations, watch.findings.relations);
+	d.slots = CommonSlots(attempt, list_copy(watch.slots));
+	d.write_slots = AddSlot(NIL, exact::kSlotAllWrites);
 	foreach (cell, d.relations)
 	{
-		Oid relation = lfirst_oid(cell);
-
-		d.slots = list_append_unique_int(d.slots,
-										 static_cast<int>(exact::DdlSlot(MyDatabaseId, relation)));
-		d.write_slots = list_append_unique_int(
-			d.write_slots, static_cast<int>(exact::WriteSlot(MyDatabaseId, relation)));
+		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+		d.write_slots = AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
 	}
-	foreach (cell, attempt->handle->findings.rowtypes)
-		d.slots = list_append_unique_int(
-			d.slots, static_cast<int>(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell))));
-	foreach (cell, attempt->handle->findings.types)
-		d.slots = list_append_unique_int(
+	foreach (cell, findings.rowtypes)
+		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+	foreach (cell, findings.types)
+		d.slots = AddSlot(
 			d.slots,
-			static_cast<int>(exact::CatalogSlot(
-				TYPEOID, GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(lfirst_oid(cell))))));
-	d.write_slots = list_append_unique_int(d.write_slots, exact::kSlotAllWrites);
+			exact::CatalogSlot(TYPEOID, GetSysCacheHashValue1(
+											TYPEOID, ObjectIdGetDatum(lfirst_oid(cell)))));
 	return d;
 }
 

@@ -24,9 +24,22 @@ NotASelect(Node *statement)
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("only a query that returns rows can be cached"),
 			 errdetail("The query text is a %s statement.",
-					   GetCommandTagName(CreateCommandTag(statement))),
+					   IsA(statement, SelectStmt)
+						   ? "SELECT INTO"
+						   : GetCommandTagName(CreateCommandTag(statement))),
 			 errhint("Give one SELECT, VALUES, TABLE or WITH statement; run others directly.")));
 	pg_unreachable();
+}
+
+/* INTO stands in the leftmost SELECT of a set operation. */
+bool
+HasInto(Node *statement)
+{
+	const SelectStmt *select = reinterpret_cast<SelectStmt *>(statement);
+
+	while (select->op != SETOP_NONE)
+		select = select->larg;
+	return select->intoClause != nullptr;
 }
 
 bool
@@ -103,8 +116,7 @@ ParseStatement(const char *query)
 						errdetail("The query text has %d statements.", list_length(list)),
 						errhint("Give each statement a call of its own.")));
 	statement.raw = linitial_node(RawStmt, list);
-	if (!IsA(statement.raw->stmt, SelectStmt) ||
-		reinterpret_cast<SelectStmt *>(statement.raw->stmt)->intoClause != nullptr)
+	if (!IsA(statement.raw->stmt, SelectStmt) || HasInto(statement.raw->stmt))
 		NotASelect(statement.raw->stmt);
 	WalkParams(statement.raw->stmt, &statement.highest_param);
 	return statement;

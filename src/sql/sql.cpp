@@ -19,7 +19,7 @@ RequirePreload()
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("cached_query must be loaded at server start"),
 				 errhint("Put shared_preload_libraries = 'cached_query' into postgresql.conf "
-						 "(behind a comma if the line is there already) and restart the server.")));
+						 "(first in the list if the line is there already) and restart the server.")));
 }
 
 Datum

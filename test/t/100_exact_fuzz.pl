@@ -25,8 +25,9 @@ sub build_checker
 	my $program = PostgreSQL::Test::Utils::tempdir() . '/exact';
 	my ($include, $lib) = map { chomp(my $dir = `pg_config $_`); $dir } '--includedir', '--libdir';
 
-	system_or_bail($ENV{CC} || 'cc', '-D_GNU_SOURCE', '-O2', '-Wall', "-I$include", "$fuzz/exact.c", '-o',
-		$program, "-L$lib", "-Wl,-rpath,$lib", '-lpq');
+	# a copy of Debian's server has not all that is in these directories
+	system_or_bail($ENV{CC} || 'cc', '-D_GNU_SOURCE', '-O2', '-Wall', "-I$include",
+		'-I/usr/include/postgresql', "$fuzz/exact.c", '-o', $program, "-L$lib", "-Wl,-rpath,$lib", '-lpq');
 	return $program;
 }
 

@@ -212,7 +212,12 @@ sub crash
 	{
 		# its shared memory is in use until all backends have noticed
 		$node->kill9;
-		wait_until(sub { $node->start(fail_ok => 1) }) or die 'the server does not start';
+		wait_until(
+			sub {
+				return 1 if $node->start(fail_ok => 1);
+				$node->stop('fast', fail_ok => 1);
+				return 0;
+			}) or die 'the server does not start';
 	}
 	else
 	{

@@ -75,7 +75,7 @@ sub applied
 my $t = q{SELECT count(*) || '/' || sum(v) FROM t};
 
 applied('INSERT', 'INSERT INTO t VALUES (2, 2)', $t, '2/3');
-applied('a trigger', 'INSERT INTO t VALUES (3, 3)', 'SELECT count(*) FROM audit', 2);
+applied('a trigger', 'INSERT INTO t VALUES (3, 3)', 'SELECT count(*) FROM audit', 3);
 applied('UPDATE', 'UPDATE t SET v = 10 WHERE id = 1', $t, '3/15');
 applied('DELETE', 'DELETE FROM t WHERE id = 1', $t, '2/5');
 applied('routed INSERT', 'INSERT INTO p VALUES (1, 1)', 'SELECT sum(v) FROM p', 1);

@@ -1,0 +1,110 @@
+/*
+ * replay.cpp
+ *		Definitions that change on a standby: the process that replays publishes for the primary.
+ *
+ * A commit that is replayed carries the invalidation messages of its transaction.  Before it becomes
+ * visible the transaction is listed in the slots of what they name, and after they were sent the
+ * words are marked: the protocol that its own backend followed on the primary (publish.cpp).  No backend
+ * could do that here: messages reach those that are connected, and an answer may be hit by one that
+ * connects later.
+ *
+ * RmgrTable is writable since 15, for modules with resource managers of their own; the redo function of
+ * transactions is wrapped.  Rows are not published: there answers are bounded by their age.
+ *
+ * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and needs none,
+ * since replay is serial: whatever else is listed is complete.
+ */
+#include "pg.h"
+#include "exact/slots.h"
+
+extern "C" {
+#include "access/rmgr.h"
+#include "access/xlog_internal.h"
+#include "access/xlogreader.h"
+}
+
+namespace cq::exact
+{
+namespace
+{
+
+constexpr int kMaxReplayed = 256; /* slots of one transaction; more are all kSlotAllDdl */
+
+void (*original_redo)(XLogReaderState *record) = nullptr;
+
+struct Replayed
+{
+	uint64 word;
+	int count;
+	SlotNo slots[kMaxReplayed];
+};
+
+/* A transaction is listed once in a slot. */
+void
+Add(Replayed *replayed, SlotNo slot)
+{
+	for (int i = 0; i < replayed->count; i++)
+	{
+		if (replayed->slots[i] == slot)
+			return;
+	}
+	if (replayed->count == kMaxReplayed)
+	{
+		replayed->slots[0] = kSlotAllDdl;
+		replayed->count = 1;
+	}
+	else
+		replayed->slots[replayed->count++] = slot;
+}
+
+/* The slots that the record's messages name, and the transaction's word. */
+void
+Collect(XLogReaderState *record, Replayed *replayed)
+{
+	const uint8 info = XLogRecGetInfo(record);
+	xl_xact_parsed_commit commit;
+	TransactionId xid = XLogRecGetXid(record);
+	SlotNo slot;
+
+	replayed->count = 0;
+	if ((info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT &&
+		(info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT_PREPARED)
+		return;
+	ParseCommitRecord(info, reinterpret_cast<xl_xact_commit *>(XLogRecGetData(record)), &commit);
+	if ((info & XLOG_XACT_OPMASK) == XLOG_XACT_COMMIT_PREPARED)
+		xid = commit.twophase_xid;
+	if (!TransactionIdIsNormal(xid))
+		return;
+	replayed->word = Widen(xid, compat::LatestCompletedXid()) | kDdl;
+	for (int i = 0; i < commit.nmsgs; i++)
+	{
+		if (SlotOfMessage(commit.msgs[i], &slot))
+			Add(replayed, slot);
+	}
+}
+
+void
+RedoTransaction(XLogReaderState *record)
+{
+	Replayed replayed;
+
+	replayed.count = 0;
+	if (shared != nullptr)
+		Collect(record, &replayed);
+	for (int i = 0; i < replayed.count; i++)
+		ListReplayed(replayed.slots[i], replayed.word);
+	original_redo(record);
+	for (int i = 0; i < replayed.count; i++)
+		MarkSent(replayed.slots[i], replayed.word);
+}
+
+} // namespace
+
+void
+InitReplay()
+{
+	original_redo = RmgrTable[RM_XACT_ID].rm_redo;
+	RmgrTable[RM_XACT_ID].rm_redo = RedoTransaction;
+}
+
+} // namespace cq::exact
