@@ -20,6 +20,7 @@ extern "C" {
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
 #include "utils/guc_tables.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #endif
@@ -82,6 +83,21 @@ ExpandRangeTableEntry(RangeTblEntry *rte, int rtindex, List **names, List **vars
 	expandRTE(rte, rtindex, 0, VAR_RETURNING_DEFAULT, -1, false, names, vars);
 #else
 	expandRTE(rte, rtindex, 0, -1, false, names, vars);
+#endif
+}
+
+/* What pg_stat_activity shows of a wait for another session's fill (named from 17 on). */
+inline uint32
+FlightWaitEvent()
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("CachedQueryFlight");
+	return event;
+#else
+	return PG_WAIT_EXTENSION;
 #endif
 }
 

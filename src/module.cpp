@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/flight.h"
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "scan/scan.h"
@@ -38,6 +39,7 @@ RequestShmem()
 	StoreRequestShmem(StoreMemory());
 	exact::RequestShmem();
 	StatsRequestShmem();
+	FlightRequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -49,6 +51,7 @@ StartShmem()
 	StoreInitShmem(StoreMemory());
 	exact::InitShmem();
 	StatsInitShmem();
+	FlightInitShmem();
 	preloaded = true;
 }
 

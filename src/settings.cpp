@@ -31,6 +31,7 @@ char *trusted_functions = nullptr;
 uint32 trusted_version = 0;
 int min_fill_time_ms = 0;
 int nondeterministic = static_cast<int>(Nondeterministic::bypass);
+int wait_timeout_ms = 10000;
 char *tag = nullptr;
 } // namespace settings
 
@@ -182,6 +183,11 @@ DefineSessionSettings()
 		"for its ttl.",
 		&settings::nondeterministic, static_cast<int>(Nondeterministic::bypass),
 		nondeterministic_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.wait_timeout",
+							"How long a call waits for another session that runs the same query.",
+							"Then it runs the query itself. 0 means that it never waits.",
+							&settings::wait_timeout_ms, 10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
+							nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);

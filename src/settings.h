@@ -44,6 +44,7 @@ extern char *trusted_functions; // as given; TrustedFunction() asks it
 extern uint32 trusted_version;  // raised when it changes
 extern int min_fill_time_ms;    // -1: auto
 extern int nondeterministic;    // Nondeterministic
+extern int wait_timeout_ms;     // cached_query.wait_timeout
 extern char *tag;               // cached_query.tag
 } // namespace settings
 

@@ -9,6 +9,7 @@
 #include "pg.h"
 #include "fill/age.h"
 #include "fill/attempt.h"
+#include "fill/flight.h"
 #include "stats/stats.h"
 
 extern "C" {
@@ -40,7 +41,7 @@ TakeRows(Answer *answer, Rows *rows)
 
 /* Run the query and keep its rows, for the attempt's key. */
 Reason
-Fill(Attempt *attempt, Answer *answer, Reason miss)
+Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 {
 	Watch watch;
 	Rows rows;
@@ -56,6 +57,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss)
 		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
+	rows.leads = leads;
 	BeginWatch(&watch, attempt->context);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
@@ -74,6 +76,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss)
 	EndWatch(&watch);
 
 	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of}, miss, &published);
+	if (leads)
+		Land(published ? Boarding::stored : Boarding::unstorable);
 	WatchSlots(&attempt->key_slot, 1);
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
@@ -83,10 +87,12 @@ Fill(Attempt *attempt, Answer *answer, Reason miss)
 
 /* Run the query and keep nothing. */
 void
-RunOnly(Attempt *attempt, Answer *answer)
+RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 {
 	Rows rows;
 
+	if (reason == Reason::volatile_function)
+		NoticeVolatile(attempt->handle);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
 	PG_TRY();
 	{
@@ -99,6 +105,62 @@ RunOnly(Attempt *attempt, Answer *answer)
 	}
 	PG_END_TRY();
 	TakeRows(answer, &rows);
+}
+
+/* As the one whom others may wait for. */
+Reason
+Lead(Attempt *attempt, Answer *answer, Reason miss)
+{
+	volatile Reason reason = miss;
+
+	PG_TRY();
+	{
+		reason = Fill(attempt, answer, miss, true);
+	}
+	PG_CATCH();
+	{
+		Land(Boarding::failed);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return reason;
+}
+
+/*
+ * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts up to the
+ * moment we asked, not to the end of our waiting: our own run would have shown the same moment.
+ */
+Reason
+FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
+{
+	int wait_ms = miss == Reason::miss_refresh ? 0 : attempt->call->options.wait_timeout_ms;
+	TimestampTz deadline = attempt->now + static_cast<int64>(wait_ms) * 1000;
+
+	for (;;)
+	{
+		Reason reason;
+
+		switch (Board(attempt->key.hash, deadline))
+		{
+		case Boarding::lead:
+			return Lead(attempt, answer, miss);
+		case Boarding::failed:
+			continue;
+		case Boarding::alone:
+		case Boarding::unstorable:
+			return Fill(attempt, answer, miss, false);
+		case Boarding::stored:
+			attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
+			reason = LookUp(attempt, answer);
+			if (reason == Reason::hit)
+				Count(Counter::coalesced);
+			else if (Describe(reason).kind == Kind::miss)
+				reason = Fill(attempt, answer, miss, false);
+			else
+				RunOnly(attempt, answer, reason);
+			return reason;
+		}
+	}
 }
 
 /* What a bypass says about an answer that is being kept around this call. */
@@ -166,13 +228,9 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
 			reason = Reason::read_only;
 		if (Describe(reason).kind == Kind::miss)
-			reason = Fill(attempt, answer, reason);
+			reason = FillOrShare(attempt, answer, reason);
 		else
-		{
-			if (reason == Reason::volatile_function)
-				NoticeVolatile(attempt->handle);
-			RunOnly(attempt, answer);
-		}
+			RunOnly(attempt, answer, reason);
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
@@ -185,7 +243,7 @@ CallOptions
 SessionOptions()
 {
 	return {static_cast<Mode>(settings::mode), static_cast<Consistency>(settings::consistency),
-			settings::min_fill_time_ms, settings::tag};
+			settings::min_fill_time_ms, settings::wait_timeout_ms, settings::tag};
 }
 
 void

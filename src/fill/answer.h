@@ -29,6 +29,7 @@ struct CallOptions
 	Mode mode;
 	Consistency consistency;
 	int min_fill_time_ms;
+	int wait_timeout_ms;
 	const char *tag; /* "" = none */
 };
 

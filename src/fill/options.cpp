@@ -30,15 +30,14 @@ StringOption(const char *key, const JsonbValue *value, const char *wanted)
 }
 
 int
-MillisecondsOption(const char *key, const JsonbValue *value)
+MillisecondsOption(const char *key, const JsonbValue *value, int lowest, const char *wanted)
 {
-	const char *wanted = "an integer number of milliseconds, or -1 for auto";
-	int result = 0;
+	int result;
 
 	if (value->type != jbvNumeric)
 		BadOption(key, wanted);
 	result = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
-	if (result < -1)
+	if (result < lowest)
 		BadOption(key, wanted);
 	return result;
 }
@@ -70,11 +69,15 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 		options->tag = tag;
 	}
 	else if (strcmp(key, "min_fill_time") == 0)
-		options->min_fill_time_ms = MillisecondsOption(key, value);
+		options->min_fill_time_ms =
+			MillisecondsOption(key, value, -1, "an integer number of milliseconds, or -1 for auto");
+	else if (strcmp(key, "wait_timeout") == 0)
+		options->wait_timeout_ms =
+			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
-				 errhint("Options are mode, consistency, tag and min_fill_time.")));
+				 errhint("Options are mode, consistency, tag, min_fill_time and wait_timeout.")));
 }
 
 } // namespace

@@ -3,6 +3,7 @@
  *		Running a query and keeping its rows: in the store while they fit, else beside it.
  */
 #include "pg.h"
+#include "fill/flight.h"
 #include "fill/rows.h"
 
 extern "C" {
@@ -130,6 +131,14 @@ WriteImage(char *to, const Image &image)
 
 /* --- where a row goes ----------------------------------------------------------------------- */
 
+/* Nobody need wait for the rest of it. */
+void
+GiveUp(Rows *rows)
+{
+	if (rows->leads)
+		Land(Boarding::unstorable);
+}
+
 /* May the entry take another tuple of this size? */
 bool
 MayKeep(Rows *rows, Size length)
@@ -137,6 +146,8 @@ MayKeep(Rows *rows, Size length)
 	if (rows->fill == nullptr || rows->too_large || rows->no_memory)
 		return false;
 	rows->too_large = FillBytes(rows->fill) + length > rows->max_bytes || length > MaxAllocSize;
+	if (rows->too_large)
+		GiveUp(rows);
 	return !rows->too_large;
 }
 
@@ -161,7 +172,10 @@ Keep(Rows *rows, Size length, Write write)
 		rows->no_memory =
 			!AppendTuple(rows->fill, scratch, static_cast<uint32>(length), rows->max_bytes);
 		if (rows->no_memory)
+		{
+			GiveUp(rows);
 			return false;
+		}
 	}
 	rows->kept++;
 	return true;

@@ -9,6 +9,7 @@
  *	prepared	the same with a prepared statement
  *	explain		Execution Time that EXPLAIN (ANALYZE, TIMING OFF) reports, nothing is sent
  *	memory		growth of the backend's private memory (RssAnon) at its peak, sampled, in kB
+ *	differs		no time: 1 if the one value of the answer is not true, 0 if it is
  *
  * All statements run on one connection, so they share the backend, its caches and its processor,
  * unless a label has a connection string behind an @: that statement has a connection of its own.
@@ -17,9 +18,12 @@
  * time, which is too coarse to be read for each execution.  The ratio is that of a round's medians,
  * to the first statement's.
  *
+ * With -W another connection writes meanwhile: before each -e executions of all statements it is
+ * given its statement, and what is measured does not wait for it.
+ *
  * Prints a line for each statement, tab-separated:
  *	label, p25, median, p75 of all executions, CPU, ratio p25, median, p75 of all rounds, CPU ratio,
- *	median difference to the first statement
+ *	median difference to the first statement, p99 and mean of all executions
  * Times are in microseconds, of one execution, divided by -d.
  *
  *	-r rounds			-n executions in each		-c executions for CPU time
@@ -27,6 +31,7 @@
  *	-p processor to bind this program and the backends to
  *	-x statement to run first on each connection (may be repeated)
  *	-o csv file to append the rounds to	-t its first column
+ *	-W statement that is run meanwhile	-e once in so many executions
  *
  * The connection is what PGHOST and so on say.
  */
@@ -55,10 +60,11 @@ enum Kind
 	PREPARED,
 	EXPLAIN,
 	MEMORY,
+	DIFFERS,
 	KINDS
 };
 
-static const char *const kind_names[KINDS] = {"simple", "prepared", "explain", "memory"};
+static const char *const kind_names[KINDS] = {"simple", "prepared", "explain", "memory", "differs"};
 
 typedef struct Case
 {
@@ -87,6 +93,9 @@ static int processor = -1;
 static const char *csv_name = NULL;
 static const char *test_name = "";
 static PGconn *shared_conn;
+static const char *writer_statement = NULL;
+static int writer_interval = 10;
+static PGconn *writer_conn;
 
 static void
 fail(const char *format, ...)
@@ -261,8 +270,32 @@ execute(const Case *c)
 	check(result, c->statement);
 	if (c->kind == EXPLAIN)
 		value = explained_us(result);
+	if (c->kind == DIFFERS)
+		value = strcmp(PQgetvalue(result, 0, 0), "t") == 0 ? 0 : 1;
 	PQclear(result);
 	return value / divisor;
+}
+
+/* Let the writer come to the end of its statement. */
+static void
+finish_write(void)
+{
+	PGresult *result;
+
+	while (writer_conn != NULL && (result = PQgetResult(writer_conn)) != NULL)
+	{
+		check(result, writer_statement);
+		PQclear(result);
+	}
+}
+
+/* Give the writer its statement, to be run beside what we do next. */
+static void
+start_write(void)
+{
+	finish_write();
+	if (!PQsendQuery(writer_conn, writer_statement))
+		fail("%s", PQerrorMessage(writer_conn));
 }
 
 /* Another order, the same in each run of this program. */
@@ -292,10 +325,13 @@ run_round(int round)
 		order[j] = &cases[j];
 	for (int i = 0; i < executions; i++)
 	{
+		if (writer_conn != NULL && i % writer_interval == 0)
+			start_write();
 		shuffle(order);
 		for (int j = 0; j < ncases; j++)
 			order[j]->values[round * executions + i] = execute(order[j]);
 	}
+	finish_write();
 	for (int j = 0; j < ncases; j++)
 	{
 		Case *c = &cases[j];
@@ -327,10 +363,11 @@ write_csv(int round)
 	{
 		Case *c = &cases[j];
 
-		fprintf(file, "%s,%s,%s,%d,%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", test_name, c->label,
+		fprintf(file, "%s,%s,%s,%d,%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", test_name, c->label,
 				kind_names[c->kind], round + 1, executions, c->sorted[0],
 				quantile(c->sorted, executions, 0.25), c->medians[round],
-				quantile(c->sorted, executions, 0.75), c->sorted[executions - 1], c->cpus[round]);
+				quantile(c->sorted, executions, 0.75), c->sorted[executions - 1], c->cpus[round],
+				quantile(c->sorted, executions, 0.99));
 	}
 	fclose(file);
 }
@@ -343,7 +380,10 @@ print_case(Case *c)
 	double differences[MAX_ROUNDS];
 	double cpu_ratios[MAX_ROUNDS];
 	int total = rounds * executions;
+	double sum = 0;
 
+	for (int i = 0; i < total; i++)
+		sum += c->values[i];
 	for (int i = 0; i < rounds; i++)
 	{
 		ratios[i] = c->medians[i] / base->medians[i];
@@ -352,12 +392,12 @@ print_case(Case *c)
 	}
 	qsort(c->values, total, sizeof(double), compare_doubles);
 	qsort(ratios, rounds, sizeof(double), compare_doubles);
-	printf("%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", c->label,
+	printf("%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", c->label,
 		   quantile(c->values, total, 0.25), quantile(c->values, total, 0.5),
 		   quantile(c->values, total, 0.75), median_of(c->cpus, rounds),
 		   quantile(ratios, rounds, 0.25), quantile(ratios, rounds, 0.5),
 		   quantile(ratios, rounds, 0.75), median_of(cpu_ratios, rounds),
-		   median_of(differences, rounds));
+		   median_of(differences, rounds), quantile(c->values, total, 0.99), sum / total);
 }
 
 /* --- setting up ----------------------------------------------------------------------------- */
@@ -494,7 +534,7 @@ main(int argc, char **argv)
 	int nfirst = 0;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:n:c:w:d:x:o:t:p:f")) != -1)
+	while ((option = getopt(argc, argv, "r:n:c:w:d:x:o:t:p:e:W:f")) != -1)
 	{
 		switch (option)
 		{
@@ -527,6 +567,12 @@ main(int argc, char **argv)
 			case 'p':
 				processor = atoi(optarg);
 				break;
+			case 'e':
+				writer_interval = atoi(optarg);
+				break;
+			case 'W':
+				writer_statement = optarg;
+				break;
 			case 'f':
 				reconnect = true;
 				break;
@@ -534,8 +580,8 @@ main(int argc, char **argv)
 				return 2;
 		}
 	}
-	if (rounds < 1 || rounds > MAX_ROUNDS || executions < 1 || divisor <= 0)
-		fail("the numbers of rounds and executions and the divisor must be positive");
+	if (rounds < 1 || rounds > MAX_ROUNDS || executions < 1 || divisor <= 0 || writer_interval < 1)
+		fail("the numbers of rounds and executions, the divisor and -e must be positive");
 	if (cpu_executions < 0)
 		cpu_executions = executions;
 	if (optind == argc || (argc - optind) % 3 != 0)
@@ -547,6 +593,8 @@ main(int argc, char **argv)
 		if (cases[j].kind == EXPLAIN)
 			add_explain(&cases[j]);
 	}
+	if (writer_statement != NULL)
+		writer_conn = open_connection("application_name=writer", NULL, 0);
 	for (int i = 0; i < rounds; i++)
 	{
 		if (i == 0 || reconnect)
@@ -556,6 +604,7 @@ main(int argc, char **argv)
 		if (i == rounds - 1 || reconnect)
 			disconnect_all();
 	}
+	PQfinish(writer_conn);
 	for (int j = 0; j < ncases; j++)
 		print_case(&cases[j]);
 	return 0;

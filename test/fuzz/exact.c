@@ -594,10 +594,8 @@ compare_own(PGconn *conn)
 	{
 		if (!run(conn, writes[below(lengthof(writes))]))
 			break;
-		for (int k = 0; k < 2; k++)
-		{
+		for (int k = 0; k < 2 && PQtransactionStatus(conn) == PQTRANS_INTRANS; k++)
 			add(&shared->compared_own, compare(conn, 0, "a transaction that wrote", rr));
-		}
 		if (PQtransactionStatus(conn) != PQTRANS_INTRANS)
 			break;
 	}
