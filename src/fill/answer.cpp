@@ -58,7 +58,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
 	rows.leads = leads;
-	BeginWatch(&watch, attempt->context);
+	BeginWatch(&watch, attempt->context, attempt->handle->findings.relations);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();

@@ -71,12 +71,16 @@ Watching()
 }
 
 void
-BeginWatch(Watch *watch, MemoryContext context)
+BeginWatch(Watch *watch, MemoryContext context, List *known)
 {
+	MemoryContext caller = MemoryContextSwitchTo(context);
+
 	*watch = Watch();
 	watch->outer = innermost;
 	watch->context = context;
 	watch->findings.nested = true;
+	watch->findings.relations = list_copy(known);
+	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
 	innermost = watch;

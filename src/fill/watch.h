@@ -31,7 +31,8 @@ struct Watch
 	uint64 lowest_position;
 };
 
-extern void BeginWatch(Watch *watch, MemoryContext context);
+/* `known`: relations that the query reads itself; views and policies of theirs were judged already. */
+extern void BeginWatch(Watch *watch, MemoryContext context, List *known);
 /* Success: the outer watch, if any, learns everything. */
 extern void EndWatch(Watch *watch);
 /* Error: just take it off. */

@@ -264,6 +264,36 @@ LiteralsMoved(Handle *handle)
 }
 
 /*
+ * GetCachedPlan(), but a plan is not believed if messages came in while it was made.  Planning reads
+ * which children a table has, then locks them, and that may wait for a transaction that detaches
+ * one.  Its message finds no plan to invalidate yet: PostgreSQL would keep the child in the plan for
+ * good, and we would hand its answer to everybody.  A plan that execution made is one we haven't
+ * watched.  When messages never stop the last plan is used once: ExaminationHolds() is false then.
+ */
+CachedPlan *
+CurrentPlan(Handle *handle)
+{
+	constexpr int kTries = 10;
+	CachedPlanSource *source = handle->source;
+
+	for (int tries = 1;; tries++)
+	{
+		const uint64 messages = SharedInvalidMessageCounter;
+		CachedPlan *plan;
+
+		if (source->gplan != nullptr && source->gplan->generation != handle->generation)
+			source->gplan->is_valid = false;
+		plan = GetCachedPlan(source, nullptr, CurrentResourceOwner, nullptr);
+		if (plan->generation == handle->generation || SharedInvalidMessageCounter == messages)
+			return plan;
+		plan->is_valid = false;
+		if (tries == kTries)
+			return plan;
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
+	}
+}
+
+/*
  * Bring it up to date and check permissions on relations.  False: it must be made anew, because
  * a name may mean something else now, also after the locks that this takes let us see the news.
  */
@@ -275,7 +305,7 @@ Revalidate(Handle *handle)
 
 	if (handle->names_changed || LiteralsMoved(handle))
 		return false;
-	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
+	plan = CurrentPlan(handle);
 	if (!handle->names_changed)
 	{
 		if (plan->generation != handle->generation)
