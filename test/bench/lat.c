@@ -15,8 +15,8 @@
  * unless a label has a connection string behind an @: that statement has a connection of its own.
  * A round has -n executions of each statement, one of each in turn in an order that is shuffled
  * each time, since what ran before matters; then -c of each in one piece for the backend's CPU
- * time, which is too coarse to be read for each execution.  The ratio is that of a round's medians,
- * to the first statement's.
+ * time, which is too coarse to be read for each execution, in the last of these orders.  The ratio
+ * is that of a round's medians, to the first statement's.
  *
  * With -W another connection writes meanwhile: before each -e executions of all statements it is
  * given its statement, and what is measured does not wait for it.
@@ -334,7 +334,7 @@ run_round(int round)
 	finish_write();
 	for (int j = 0; j < ncases; j++)
 	{
-		Case *c = &cases[j];
+		Case *c = order[j];
 		double start = backend_cpu_us(c);
 
 		memcpy(c->sorted, c->values + round * executions, sizeof(double) * executions);

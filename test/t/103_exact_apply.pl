@@ -25,7 +25,7 @@ $publisher->start;
 $publisher->safe_psql('postgres', "$tables INSERT INTO t VALUES (1, 1); INSERT INTO trunc VALUES (1, 1);
 	CREATE PUBLICATION pub FOR TABLE t, p, trunc; CREATE PUBLICATION pub2 FOR TABLE two");
 
-my $node = start_node('subscriber', { allows_streaming => 'logical' }, 'max_prepared_transactions = 10');
+my $node = start_node('subscriber', { allows_streaming => 'logical' }, "max_prepared_transactions = 10\nmax_logical_replication_workers = 8");
 $node->safe_psql('postgres', $tables =~ s/CREATE TABLE p [^;]*;//r . q{
 	CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
 	CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (100);

@@ -1,5 +1,5 @@
 # CachedQueryTest.pm - what the TAP tests share: servers with the library, looking into the store,
-# counting outcomes, and a client that sends a query and does not read the answer.
+# counting outcomes, and a client that sends a query and reads the answer later, or not at all.
 
 package CachedQueryTest;
 
@@ -206,15 +206,34 @@ sub message
 	return ($type, $body);
 }
 
-# Reads to the end of the answer; a count of the messages of each type, and the SQLSTATEs.
+# The columns of a row as psql -At prints them.
+sub row_text
+{
+	my ($body) = @_;
+	my ($count, $at) = (unpack('n', $body), 2);
+	my @columns;
+
+	foreach (1 .. $count)
+	{
+		my $length = unpack 'l>', substr($body, $at, 4);
+
+		push @columns, $length < 0 ? '' : substr($body, $at + 4, $length);
+		$at += 4 + ($length < 0 ? 0 : $length);
+	}
+	return join '|', @columns;
+}
+
+# Reads to the end of the answer; a count of the messages of each type, the first row as text, and
+# the SQLSTATEs.
 sub until_ready
 {
 	my ($self) = @_;
-	my %seen = (sqlstate => '', rows => 0);
+	my %seen = (sqlstate => '', rows => 0, first => '');
 
 	while (my ($type, $body) = $self->message)
 	{
 		$seen{$type}++;
+		$seen{first} = row_text($body) if $type eq 'D' && $seen{rows} == 0;
 		$seen{rows}++ if $type eq 'D' || $type eq 'd';
 		$seen{sqlstate} .= $1 if $type eq 'E' && $body =~ /C(\w{5})\0/;
 		last if $type eq 'Z';
