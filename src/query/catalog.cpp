@@ -11,83 +11,74 @@ extern "C" {
 
 namespace cq
 {
-
-/* False when there is no such function (any more). */
-bool
-FunctionFacts(Oid function, char *volatility, char *kind, bool *has_acl)
+namespace
 {
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+
+/* read(form, tuple) on the row with this OID; false when there is none (any more). */
+template <typename Form, typename Read>
+bool
+ReadRow(int cache, Oid oid, Read read)
+{
+	HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(oid));
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
-
-	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-
-	*volatility = form->provolatile;
-	*kind = form->prokind;
-	*has_acl = !heap_attisnull(tuple, Anum_pg_proc_proacl, nullptr);
+	read(reinterpret_cast<Form>(GETSTRUCT(tuple)), tuple);
 	ReleaseSysCache(tuple);
 	return true;
+}
+
+} // namespace
+
+bool
+FunctionFacts(Oid function, char *volatility, char *kind, bool *has_acl)
+{
+	return ReadRow<Form_pg_proc>(PROCOID, function, [&](Form_pg_proc form, HeapTuple tuple) {
+		*volatility = form->provolatile;
+		*kind = form->prokind;
+		*has_acl = !heap_attisnull(tuple, Anum_pg_proc_proacl, nullptr);
+	});
 }
 
 Oid
 FunctionLanguage(Oid function)
 {
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Oid language = InvalidOid;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
-		ReleaseSysCache(tuple);
-	}
+	ReadRow<Form_pg_proc>(PROCOID, function,
+						  [&](Form_pg_proc form, HeapTuple) { language = form->prolang; });
 	return language;
 }
 
-/* False when there is no such relation (any more). */
 bool
 RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security, Oid *access_method)
 {
-	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-
-	Form_pg_class form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
-
-	*kind = form->relkind;
-	*persistence = form->relpersistence;
-	*row_security = form->relrowsecurity;
-	*access_method = form->relam;
-	ReleaseSysCache(tuple);
-	return true;
+	return ReadRow<Form_pg_class>(RELOID, relation, [&](Form_pg_class form, HeapTuple) {
+		*kind = form->relkind;
+		*persistence = form->relpersistence;
+		*row_security = form->relrowsecurity;
+		*access_method = form->relam;
+	});
 }
 
 Oid
 TypeNamespace(Oid type)
 {
-	HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 	Oid schema = InvalidOid;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		schema = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typnamespace;
-		ReleaseSysCache(tuple);
-	}
+	ReadRow<Form_pg_type>(TYPEOID, type,
+						  [&](Form_pg_type form, HeapTuple) { schema = form->typnamespace; });
 	return schema;
 }
 
 Oid
 CollationNamespace(Oid collation)
 {
-	HeapTuple tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
 	Oid schema = InvalidOid;
 
-	if (HeapTupleIsValid(tuple))
-	{
-		schema = reinterpret_cast<Form_pg_collation>(GETSTRUCT(tuple))->collnamespace;
-		ReleaseSysCache(tuple);
-	}
+	ReadRow<Form_pg_collation>(COLLOID, collation, [&](Form_pg_collation form, HeapTuple) {
+		schema = form->collnamespace;
+	});
 	return schema;
 }
 
