@@ -16,8 +16,7 @@
 
 #include "pg.h"
 
-extern "C"
-{
+extern "C" {
 #include "catalog/pg_amop_d.h"
 #include "catalog/pg_amproc_d.h"
 #include "catalog/pg_auth_members_d.h"

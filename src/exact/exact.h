@@ -21,24 +21,29 @@ namespace cq::exact
 using SlotNo = uint32;
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
-constexpr SlotNo kSlotAllDdl = 0;	 // definitions that any answer may depend on (roles, ..)
+constexpr SlotNo kSlotAllDdl = 0;    // definitions that any answer may depend on (roles, ..)
 constexpr SlotNo kSlotAllWrites = 1; // writes that could not be told apart: exact answers only
-constexpr SlotNo kSlotClear = 2;	 // cached_query_clear()
+constexpr SlotNo kSlotClear = 2;     // cached_query_clear()
 
-extern SlotNo DdlSlot(Oid database, Oid relation);	 // definition of a relation
+extern SlotNo DdlSlot(Oid database, Oid relation);   // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
 extern SlotNo DatabaseSlot(Oid database); // definitions that any answer in a database may depend on
 extern SlotNo CatalogSlot(int cacheid, uint32 hash); // an object by syscache id and hash value
-enum class Named : uint32 { key, tag, relation };
+enum class Named : uint32
+{
+	key,
+	tag,
+	relation
+};
 /* for explicit invalidation */
 extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);
 
 /* --- the reader's view --------------------------------------------------------------------- */
 struct View
 {
-	Snapshot	snapshot;
-	uint64		pos;	// larger = sees more; equal = sees the same
-	uint32		nboot;	// era, and transactions unseen that no slot tells about: view.cpp
+	Snapshot snapshot;
+	uint64 pos;   // larger = sees more; equal = sees the same
+	uint32 nboot; // era, and transactions unseen that no slot tells about: view.cpp
 };
 /* May an answer with this nboot be compared with the view?  Plain equality is right for both
  * kinds; for a ttl answer this is less strict: it doesn't depend on rows. */
@@ -46,12 +51,12 @@ extern bool SameBoot(const View &view, uint32 nboot, bool exact);
 enum class Standing
 {
 	ok,
-	no_snapshot,	 // none active, or not an MVCC one
-	serializable,	 // a hit would leave no SIREAD locks
-	foreign,		 // imported, historic or walsender snapshot: not on our order
+	no_snapshot,  // none active, or not an MVCC one
+	serializable, // a hit would leave no SIREAD locks
+	foreign,      // imported, historic or walsender snapshot: not on our order
 	parallel_worker,
-	committing,		 // we have published already: other modules' PRE_COMMIT code
-	crowded			 // more transactions in progress than a position can count
+	committing, // we have published already: other modules' PRE_COMMIT code
+	crowded     // more transactions in progress than a position can count
 };
 /* Of GetActiveSnapshot(), which must stay while the view is used.  Sets *view for ok and for
  * serializable (a fill may be stored).  Takes no lock, but for looking after prepared DDL that a
@@ -61,10 +66,10 @@ extern Standing Look(View *view);
 enum class Verdict
 {
 	valid,
-	changed,	// last > pe: the answer is out of date for everybody
-	too_old,	// last > pos: our snapshot may be older than a change; the answer may be fine
-	in_ddl,		// a definition is being changed or its news is not out yet
-	overflow	// more writers in flight than the slot has room for
+	changed, // last > pe: the answer is out of date for everybody
+	too_old, // last > pos: our snapshot may be older than a change; the answer may be fine
+	in_ddl,  // a definition is being changed or its news is not out yet
+	overflow // more writers in flight than the slot has room for
 };
 /* Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on kSlotAllWrites too.  Raises
  * nothing and takes no lock but a slot's spinlock. */
@@ -74,10 +79,10 @@ extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
 extern bool MovedSince(SlotNo slot, uint64 pe);
 
 /* --- this transaction's own changes -------------------------------------------------------- */
-extern bool OwnWrote(Oid relation);			 // rows of it, or its definition
-extern bool OwnChangedEverything();			 // class-B DDL, or writes with track_counts off
-extern bool OwnAnything();					 // quick: false = none of the above can be true
-extern bool OwnInvalidated(SlotNo slot);	 // Invalidate() called, or a type behind it altered
+extern bool OwnWrote(Oid relation);      // rows of it, or its definition
+extern bool OwnChangedEverything();      // class-B DDL, or writes with track_counts off
+extern bool OwnAnything();               // quick: false = none of the above can be true
+extern bool OwnInvalidated(SlotNo slot); // Invalidate() called, or a type behind it altered
 /* Explicit invalidation: at commit `slot` changes for everybody, at rollback nothing happens.
  * Assigns a transaction id.  Not in recovery: there call InvalidateNow(). */
 extern void Invalidate(SlotNo slot);
@@ -86,16 +91,16 @@ extern void InvalidateNow(); // raises the generation: every answer before is vo
 /* --- fills --------------------------------------------------------------------------------- */
 struct FillMark
 {
-	uint64		generation;
-	uint32		ddl_gen[256];
+	uint64 generation;
+	uint32 ddl_gen[256];
 };
 /* Before the query is executed: remember the DDL generations, then take in what was sent. */
 extern void MarkFill(FillMark *mark);
 /* Before the answer is stored, and after Check() of the same slot: false = the definition behind
  * it has been announced meanwhile, don't store. */
 extern bool Unmoved(const FillMark &mark, SlotNo slot);
-extern uint64 Generation();	  // an entry of another generation is void
-extern uint64 Incarnation();  // drawn at each start of shared memory
+extern uint64 Generation();  // an entry of another generation is void
+extern uint64 Incarnation(); // drawn at each start of shared memory
 /* DML publishing starts with the first exact use on the server.  Call it before Look(). */
 extern void StartWriters();
 /* Position of a snapshot taken now, for telling whether an older one still shows the present; 0
@@ -108,10 +113,10 @@ extern void InitShmem();
 extern void InitBackend(); // hooks and transaction callbacks, from _PG_init
 
 /* For tests; only a build with CQ_DEBUG looks at them. */
-constexpr int kSlotRoom = 11;		  // transactions that a slot can list
+constexpr int kSlotRoom = 11;         // transactions that a slot can list
 extern int debug_sleep_pre_commit_us; // wait: published, not committed
-extern int debug_sleep_commit_us;	  // wait: visible, invalidation messages not sent
-extern int debug_room;				  // less of kSlotRoom, to see overflows
-extern bool debug_no_check;			  // Check() never objects: tests of exactness must fail
+extern int debug_sleep_commit_us;     // wait: visible, invalidation messages not sent
+extern int debug_room;                // less of kSlotRoom, to see overflows
+extern bool debug_no_check;           // Check() never objects: tests of exactness must fail
 
 } // namespace cq::exact

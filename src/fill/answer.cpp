@@ -107,7 +107,19 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 	TakeRows(answer, &rows);
 }
 
-/* As the one whom others may wait for. */
+/* An entry came after we had missed it: its rows, or the query's if it is not for us. */
+Reason
+Take(Attempt *attempt, Answer *answer, Reason reason)
+{
+	if (reason != Reason::hit)
+		RunOnly(attempt, answer, reason);
+	return reason;
+}
+
+/*
+ * As the one whom others may wait for.  Somebody may have landed between our look-up and our take-off:
+ * look again.
+ */
 Reason
 Lead(Attempt *attempt, Answer *answer, Reason miss)
 {
@@ -115,11 +127,21 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 
 	PG_TRY();
 	{
-		reason = Fill(attempt, answer, miss, true);
+		if (miss != Reason::miss_refresh)
+			reason = LookUp(attempt, answer);
+		if (Describe(reason).kind == Kind::miss)
+			reason = Fill(attempt, answer, miss, true);
+		else
+		{
+			Land(Boarding::stored);
+			reason = Take(attempt, answer, reason);
+		}
 	}
 	PG_CATCH();
 	{
-		Land(Boarding::failed);
+		/* a cancel, a timeout or a termination tells nothing about the query */
+		Land(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
+																				: Boarding::failed);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -129,38 +151,46 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 /*
  * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts up to the
  * moment we asked, not to the end of our waiting: our own run would have shown the same moment.
+ *
+ * Others than the one we waited for may want the same again: when the query failed, or the entry was too
+ * old for us.  One of us leads then, but nobody waits for a third: a query that fails for each, or a ttl
+ * that is shorter than the age of each one's snapshot, would make a queue of us.
  */
 Reason
 FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 {
-	int wait_ms = miss == Reason::miss_refresh ? 0 : attempt->call->options.wait_timeout_ms;
-	TimestampTz deadline = attempt->now + static_cast<int64>(wait_ms) * 1000;
+	int wait_ms = attempt->call->options.wait_timeout_ms;
+	TimestampTz deadline = miss == Reason::miss_refresh
+							   ? DT_NOBEGIN
+							   : attempt->now + static_cast<int64>(wait_ms) * 1000;
+	int in_vain = 0;
 
-	for (;;)
+	while (in_vain < 2)
 	{
-		Reason reason;
-
 		switch (Board(attempt->key.hash, deadline))
 		{
 		case Boarding::lead:
 			return Lead(attempt, answer, miss);
-		case Boarding::failed:
-			continue;
 		case Boarding::alone:
 		case Boarding::unstorable:
 			return Fill(attempt, answer, miss, false);
+		case Boarding::stopped:
+			break;
+		case Boarding::failed:
+			in_vain++;
+			break;
 		case Boarding::stored:
-			attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
-			reason = LookUp(attempt, answer);
+			Reason reason = LookUp(attempt, answer);
+
 			if (reason == Reason::hit)
 				Count(Counter::coalesced);
-			else if (Describe(reason).kind == Kind::miss)
-				reason = Fill(attempt, answer, miss, false);
-			else
-				RunOnly(attempt, answer, reason);
-			return reason;
+			if (Describe(reason).kind != Kind::miss)
+				return Take(attempt, answer, reason);
+			in_vain++;
+			break;
 		}
 	}
+	return Fill(attempt, answer, miss, false);
 }
 
 /* What a bypass says about an answer that is being kept around this call. */

@@ -10,11 +10,11 @@
  * already, and the leader may come to wait for one of them.  So
  *	 - a backend that leads never waits for another flight, its own key's included;
  *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone when
- *	   that one waits for a heavyweight lock.
+ *	   that one, or a parallel worker of its, waits for a heavyweight lock.
  *
  * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the key's
- * partition (tranche CachedQueryFlight; the last in the order, held for a few instructions).  keys[] is
- * also read without: it is atomic.  Whoever leads and ends by an error lands in the error path of the
+ * partition (tranche CachedQueryFlight; the last in the order, held for one look through keys[]).  keys[]
+ * is also read without: it is atomic.  Whoever leads and ends by an error lands in the error path of the
  * fill; when the process exits, in an exit callback.
  */
 #include "pg.h"
@@ -35,16 +35,16 @@ const char *const tranche_name = "CachedQueryFlight";
 
 struct Flight
 {
-	PGPROC *leader;			/* partition lock; constant while it flies */
-	uint64 serial;			/* partition lock: raised at take-off */
-	Boarding outcome;		/* partition lock: of the last landing */
+	PGPROC *leader;   /* partition lock; constant while it flies */
+	uint64 serial;    /* partition lock: raised at take-off; see Flying() */
+	Boarding outcome; /* partition lock: of the last landing; see Flying() */
 	ConditionVariable landed;
 };
 
 struct Shared
 {
-	int count;				  /* constant */
-	Flight *flights;		  /* constant; shared memory is at one address */
+	int count;                /* constant */
+	Flight *flights;          /* constant; shared memory is at one address */
 	pg_atomic_uint64 keys[1]; /* hash being filled, 0 = none; atomic, see above */
 };
 
@@ -61,8 +61,8 @@ PlaceCount()
 Size
 KeysSize()
 {
-	return MAXALIGN(add_size(offsetof(Shared, keys),
-							 mul_size(sizeof(pg_atomic_uint64), PlaceCount())));
+	return MAXALIGN(
+		add_size(offsetof(Shared, keys), mul_size(sizeof(pg_atomic_uint64), PlaceCount())));
 }
 
 LWLock *
@@ -92,7 +92,7 @@ Find(uint64 key)
 void
 LandAtExit(int, Datum)
 {
-	Land(Boarding::failed);
+	Land(Boarding::stopped);
 }
 
 void
@@ -115,7 +115,10 @@ struct Sighting
 	PGPROC *leader;
 };
 
-/* True while that very flight is in the air; else its outcome, if it can still be told. */
+/*
+ * True while that very flight is in the air; else its outcome.  The leader may be on its next flight, of
+ * a key with another lock: that one's outcome comes after its serial, and then nobody can tell any more.
+ */
 bool
 Flying(const Sighting &seen, Boarding *outcome)
 {
@@ -124,18 +127,41 @@ Flying(const Sighting &seen, Boarding *outcome)
 	bool flying;
 
 	LWLockAcquire(lock, LW_SHARED);
-	flying = flight->serial == seen.serial &&
-			 pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
-	*outcome = flight->serial == seen.serial ? flight->outcome : Boarding::failed;
+	flying =
+		flight->serial == seen.serial && pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
+	*outcome = flight->outcome;
+	pg_read_barrier();
+	if (flight->serial != seen.serial)
+		*outcome = Boarding::stored;
 	LWLockRelease(lock);
 	return flying;
 }
 
-/* Does the leader wait for a heavyweight lock, perhaps one of ours?  A glance without a lock will do. */
+bool
+IsBlocked(const PGPROC *proc)
+{
+	return *const_cast<LOCK *const volatile *>(&proc->waitLock) != nullptr;
+}
+
+/*
+ * Does the leader, or a parallel worker of its, wait for a heavyweight lock, perhaps one of ours?  A
+ * glance without a lock will do: who is wrong now is right the next time.
+ */
 bool
 LeaderIsBlocked(const Sighting &seen)
 {
-	return *const_cast<LOCK *volatile *>(&seen.leader->waitLock) != nullptr;
+	if (IsBlocked(seen.leader))
+		return true;
+	if (seen.leader->lockGroupLeader == nullptr)
+		return false;
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		const PGPROC *proc = &ProcGlobal->allProcs[i];
+
+		if (proc->lockGroupLeader == seen.leader && IsBlocked(proc))
+			return true;
+	}
+	return false;
 }
 
 Boarding
@@ -200,6 +226,9 @@ Board(uint64 hash, TimestampTz deadline)
 
 	if (seen.place < 0)
 		return Boarding::lead;
+	/* not even a look at the outcome: who may not wait may not want it */
+	if (deadline <= GetCurrentTimestamp())
+		return Boarding::alone;
 	return Wait(seen, deadline);
 }
 
@@ -241,8 +270,7 @@ FlightInitShmem()
 	if (!found)
 	{
 		shared->count = PlaceCount();
-		shared->flights =
-			reinterpret_cast<Flight *>(reinterpret_cast<char *>(shared) + KeysSize());
+		shared->flights = reinterpret_cast<Flight *>(reinterpret_cast<char *>(shared) + KeysSize());
 		for (int i = 0; i < shared->count; i++)
 		{
 			pg_atomic_init_u64(&shared->keys[i], 0);

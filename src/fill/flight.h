@@ -11,16 +11,17 @@ namespace cq
 
 enum class Boarding
 {
-	lead,		/* nobody fills this key: we do, and must land */
-	alone,		/* fill it without anybody waiting for us */
-	stored,		/* we waited: an entry was published */
+	lead,       /* nobody fills this key: we do, and must land */
+	alone,      /* fill it without anybody waiting for us */
+	stored,     /* we waited: an entry was published, or may have been */
 	unstorable, /* we waited: the answer can't be kept */
-	failed		/* we waited: the other one failed, somebody must try again */
+	failed,     /* we waited: the query raised an error */
+	stopped     /* we waited: the other one was cancelled or has gone */
 };
 
 /*
  * Take the lead for a key, or wait until the one who has it lands, but not past `deadline`.  Raises only
- * what CHECK_FOR_INTERRUPTS does.  A deadline in the past: don't wait.
+ * what CHECK_FOR_INTERRUPTS does.  A deadline in the past: lead or fill alone.
  */
 extern Boarding Board(uint64 hash, TimestampTz deadline);
 /* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */

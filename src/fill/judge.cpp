@@ -236,7 +236,7 @@ LookUp(Attempt *attempt, Answer *answer)
 	}
 	answer->pin = pin;
 	answer->rows = facts.rows;
-	answer->age_us = attempt->now - facts.as_of;
+	answer->age_us = Max(attempt->now - facts.as_of, 0); /* it may have come after we asked */
 	return Reason::hit;
 }
 

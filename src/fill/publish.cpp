@@ -65,9 +65,8 @@ Collect(Attempt *attempt, const Watch &watch)
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
 	foreach (cell, findings.types)
 		d.slots = AddSlot(
-			d.slots,
-			exact::CatalogSlot(TYPEOID, GetSysCacheHashValue1(
-											TYPEOID, ObjectIdGetDatum(lfirst_oid(cell)))));
+			d.slots, exact::CatalogSlot(TYPEOID, GetSysCacheHashValue1(
+													 TYPEOID, ObjectIdGetDatum(lfirst_oid(cell)))));
 	return d;
 }
 

@@ -137,6 +137,7 @@ GiveUp(Rows *rows)
 {
 	if (rows->leads)
 		Land(Boarding::unstorable);
+	rows->leads = false;
 }
 
 /* May the entry take another tuple of this size? */
@@ -261,6 +262,8 @@ ReceiveJsonRow(TupleTableSlot *slot, DestReceiver *self)
 	object = DatumGetTextPP(DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple)));
 	appendStringInfoString(&rows->json, rows->json.len == 0 ? "[" : ",\n ");
 	appendBinaryStringInfo(&rows->json, VARDATA_ANY(object), VARSIZE_ANY_EXHDR(object));
+	if (static_cast<uint64>(rows->json.len) > rows->max_bytes)
+		GiveUp(rows);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row);
 	return true;

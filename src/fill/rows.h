@@ -24,8 +24,8 @@ struct Rows
 {
 	DestReceiver receiver; /* must be first */
 	Shape shape;
-	Pin *fill; /* nullptr: keep nothing */
-	bool leads;            /* others wait for this fill: Land() when it gives up */
+	Pin *fill;  /* nullptr: keep nothing */
+	bool leads; /* others wait for this fill: Land() when it gives up */
 	uint64 max_bytes;
 	uint64 kept;           /* rows in the entry */
 	bool too_large;        /* why not all rows are in the entry, */

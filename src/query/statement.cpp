@@ -24,9 +24,8 @@ NotASelect(Node *statement)
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("only a query that returns rows can be cached"),
 			 errdetail("The query text is a %s statement.",
-					   IsA(statement, SelectStmt)
-						   ? "SELECT INTO"
-						   : GetCommandTagName(CreateCommandTag(statement))),
+					   IsA(statement, SelectStmt) ? "SELECT INTO"
+												  : GetCommandTagName(CreateCommandTag(statement))),
 			 errhint("Give one SELECT, VALUES, TABLE or WITH statement; run others directly.")));
 	pg_unreachable();
 }

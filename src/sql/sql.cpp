@@ -15,11 +15,12 @@ void
 RequirePreload()
 {
 	if (!preloaded)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cached_query must be loaded at server start"),
-				 errhint("Put shared_preload_libraries = 'cached_query' into postgresql.conf "
-						 "(first in the list if the line is there already) and restart the server.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cached_query must be loaded at server start"),
+			 errhint("Put shared_preload_libraries = 'cached_query' into postgresql.conf "
+					 "(first in the list if the line is there already) and restart the server.")));
 }
 
 Datum
