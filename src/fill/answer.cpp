@@ -58,7 +58,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
 	rows.leads = leads;
-	BeginWatch(&watch, attempt->context, attempt->handle->findings.relations);
+	BeginWatch(&watch, attempt->context, attempt->handle->findings);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
@@ -92,7 +92,7 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 	Rows rows;
 
 	if (reason == Reason::volatile_function)
-		NoticeVolatile(attempt->handle);
+		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
 	PG_TRY();
 	{

@@ -41,7 +41,7 @@ extern Reason LookUp(Attempt *attempt, Answer *answer);
 /* A refreshed entry keeps the life that others asked for. */
 extern void InheritTtl(Attempt *attempt);
 /* Said once a session, where a query is about to be run that will never be cached. */
-extern void NoticeVolatile(Handle *handle);
+extern void NoticeVolatile(const char *detail);
 /* The first objection of these slots to an answer of this position. */
 extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
 						 uint64 position);

@@ -116,13 +116,13 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 } // namespace
 
 void
-NoticeVolatile(Handle *handle)
+NoticeVolatile(const char *detail)
 {
 	static bool noticed = false;
 
 	if (!noticed)
 		ereport(NOTICE, (errmsg("query is run, not cached: it calls a volatile function"),
-						 errdetail("The query calls %s.", handle->findings.volatile_detail),
+						 errdetail("The query calls %s.", detail),
 						 errhint("This is said once a session; cached_query_reasons counts it. "
 								 "See cached_query.nondeterministic.")));
 	noticed = true;

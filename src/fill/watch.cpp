@@ -31,11 +31,30 @@ NotePlan(PlannedStmt *plan)
 	MemoryContextSwitchTo(caller);
 }
 
+/*
+ * What functions do in a parallel worker can't be seen from here, so a function's queries run without.  The
+ * plan may be a kept one: a copy of its head says so.
+ */
+void
+KeepFromWorkers(QueryDesc *query)
+{
+	PlannedStmt *plan = static_cast<PlannedStmt *>(
+		MemoryContextAlloc(GetMemoryChunkContext(query), sizeof(PlannedStmt)));
+
+	*plan = *query->plannedstmt;
+	plan->parallelModeNeeded = false;
+	query->plannedstmt = plan;
+}
+
 void
 WatchExecutorStart(QueryDesc *query, int eflags)
 {
 	if (innermost != nullptr)
+	{
 		NotePlan(query->plannedstmt);
+		if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
+			KeepFromWorkers(query);
+	}
 	if (previous_executor_start)
 		previous_executor_start(query, eflags);
 	else
@@ -71,15 +90,16 @@ Watching()
 }
 
 void
-BeginWatch(Watch *watch, MemoryContext context, List *known)
+BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
 
 	*watch = Watch();
 	watch->outer = innermost;
 	watch->context = context;
+	watch->user_code = query.user_function;
 	watch->findings.nested = true;
-	watch->findings.relations = list_copy(known);
+	watch->findings.relations = list_copy(query.relations);
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;

@@ -27,12 +27,13 @@ struct Watch
 	bool wrote;            /* data-modifying or utility statement, row locks */
 	bool uncacheable;      /* a cached_query call inside could not be cached */
 	bool inexact;          /* a cached answer inside was a ttl one */
+	bool user_code;        /* what runs inside may be anything: no parallel workers */
 	TimestampTz oldest;    /* as_of of the oldest cached answer used; or the future */
 	uint64 lowest_position;
 };
 
-/* `known`: relations that the query reads itself; views and policies of theirs were judged already. */
-extern void BeginWatch(Watch *watch, MemoryContext context, List *known);
+/* `query`: what is known of the query itself; views and policies of its relations were judged already. */
+extern void BeginWatch(Watch *watch, MemoryContext context, const Findings &query);
 /* Success: the outer watch, if any, learns everything. */
 extern void EndWatch(Watch *watch);
 /* Error: just take it off. */
