@@ -276,6 +276,23 @@ SessionOptions()
 			settings::min_fill_time_ms, settings::wait_timeout_ms, settings::tag};
 }
 
+/* The handle, with a plan that is not older than the definitions our snapshot sees. */
+Handle *
+CurrentHandle(const Call &call)
+{
+	constexpr int kTries = 3;
+	exact::View view;
+
+	for (int tries = 1;; tries++)
+	{
+		Handle *handle = GetHandle(call.query, call.query_length, call.args);
+
+		if (tries == kTries || exact::Look(&view) != exact::Standing::ok ||
+			!PlanOutdated(handle, view))
+			return handle;
+	}
+}
+
 void
 AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 {
@@ -285,7 +302,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	attempt.call = &call;
 	attempt.context = context;
 	attempt.exact = call.options.consistency == Consistency::exact;
-	attempt.handle = GetHandle(call.query, call.query_length, call.args);
+	attempt.handle = CurrentHandle(call);
 
 	MemoryContext caller = MemoryContextSwitchTo(context);
 

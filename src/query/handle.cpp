@@ -219,9 +219,11 @@ void
 Reexamine(Handle *handle, CachedPlan *plan)
 {
 	PlannedStmt *statement = linitial_node(PlannedStmt, plan->stmt_list);
+	exact::View view;
 	MemoryContext caller;
 
 	handle->generation = -1;
+	handle->plan_position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
 	MemoryContextReset(handle->findings_context);
 	handle->findings = Findings();
 	handle->names = NameHashes();
@@ -415,6 +417,30 @@ void
 PopQueryErrorContext(QueryErrorContext *context)
 {
 	error_context_stack = context->callback.previous;
+}
+
+/*
+ * Which partitions a table has depends on the planner's snapshot while one is being detached concurrently, and
+ * the message of that may be taken in before a snapshot that doesn't see it yet makes the plan.  PostgreSQL
+ * would use the plan under later snapshots, too.
+ */
+bool
+PlanOutdated(Handle *handle, const exact::View &view)
+{
+	ListCell *cell;
+
+	if (handle->plan_position >= view.pos)
+		return false; /* made again under this snapshot it would be no newer */
+	foreach (cell, handle->findings.relations)
+	{
+		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view,
+						 handle->plan_position) == exact::Verdict::changed)
+		{
+			handle->names_changed = true;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool

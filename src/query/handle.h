@@ -15,6 +15,7 @@
 #pragma once
 
 #include "pg.h"
+#include "exact/exact.h"
 #include "query/args.h"
 #include "query/verdict.h"
 
@@ -60,6 +61,7 @@ struct Handle
 	SPIPlanPtr plan;
 	CachedPlanSource *source;
 	int generation; /* of the generic plan that was examined; -1 = none */
+	uint64 plan_position;      /* of the snapshot it was made under; 0: unknown */
 	TupleDesc desc;
 
 	/* the examination */
@@ -81,6 +83,11 @@ struct Handle
 extern Handle *GetHandle(const char *query, int length, const Args &args);
 /* The handle if this session has one that was examined, as it is: for estimates. */
 extern Handle *PeekHandle(const char *query, int length, const Args &args);
+/*
+ * Was a relation's definition changed since the snapshot under which the plan was made?  Then it is to be
+ * made again.
+ */
+extern bool PlanOutdated(Handle *handle, const exact::View &view);
 /* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */
 extern bool ExaminationHolds(const Handle *handle);
 /* Keep it from being freed while its plan runs. */
