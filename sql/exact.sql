@@ -173,4 +173,14 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY m;
 SELECT round_();
 RESET cached_query.consistency;
 
+-- an access method that may not count its writes: ttl only
+CREATE ACCESS METHOD cq_other_heap TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE by_method (v int) USING cq_other_heap;
+SELECT cacheable, reason, detail, consistency FROM cached_query_explain('SELECT v FROM by_method');
+SET cached_query.consistency = exact;
+SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT v FROM by_method', '1h') AS t(v int) $$);
+RESET cached_query.consistency;
+DROP TABLE by_method;
+DROP ACCESS METHOD cq_other_heap;
+
 DROP SCHEMA cq_exact CASCADE;

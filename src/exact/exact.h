@@ -71,8 +71,10 @@ enum class Verdict
 	in_ddl,  // a definition is being changed or its news is not out yet
 	overflow // more writers in flight than the slot has room for
 };
-/* Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on kSlotAllWrites too.  Raises
- * nothing and takes no lock but a slot's spinlock. */
+/*
+ * Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on
+ * kSlotAllWrites too.  Raises nothing and takes no lock but a slot's spinlock.
+ */
 extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
 /* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
  * long. */
@@ -99,8 +101,7 @@ extern void MarkFill(FillMark *mark);
 /* Before the answer is stored, and after Check() of the same slot: false = the definition behind
  * it has been announced meanwhile, don't store. */
 extern bool Unmoved(const FillMark &mark, SlotNo slot);
-extern uint64 Generation();  // an entry of another generation is void
-extern uint64 Incarnation(); // drawn at each start of shared memory
+extern uint64 Generation(); // an entry of another generation is void
 /* DML publishing starts with the first exact use on the server.  Call it before Look(). */
 extern void StartWriters();
 /* Position of a snapshot taken now, for telling whether an older one still shows the present; 0

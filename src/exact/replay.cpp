@@ -2,17 +2,18 @@
  * replay.cpp
  *		Definitions that change on a standby: the process that replays publishes for the primary.
  *
- * A commit that is replayed carries the invalidation messages of its transaction.  Before it becomes
- * visible the transaction is listed in the slots of what they name, and after they were sent the
- * words are marked: the protocol that its own backend followed on the primary (publish.cpp).  No backend
- * could do that here: messages reach those that are connected, and an answer may be hit by one that
- * connects later.
+ * A commit that is replayed carries the invalidation messages of its transaction.  Before it
+ * becomes visible the transaction is listed in the slots of what they name, and after they were
+ * sent the words are marked: the protocol that its own backend followed on the primary
+ * (publish.cpp).  No backend could do that here: messages reach those that are connected, and an
+ * answer may be hit by one that connects later.
  *
- * RmgrTable is writable since 15, for modules with resource managers of their own; the redo function of
- * transactions is wrapped.  Rows are not published: there answers are bounded by their age.
+ * RmgrTable is writable since 15, for modules with resource managers of their own; the redo
+ * function of transactions is wrapped.  Rows are not published: there answers are bounded by
+ * their age.
  *
- * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and needs none,
- * since replay is serial: whatever else is listed is complete.
+ * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and
+ * needs none, since replay is serial: whatever else is listed is complete.
  */
 #include "pg.h"
 #include "exact/slots.h"

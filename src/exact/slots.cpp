@@ -356,8 +356,8 @@ List(SlotNo no, uint64 word)
 }
 
 /*
- * The same while its commit is being replayed.  All that was listed before is complete, and every snapshot
- * there is lies below the next transaction id: so a full slot is simply emptied.
+ * The same while its commit is being replayed.  All that was listed before is complete, and every
+ * snapshot there is lies below the next transaction id: so a full slot is simply emptied.
  */
 void
 ListReplayed(SlotNo no, uint64 word)
@@ -473,9 +473,6 @@ InitShmem()
 	if (!found)
 	{
 		memset(shared, 0, sizeof(Shared));
-		if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
-			ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR),
-							errmsg("could not generate a random number for cached_query")));
 		pg_atomic_init_u64(&shared->generation, 1);
 		pg_atomic_init_u64(&shared->boot, 0);
 		pg_atomic_init_u64(&shared->boot_writes, 0);

@@ -40,11 +40,10 @@ static_assert(sizeof(void *) == 8, "64-bit values are read without a lock");
 struct Shared
 {
 	/* written rarely, read always */
-	alignas(128) uint64 incarnation; /* constant */
-	pg_atomic_uint64 generation;     /* atomic */
-	pg_atomic_uint64 boot;           /* era and first id whose definitions are published; atomic */
-	pg_atomic_uint64 boot_writes;    /* the same for rows, 0 = not yet; atomic */
-	pg_atomic_uint32 writers;        /* are rows published?  0 -> 1 once; atomic */
+	pg_atomic_uint64 generation;  /* atomic */
+	pg_atomic_uint64 boot;        /* era and first id whose definitions are published; atomic */
+	pg_atomic_uint64 boot_writes; /* the same for rows, 0 = not yet; atomic */
+	pg_atomic_uint32 writers;     /* are rows published?  0 -> 1 once; atomic */
 
 	/* written by every DDL */
 	alignas(128) pg_atomic_uint32 ddl_gen[kDdlGens]; /* atomic, raised under the slot's lock */

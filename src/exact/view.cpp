@@ -247,12 +247,6 @@ Generation()
 	return pg_atomic_read_u64(&shared->generation);
 }
 
-uint64
-Incarnation()
-{
-	return shared->incarnation;
-}
-
 /*
  * Flag first, then the boot id.  A writer reads the flag at PRE_COMMIT, after it got its id.  If it
  * read "off" it got the id before we set the flag and then went through XidGenLock here, so its id

@@ -2,10 +2,10 @@
  * age.cpp
  *		How old is what a snapshot shows?
  *
- * A snapshot carries no time.  In READ COMMITTED it was taken after the client's statement came in,
- * unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a cursor,
- * it was taken after the transaction began.  Both can be long ago; but if a snapshot taken now would
- * show the same, the answer is of now.
+ * A snapshot carries no time.  In READ COMMITTED it was taken after the client's statement came
+ * in, unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a
+ * cursor, it was taken after the transaction began.  Both can be long ago; but if a snapshot
+ * taken now would show the same, the answer is of now.
  */
 #include "pg.h"
 #include "fill/age.h"

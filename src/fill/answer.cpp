@@ -78,7 +78,6 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of}, miss, &published);
 	if (leads)
 		Land(published ? Boarding::stored : Boarding::unstorable);
-	WatchSlots(&attempt->key_slot, 1);
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
 	TakeRows(answer, &rows);
@@ -117,8 +116,8 @@ Take(Attempt *attempt, Answer *answer, Reason reason)
 }
 
 /*
- * As the one whom others may wait for.  Somebody may have landed between our look-up and our take-off:
- * look again.
+ * As the one whom others may wait for.  Somebody may have landed between our look-up and our
+ * take-off: look again.
  */
 Reason
 Lead(Attempt *attempt, Answer *answer, Reason miss)
@@ -149,12 +148,13 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 }
 
 /*
- * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts up to the
- * moment we asked, not to the end of our waiting: our own run would have shown the same moment.
+ * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts
+ * up to the moment we asked, not to the end of our waiting: our own run would have shown the same
+ * moment.
  *
- * Others than the one we waited for may want the same again: when the query failed, or the entry was too
- * old for us.  One of us leads then, but nobody waits for a third: a query that fails for each, or a ttl
- * that is shorter than the age of each one's snapshot, would make a queue of us.
+ * Others than the one we waited for may want the same again: when the query failed, or the entry
+ * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
+ * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
  */
 Reason
 FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
@@ -217,7 +217,10 @@ Decide(Attempt *attempt, Answer *answer)
 	if (reason != Reason::hit)
 		return reason;
 	if (attempt->exact)
+	{
 		exact::StartWriters();
+		attempt->standing = exact::Look(&attempt->view);
+	}
 	reason = JudgeTransaction(attempt);
 	if (reason != Reason::hit)
 		return reason;
@@ -267,6 +270,26 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 	CountOutcome(reason);
 }
 
+/*
+ * The handle, with a plan that is not older than the definitions our snapshot sees; and that
+ * one's view.
+ */
+void
+FindHandle(Attempt *attempt)
+{
+	constexpr int kTries = 3;
+	const Call &call = *attempt->call;
+
+	for (int tries = 1;; tries++)
+	{
+		attempt->handle = GetHandle(call.query, call.query_length, call.args);
+		attempt->standing = exact::Look(&attempt->view);
+		if (tries == kTries || attempt->standing != exact::Standing::ok ||
+			!PlanOutdated(attempt->handle, attempt->view))
+			return;
+	}
+}
+
 } // namespace
 
 CallOptions
@@ -274,23 +297,6 @@ SessionOptions()
 {
 	return {static_cast<Mode>(settings::mode), static_cast<Consistency>(settings::consistency),
 			settings::min_fill_time_ms, settings::wait_timeout_ms, settings::tag};
-}
-
-/* The handle, with a plan that is not older than the definitions our snapshot sees. */
-Handle *
-CurrentHandle(const Call &call)
-{
-	constexpr int kTries = 3;
-	exact::View view;
-
-	for (int tries = 1;; tries++)
-	{
-		Handle *handle = GetHandle(call.query, call.query_length, call.args);
-
-		if (tries == kTries || exact::Look(&view) != exact::Standing::ok ||
-			!PlanOutdated(handle, view))
-			return handle;
-	}
 }
 
 void
@@ -302,7 +308,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	attempt.call = &call;
 	attempt.context = context;
 	attempt.exact = call.options.consistency == Consistency::exact;
-	attempt.handle = CurrentHandle(call);
+	FindHandle(&attempt);
 
 	MemoryContext caller = MemoryContextSwitchTo(context);
 

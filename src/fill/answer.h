@@ -65,8 +65,9 @@ extern void AnswerCall(const Call &call, MemoryContext context, Answer *answer);
 /* The next row in a minimal-tuple slot; false at the end.  The row is valid until the next call. */
 extern bool NextRow(Answer *answer, TupleTableSlot *slot);
 /*
- * NextRow() for what it does nearly always: the next tuple lies in one piece in the entry.  It does what
- * ExecStoreMinimalTuple() does to a slot that owns nothing; the calls alone took half the time of a scan.
+ * NextRow() for what it does nearly always: the next tuple lies in one piece in the entry.  It
+ * does what ExecStoreMinimalTuple() does to a slot that owns nothing; the calls alone took half
+ * the time of a scan.
  */
 inline bool
 NextInPlace(Answer *answer, TupleTableSlot *slot)
@@ -112,16 +113,22 @@ struct Prospect
 {
 	Handle *handle;
 	Reason ttl; /* Reason::hit: cacheable */
+	char *ttl_detail;
 	Reason exact;
 	Key key;
 	Pin *pin; /* the entry under that key, or nullptr; the caller's to unpin */
 };
 extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape);
-/* Rows of the entry that the call would meet; false when there is none.  For the planner: cheap, and
- * nothing is checked that the call itself will check. */
+/*
+ * Rows of the entry that the call would meet; false when there is none.  For the planner: cheap,
+ * and nothing is checked that the call itself will check.
+ */
 extern bool EstimateRows(const char *query, int length, const Args &args, double *rows);
 extern State StateOf(const Entry *entry);
-/* Is the entry void whatever its age?  For eviction: no lock, no snapshot, no error; late at times. */
+/*
+ * Is the entry void whatever its age?  For eviction: no lock, no snapshot, no error; late at
+ * times.
+ */
 extern bool EntryInvalid(const Entry *entry);
 
 } // namespace cq

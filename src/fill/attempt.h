@@ -21,6 +21,7 @@ struct Attempt
 	ParamListInfo params;
 	MemoryContext context;
 	exact::View view;
+	exact::Standing standing; /* of the view */
 	Key key;
 	exact::SlotNo key_slot;
 	TimestampTz now;
@@ -30,9 +31,11 @@ struct Attempt
 
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
 
-/* What the query itself forbids; Reason::hit if nothing. */
+/* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
 extern Reason JudgeQuery(Handle *handle, bool exact, char **detail);
-/* What this transaction forbids; sets attempt->view. */
+/* The same within a ttl, for asking only. */
+extern Reason TtlVerdict(const Findings &findings, char **detail);
+/* What this transaction forbids, by its view and what it wrote. */
 extern Reason JudgeTransaction(Attempt *attempt);
 /* Has this transaction changed one of these? */
 extern bool OwnChange(List *relations);

@@ -2,20 +2,20 @@
  * flight.cpp
  *		One execution per answer: callers that miss the same key wait for the one that fills it.
  *
- * A backend leads one flight at most, so each has a place of its own: keys[] tells by hash who fills
- * what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the landing
- * everybody looks for its own key.
+ * A backend leads one flight at most, so each has a place of its own: keys[] tells by hash who
+ * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the
+ * landing everybody looks for its own key.
  *
  * Waiting must not make a deadlock that PostgreSQL's detector can't see.  A caller holds locks
  * already, and the leader may come to wait for one of them.  So
  *	 - a backend that leads never waits for another flight, its own key's included;
- *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone when
- *	   that one, or a parallel worker of its, waits for a heavyweight lock.
+ *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone
+ *	   when that one, or a parallel worker of its, waits for a heavyweight lock.
  *
- * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the key's
- * partition (tranche CachedQueryFlight; the last in the order, held for one look through keys[]).  keys[]
- * is also read without: it is atomic.  Whoever leads and ends by an error lands in the error path of the
- * fill; when the process exits, in an exit callback.
+ * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the
+ * key's partition (tranche CachedQueryFlight; the last in the order, held for one look through
+ * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error lands
+ * in the error path of the fill; when the process exits, in an exit callback.
  */
 #include "pg.h"
 #include "fill/flight.h"
@@ -35,10 +35,10 @@ const char *const tranche_name = "CachedQueryFlight";
 
 struct Flight
 {
-	PGPROC *leader;   /* partition lock; constant while it flies */
-	uint64 serial;    /* partition lock: raised at take-off; see Flying() */
-	Boarding outcome; /* partition lock: of the last landing; see Flying() */
-	ConditionVariable landed;
+	PGPROC *leader;           /* partition lock; constant while it flies */
+	uint64 serial;            /* partition lock: raised at take-off; see Flying() */
+	Boarding outcome;         /* partition lock: of the last landing; see Flying() */
+	ConditionVariable landed; /* its own lock */
 };
 
 struct Shared
@@ -116,8 +116,9 @@ struct Sighting
 };
 
 /*
- * True while that very flight is in the air; else its outcome.  The leader may be on its next flight, of
- * a key with another lock: that one's outcome comes after its serial, and then nobody can tell any more.
+ * True while that very flight is in the air; else its outcome.  The leader may be on its next
+ * flight, of a key with another lock: that one's outcome comes after its serial, and then nobody
+ * can tell any more.
  */
 bool
 Flying(const Sighting &seen, Boarding *outcome)
@@ -144,8 +145,8 @@ IsBlocked(const PGPROC *proc)
 }
 
 /*
- * Does the leader, or a parallel worker of its, wait for a heavyweight lock, perhaps one of ours?  A
- * glance without a lock will do: who is wrong now is right the next time.
+ * Does the leader, or a parallel worker of its, wait for a heavyweight lock, perhaps one of ours?
+ * A glance without a lock will do: who is wrong now is right the next time.
  */
 bool
 LeaderIsBlocked(const Sighting &seen)

@@ -20,8 +20,8 @@ enum class Boarding
 };
 
 /*
- * Take the lead for a key, or wait until the one who has it lands, but not past `deadline`.  Raises only
- * what CHECK_FOR_INTERRUPTS does.  A deadline in the past: lead or fill alone.
+ * Take the lead for a key, or wait until the one who has it lands, but not past `deadline`.
+ * Raises only what CHECK_FOR_INTERRUPTS does.  A deadline in the past: lead or fill alone.
  */
 extern Boarding Board(uint64 hash, TimestampTz deadline);
 /* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */

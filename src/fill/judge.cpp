@@ -56,25 +56,6 @@ ReasonOf(exact::Verdict verdict)
 	return Reason::in_flight;
 }
 
-/* Volatile functions: the setting decides. */
-Reason
-JudgeVolatile(Handle *handle)
-{
-	switch (static_cast<Nondeterministic>(settings::nondeterministic))
-	{
-	case Nondeterministic::cache:
-		return Reason::hit;
-	case Nondeterministic::error:
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot cache a query that calls a volatile function"),
-						errdetail("The query calls %s.", handle->findings.volatile_detail),
-						errhint("Set cached_query.nondeterministic to \"bypass\" or \"cache\".")));
-	case Nondeterministic::bypass:
-		break;
-	}
-	return Reason::volatile_function;
-}
-
 /* Has this transaction changed one of these? */
 bool
 OwnChange(const Oid *relations, int count)
@@ -129,15 +110,8 @@ NoticeVolatile(const char *detail)
 }
 
 Reason
-JudgeQuery(Handle *handle, bool exact, char **detail)
+TtlVerdict(const Findings &findings, char **detail)
 {
-	const Findings &findings = handle->findings;
-
-	if (exact && findings.exact != Reason::hit)
-	{
-		*detail = findings.exact_detail;
-		return findings.exact;
-	}
 	if (findings.ttl != Reason::hit)
 	{
 		*detail = findings.ttl_detail;
@@ -148,12 +122,34 @@ JudgeQuery(Handle *handle, bool exact, char **detail)
 		*detail = pstrdup("this session has temporary objects that names inside may mean");
 		return Reason::temp_relation;
 	}
-	if (findings.volatile_detail != nullptr)
+	if (findings.volatile_detail != nullptr &&
+		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))
 	{
 		*detail = findings.volatile_detail;
-		return JudgeVolatile(handle);
+		return Reason::volatile_function;
 	}
 	return Reason::hit;
+}
+
+Reason
+JudgeQuery(Handle *handle, bool exact, char **detail)
+{
+	const Findings &findings = handle->findings;
+	Reason reason;
+
+	if (exact && findings.exact != Reason::hit)
+	{
+		*detail = findings.exact_detail;
+		return findings.exact;
+	}
+	reason = TtlVerdict(findings, detail);
+	if (reason == Reason::volatile_function &&
+		settings::nondeterministic == static_cast<int>(Nondeterministic::error))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot cache a query that calls a volatile function"),
+						errdetail("The query calls %s.", *detail),
+						errhint("Set cached_query.nondeterministic to \"bypass\" or \"cache\".")));
+	return reason;
 }
 
 bool
@@ -172,7 +168,7 @@ OwnChange(List *relations)
 Reason
 JudgeTransaction(Attempt *attempt)
 {
-	Reason reason = ReasonOf(exact::Look(&attempt->view));
+	Reason reason = ReasonOf(attempt->standing);
 
 	if (reason != Reason::hit)
 		return reason;

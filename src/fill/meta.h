@@ -12,7 +12,6 @@ namespace cq
 {
 
 constexpr uint32 kEntryExact = 1; /* EntryFacts.flags: good for exact reads, too */
-constexpr uint32 kEntryJson = 2;
 
 constexpr uint32 kMaxDependencies = 1000; /* of each kind; more is not kept */
 

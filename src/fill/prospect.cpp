@@ -5,7 +5,6 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
-#include "query/fingerprint.h"
 
 namespace cq
 {
@@ -33,12 +32,7 @@ LookAhead(const char *query, int length, const Args &args, Shape shape)
 	Prospect prospect = {};
 
 	prospect.handle = GetHandle(query, length, args);
-	prospect.ttl = prospect.handle->findings.ttl;
-	if (prospect.ttl == Reason::hit && prospect.handle->findings.names && HasTempSchema())
-		prospect.ttl = Reason::temp_relation;
-	if (prospect.ttl == Reason::hit && prospect.handle->findings.volatile_detail != nullptr &&
-		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))
-		prospect.ttl = Reason::volatile_function;
+	prospect.ttl = TtlVerdict(prospect.handle->findings, &prospect.ttl_detail);
 	prospect.exact = prospect.handle->findings.exact;
 	prospect.key = BuildKey(prospect.handle, shape, ParamsFromArgs(args, prospect.handle->params));
 	prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);

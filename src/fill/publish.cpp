@@ -142,6 +142,14 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	uint32 length;
 	bool exact_answer;
 
+	/*
+	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
+	 * this
+	 */
+	d = Collect(attempt, watch);
+	meta.slots = ArrayOf<exact::SlotNo>(d.slots, &meta.head.slots);
+	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+
 	if (rows.too_large)
 		return Reason::too_large;
 	if (rows.no_memory || rows.fill == nullptr)
@@ -150,12 +158,10 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 		return reason;
 	if (Cheap(attempt, yield.fill_us, rows))
 		return Reason::cheap;
-
-	d = Collect(attempt, watch);
 	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
 		list_length(d.slots) > 2 * static_cast<int>(kMaxDependencies))
 		return Reason::too_many_dependencies;
-	meta.slots = ArrayOf<exact::SlotNo>(d.slots, &meta.head.slots);
+
 	meta.write_slots = ArrayOf<exact::SlotNo>(d.write_slots, &meta.head.write_slots);
 	meta.relations = ArrayOf<Oid>(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
@@ -181,9 +187,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = attempt->handle->queryid;
-	facts.ncolumns = static_cast<uint32>(rows.desc->natts);
-	facts.flags =
-		(exact_answer ? kEntryExact : 0) | (attempt->call->shape == Shape::json ? kEntryJson : 0);
+	facts.flags = exact_answer ? kEntryExact : 0;
 	bytes = EncodeMeta(meta, &length);
 	*published = PublishFill(rows.fill, &facts, bytes, length);
 	if (*published)

@@ -83,8 +83,9 @@ WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *value
 }
 
 /*
- * Most rows come as one piece already, straight from a table, a sort or a hash.  Then the piece is what
- * is kept, and no column is looked at, unless a value lives elsewhere or columns were added since.
+ * Most rows come as one piece already, straight from a table, a sort or a hash.  Then the piece
+ * is what is kept, and no column is looked at, unless a value lives elsewhere or columns were
+ * added since.
  */
 struct Image
 {

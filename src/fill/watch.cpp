@@ -32,8 +32,8 @@ NotePlan(PlannedStmt *plan)
 }
 
 /*
- * What functions do in a parallel worker can't be seen from here, so a function's queries run without.  The
- * plan may be a kept one: a copy of its head says so.
+ * What functions do in a parallel worker can't be seen from here, so a function's queries run
+ * without.  The plan may be a kept one: a copy of its head says so.
  */
 void
 KeepFromWorkers(QueryDesc *query)

@@ -32,7 +32,10 @@ struct Watch
 	uint64 lowest_position;
 };
 
-/* `query`: what is known of the query itself; views and policies of its relations were judged already. */
+/*
+ * `query`: what is known of the query itself; views and policies of its relations were judged
+ * already.
+ */
 extern void BeginWatch(Watch *watch, MemoryContext context, const Findings &query);
 /* Success: the outer watch, if any, learns everything. */
 extern void EndWatch(Watch *watch);

@@ -2,12 +2,12 @@
  * body.cpp
  *		What the body of a SQL or PL/pgSQL function tells about the answers it takes part in.
  *
- * While a fill runs, hooks see which relations a function reads; which other functions it calls they
- * don't: PL/pgSQL evaluates simple expressions without the executor.  So the text is searched for
- * names followed by a parenthesis, and for the SQL words that are functions without one.  A name
- * counts as every function that has it, in whatever schema: too many rather than too few.  What is
- * put together at run time (EXECUTE) can't be known.  A body in SQL-standard form is kept parsed and is
- * walked like a query.
+ * While a fill runs, hooks see which relations a function reads; which other functions it calls
+ * they don't: PL/pgSQL evaluates simple expressions without the executor.  So the text is
+ * searched for names followed by a parenthesis, and for the SQL words that are functions without
+ * one.  A name counts as every function that has it, in whatever schema: too many rather than too
+ * few.  What is put together at run time (EXECUTE) can't be known.  A body in SQL-standard form
+ * is kept parsed and is walked like a query.
  */
 #include "pg.h"
 #include "query/body.h"

@@ -266,11 +266,12 @@ LiteralsMoved(Handle *handle)
 }
 
 /*
- * GetCachedPlan(), but a plan is not believed if messages came in while it was made.  Planning reads
- * which children a table has, then locks them, and that may wait for a transaction that detaches
- * one.  Its message finds no plan to invalidate yet: PostgreSQL would keep the child in the plan for
- * good, and we would hand its answer to everybody.  A plan that execution made is one we haven't
- * watched.  When messages never stop the last plan is used once: ExaminationHolds() is false then.
+ * GetCachedPlan(), but a plan is not believed if messages came in while it was made.  Planning
+ * reads which children a table has, then locks them, and that may wait for a transaction that
+ * detaches one.  Its message finds no plan to invalidate yet: PostgreSQL would keep the child in
+ * the plan for good, and we would hand its answer to everybody.  A plan that execution made is
+ * one we haven't watched.  When messages never stop the last plan is used once:
+ * ExaminationHolds() is false then.
  */
 CachedPlan *
 CurrentPlan(Handle *handle)
@@ -350,17 +351,12 @@ RelationCallback(Datum, Oid relation)
 	}
 }
 
-/* A function or operator was created or dropped: argument types make its name too hard to guess. */
+/*
+ * Functions and operators: argument types make their names too hard to guess.  Roles: BYPASSRLS
+ * or a membership decides which policies apply, and plans notice that from 18 on only.
+ */
 void
-FunctionCallback(Datum, int, uint32)
-{
-	for (dlist_node *node = First(); node != End(); node = node->next)
-		HandleOf(node)->names_changed = true;
-}
-
-/* BYPASSRLS or a membership decides which policies apply; plans notice that from 18 on only. */
-void
-RoleCallback(Datum, int, uint32)
+AnythingCallback(Datum, int, uint32)
 {
 	for (dlist_node *node = First(); node != End(); node = node->next)
 		HandleOf(node)->names_changed = true;
@@ -420,9 +416,9 @@ PopQueryErrorContext(QueryErrorContext *context)
 }
 
 /*
- * Which partitions a table has depends on the planner's snapshot while one is being detached concurrently, and
- * the message of that may be taken in before a snapshot that doesn't see it yet makes the plan.  PostgreSQL
- * would use the plan under later snapshots, too.
+ * Which partitions a table has depends on the planner's snapshot while one is being detached
+ * concurrently, and the message of that may be taken in before a snapshot that doesn't see it yet
+ * makes the plan.  PostgreSQL would use the plan under later snapshots, too.
  */
 bool
 PlanOutdated(Handle *handle, const exact::View &view)
@@ -533,10 +529,10 @@ InitHandles()
 	CacheRegisterRelcacheCallback(RelationCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(RELNAMENSP, NameCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(TYPENAMENSP, NameCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, FunctionCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(OPERNAMENSP, FunctionCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(AUTHOID, RoleCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, RoleCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, AnythingCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(OPERNAMENSP, AnythingCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(AUTHOID, AnythingCallback, static_cast<Datum>(0));
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, AnythingCallback, static_cast<Datum>(0));
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = ForgetOnDiscard;
 }

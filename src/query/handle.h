@@ -60,8 +60,8 @@ struct Handle
 	Oid *params; /* declared or inferred */
 	SPIPlanPtr plan;
 	CachedPlanSource *source;
-	int generation; /* of the generic plan that was examined; -1 = none */
-	uint64 plan_position;      /* of the snapshot it was made under; 0: unknown */
+	int generation;       /* of the generic plan that was examined; -1 = none */
+	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */
 	TupleDesc desc;
 
 	/* the examination */
@@ -84,8 +84,8 @@ extern Handle *GetHandle(const char *query, int length, const Args &args);
 /* The handle if this session has one that was examined, as it is: for estimates. */
 extern Handle *PeekHandle(const char *query, int length, const Args &args);
 /*
- * Was a relation's definition changed since the snapshot under which the plan was made?  Then it is to be
- * made again.
+ * Was a relation's definition changed since the snapshot under which the plan was made?  Then it
+ * is to be made again.
  */
 extern bool PlanOutdated(Handle *handle, const exact::View &view);
 /* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */

@@ -298,7 +298,9 @@ JudgeType(Findings *f, Oid type)
 		JudgeRowType(f, type);
 }
 
-/* current_setting('x') puts x into the key; with a name that isn't constant it could be anything. */
+/*
+ * current_setting('x') puts x into the key; with a name that isn't constant it could be anything.
+ */
 bool
 JudgeCurrentSetting(Findings *f, FuncExpr *call)
 {

@@ -228,8 +228,8 @@ ExecuteScan(CustomScanState *css)
 }
 
 /*
- * The same arguments: the same rows from the start, also if the entry is gone meanwhile, and also if
- * our qual has other parameters now.
+ * The same arguments: the same rows from the start, also if the entry is gone meanwhile, and also
+ * if our qual has other parameters now.
  */
 void
 RescanScan(CustomScanState *css)

@@ -21,8 +21,8 @@ namespace
 {
 
 /*
- * What was asked to go.  Slots are shared by hash, so that a collision costs a miss; what is counted and
- * swept is told apart.
+ * What was asked to go.  Slots are shared by hash, so that a collision costs a miss; what is
+ * counted and swept is told apart.
  */
 struct Target
 {

@@ -239,9 +239,7 @@ ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
 	const Findings &findings = prospect.handle->findings;
 	bool cacheable = prospect.ttl == Reason::hit;
 	Reason reason = cacheable ? prospect.exact : prospect.ttl;
-	const char *detail = cacheable                             ? findings.exact_detail
-						 : reason == Reason::volatile_function ? findings.volatile_detail
-															   : findings.ttl_detail;
+	const char *detail = cacheable ? findings.exact_detail : prospect.ttl_detail;
 
 	values[0] = BoolGetDatum(cacheable);
 	nulls[1] = reason == Reason::hit;

@@ -38,7 +38,6 @@ struct EntryFacts
 	Oid database;
 	Oid role; // who filled it
 	uint64 queryid;
-	uint32 ncolumns;
 	uint32 flags; // the owner's, e.g. ENTRY_EXACT
 };
 

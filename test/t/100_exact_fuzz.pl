@@ -76,6 +76,7 @@ my @seed = ('--seed', $ENV{CQ_FUZZ_SEED} || 1);
 check('plain', [], @seed, '--seconds', $ENV{CQ_FUZZ_SECONDS} || 60);
 check('room for one', ['debug_room=1'], @seed, '--seconds', 10);
 check('no room', ['debug_room=0'], @seed, '--seconds', 10);
+cmp_ok(outcomes($node)->{in_flight} || 0, '>', 0, 'no room: writers in flight are refused as that');
 check('never checked', ['debug_no_check=on'], @seed, '--seconds', 4, '--expect-mismatches');
 
 store_is_idle($node, 'nothing is left pinned');
