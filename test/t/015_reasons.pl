@@ -36,9 +36,9 @@ my $parallel = 'SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET mi
 $node->safe_psql('postgres', 'CREATE TABLE many AS SELECT g AS v FROM generate_series(1, 1000) AS g; ANALYZE many;'
 	  . 'ALTER FUNCTION cached_query_json(text, interval) PARALLEL SAFE');
 my ($outcome, $rows) = outcome_of($node, "$parallel SELECT count(*) FROM many"
-	  . " WHERE v = 7 AND cached_query_json('SELECT v FROM t')::text <> v::text");
+	  . " WHERE v = 7 AND cached_query_json('SELECT v FROM t')::text = '[{\"v\":2}]'");
 is($rows, '1', 'parallel worker: right');
-is($outcome, 'parallel_worker', 'parallel worker: counted');
+like($outcome, qr/\bparallel_worker\b/, 'parallel worker: counted, once a worker');
 $node->safe_psql('postgres', 'ALTER FUNCTION cached_query_json(text, interval) PARALLEL RESTRICTED');
 
 # A foreign table: within a ttl as any other, never exact.
