@@ -223,7 +223,8 @@ install_missing()
 
 # ---- Server and sources ----
 
-# Does this pg_config belong to a complete server of 15 or later, with PGXS and pg_regress?
+# Does this pg_config belong to a complete server of 15 or later, with PGXS, pg_regress and headers?
+# Debian's client package has all of that but the headers.
 is_server()
 {
 	local bin pgxs version
@@ -231,7 +232,8 @@ is_server()
 	version=$("$1" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
 	[ "$version" -ge 15 ] && [ -x "$bin/postgres" ] && [ -x "$bin/initdb" ] &&
 		[ -x "$bin/psql" ] && [ -f "$pgxs" ] &&
-		[ -x "$(dirname "$pgxs")/../test/regress/pg_regress" ]
+		[ -x "$(dirname "$pgxs")/../test/regress/pg_regress" ] &&
+		[ -f "$("$1" --includedir-server)/postgres.h" ]
 }
 
 # Sets PG_CONFIG to a server to copy, and installs one if there is none.
