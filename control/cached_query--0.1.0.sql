@@ -229,6 +229,7 @@ CREATE FUNCTION cached_query_get_stats(
 	OUT stores bigint, OUT coalesced bigint, OUT bypasses bigint, OUT evictions bigint,
 	OUT expirations bigint, OUT invalidations bigint, OUT errors bigint, OUT entries bigint,
 	OUT memory_used bigint, OUT memory_total bigint, OUT saved_ms double precision,
+	OUT image_hits bigint, OUT images bigint, OUT image_memory bigint,
 	OUT stats_reset timestamp with time zone)
 RETURNS record
 AS 'MODULE_PATHNAME'
@@ -254,6 +255,9 @@ COMMENT ON COLUMN cached_query_stats.entries IS 'entries now';
 COMMENT ON COLUMN cached_query_stats.memory_used IS 'memory that entries take now, fills in progress included';
 COMMENT ON COLUMN cached_query_stats.memory_total IS 'memory that entries can take';
 COMMENT ON COLUMN cached_query_stats.saved_ms IS 'execution time that hits did not spend';
+COMMENT ON COLUMN cached_query_stats.image_hits IS 'hits whose rows were sent as they had been sent before';
+COMMENT ON COLUMN cached_query_stats.images IS 'results kept as messages beside their entries now';
+COMMENT ON COLUMN cached_query_stats.image_memory IS 'part of memory_used that these take';
 COMMENT ON COLUMN cached_query_stats.stats_reset IS 'when the counters were set to zero';
 
 CREATE FUNCTION cached_query_get_reasons(

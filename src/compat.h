@@ -101,6 +101,15 @@ FlightWaitEvent()
 #endif
 }
 
+/* ExecutorRun lost its last parameter in 18. */
+#if PG_VERSION_NUM >= 180000
+#define CQ_EXECUTE_ONCE_PARAMETER
+#define CQ_EXECUTE_ONCE
+#else
+#define CQ_EXECUTE_ONCE_PARAMETER , bool execute_once
+#define CQ_EXECUTE_ONCE , execute_once
+#endif
+
 /* Tree walkers took an untyped callback up to 15. */
 #if PG_VERSION_NUM >= 160000
 #define CQ_WALKER(walker) (walker)

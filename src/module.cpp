@@ -12,6 +12,7 @@
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "scan/scan.h"
+#include "scan/wire.h"
 #include "settings.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
@@ -72,6 +73,7 @@ _PG_init(void)
 	InitHandles();
 	InitWatch();
 	InitScan();
+	InitWire();
 	InitInvalidation();
 
 	previous_shmem_request = shmem_request_hook;

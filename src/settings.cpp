@@ -33,6 +33,7 @@ int min_fill_time_ms = 0;
 int nondeterministic = static_cast<int>(Nondeterministic::bypass);
 int wait_timeout_ms = 10000;
 char *tag = nullptr;
+int wire_image = 1;
 } // namespace settings
 
 namespace
@@ -61,6 +62,9 @@ const config_enum_entry eviction_options[] = {
 	{"lru", static_cast<int>(EvictionPolicy::lru), false},
 	{"cost", static_cast<int>(EvictionPolicy::cost), false},
 	{nullptr, 0, false}};
+
+const config_enum_entry wire_image_options[] = {
+	{"auto", 1, false}, {"off", 0, false}, {nullptr, 0, false}};
 
 /* 0 would mean that nothing is ever kept; say so instead of obeying. */
 bool
@@ -191,6 +195,11 @@ DefineSessionSettings()
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);
+	DefineCustomEnumVariable(
+		"cached_query.wire_image", "Keeps the messages that a cached result was sent as.",
+		"auto: a result that is asked for again is kept in this form, too, while memory "
+		"is left, and sent without converting its values; off: it is not.",
+		&settings::wire_image, 1, wire_image_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 #ifdef CQ_DEBUG

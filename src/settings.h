@@ -46,6 +46,7 @@ extern int min_fill_time_ms;    // -1: auto
 extern int nondeterministic;    // Nondeterministic
 extern int wait_timeout_ms;     // cached_query.wait_timeout
 extern char *tag;               // cached_query.tag
+extern int wire_image;          // cached_query.wire_image: 0 off, 1 auto
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;

@@ -13,6 +13,7 @@
 #include "fill/call.h"
 #include "scan/node.h"
 #include "scan/scan.h"
+#include "scan/wire.h"
 
 extern "C" {
 #include "catalog/objectaccess.h"
@@ -38,6 +39,9 @@ struct CachedScan
 	MemoryContext calls; /* reset for each new call */
 	bool answered;
 	Answer answer;
+	WireRun *wire; /* of the run in progress if its rows may go out as messages */
+	bool on_wire;  /* they do: the slot keeps the first row */
+	uint64 left;   /* then: rows still to hand out */
 	/* for EXPLAIN ANALYZE */
 	uint64 count;
 	uint64 hits;
@@ -186,6 +190,7 @@ ForgetAnswer(CachedScan *state)
 		return;
 	EndAnswer(&state->answer);
 	state->answered = false;
+	state->on_wire = false;
 	MemoryContextReset(state->calls);
 }
 
@@ -195,7 +200,14 @@ NextSlot(ScanState *ss)
 	CachedScan *state = reinterpret_cast<CachedScan *>(ss);
 
 	if (!state->answered)
+	{
 		AnswerNow(state);
+		if (state->wire != nullptr && BeginWire(state->wire, state->answer))
+		{
+			state->on_wire = true;
+			state->left = state->answer.rows - 1;
+		}
+	}
 	else if (NextInPlace(&state->answer, ss->ss_ScanTupleSlot))
 		return ss->ss_ScanTupleSlot;
 	if (NextRow(&state->answer, ss->ss_ScanTupleSlot))
@@ -210,16 +222,34 @@ Recheck(ScanState *, TupleTableSlot *)
 	return true;
 }
 
+/* Their number is all that counts. */
+TupleTableSlot *
+NextOnWire(CachedScan *state)
+{
+	if (state->left == 0)
+		return ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+	state->left--;
+	return state->css.ss.ss_ScanTupleSlot;
+}
+
+/* Nothing to filter, nothing to project: the stored tuple is the row. */
+bool
+AsStored(const ScanState *ss)
+{
+	return ss->ps.qual == nullptr && ss->ps.ps_ProjInfo == nullptr &&
+		   ss->ps.state->es_epq_active == nullptr;
+}
+
 TupleTableSlot *
 ExecuteScan(CustomScanState *css)
 {
 	CachedScan *state = StateOf(css);
 
-	/* Nothing to filter, nothing to project: the stored tuple is the row. */
-	if (css->ss.ps.qual == nullptr && css->ss.ps.ps_ProjInfo == nullptr &&
-		css->ss.ps.state->es_epq_active == nullptr)
+	if (AsStored(&css->ss))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (state->on_wire)
+			return NextOnWire(state);
 		if (likely(state->answered) && NextInPlace(&state->answer, css->ss.ss_ScanTupleSlot))
 			return css->ss.ss_ScanTupleSlot;
 		return NextSlot(&css->ss);
@@ -242,6 +272,7 @@ RescanScan(CustomScanState *css)
 		ForgetAnswer(state);
 	else if (state->answered)
 		RewindAnswer(&state->answer);
+	state->on_wire = false;
 }
 
 void
@@ -313,5 +344,17 @@ CreateScanState(CustomScan *)
 } // namespace
 
 const CustomScanMethods scan_methods = {"Cached Query", CreateScanState};
+
+WireRun **
+WirePlace(PlanState *top)
+{
+	CachedScan *state;
+
+	if (!IsA(top, CustomScanState) ||
+		reinterpret_cast<CustomScanState *>(top)->methods != &exec_methods)
+		return nullptr;
+	state = reinterpret_cast<CachedScan *>(top);
+	return AsStored(&state->css.ss) && !state->answered ? &state->wire : nullptr;
+}
 
 } // namespace cq

@@ -198,8 +198,8 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	StoreTotals totals;
-	Datum values[16];
-	bool nulls[16] = {};
+	Datum values[19];
+	bool nulls[19] = {};
 	int i = 0;
 
 	RequirePreload();
@@ -221,6 +221,9 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	values[i++] = Big(totals.memory_used);
 	values[i++] = Big(totals.memory_total);
 	values[i++] = Float8GetDatum(static_cast<double>(CounterTotal(Counter::saved_us)) / 1000.0);
+	values[i++] = Big(CounterTotal(Counter::image_hits));
+	values[i++] = Big(totals.images);
+	values[i++] = Big(totals.image_memory);
 	values[i++] = TimestampTzGetDatum(StatsResetTime());
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

@@ -25,6 +25,7 @@ struct Recount
 	uint64 units;
 	uint64 pins;
 	uint64 payload;
+	uint64 image_units;
 	uint64 in_buckets;
 };
 
@@ -97,26 +98,45 @@ CheckChain(Recount *count, UnitRef first)
 		return WRONG("entry at %u has " UINT64_FORMAT " bytes, says " UINT64_FORMAT, first, bytes,
 					 expected);
 	count->units += units;
-	count->payload += entry->payload;
+	if (IsImage(entry))
+		count->image_units += units;
+	else
+		count->payload += entry->payload;
 	count->pins += PinsOf(entry);
 	return true;
+}
+
+/* Is it where the directory has entries of its kind? */
+bool
+InDirectory(const Entry *entry, UnitRef unit)
+{
+	uint32 slot = entry->directory_slot;
+
+	if (slot >= map.directory_size || map.directory[slot] != unit)
+		return false;
+	return IsImage(entry) ? slot >= map.directory_size - map.shared->nimages
+						  : slot < map.shared->nentries;
 }
 
 bool
 CheckBucket(Recount *count, uint32 bucket)
 {
+	uint64 answer = 0;
+
 	for (UnitRef unit = map.buckets[bucket]; unit != kNoUnit;)
 	{
 		const Entry *entry = EntryAt(unit);
 
-		if (++count->in_buckets > map.shared->nentries)
+		if (++count->in_buckets > map.shared->nentries + uint64{map.shared->nimages})
 			return WRONG("more entries in buckets than in the directory, at bucket %u", bucket);
 		if ((entry->hash & map.bucket_mask) != bucket)
 			return WRONG("entry at %u is in the wrong bucket %u", unit, bucket);
 		if (IsUnlinked(entry))
 			return WRONG("entry at %u is in bucket %u but unlinked", unit, bucket);
-		if (entry->directory_slot >= map.shared->nentries ||
-			map.directory[entry->directory_slot] != unit)
+		if (IsImage(entry) && entry->image_of != answer)
+			return WRONG("image at %u is not behind its entry", unit);
+		answer = IsImage(entry) ? answer : entry->id;
+		if (!InDirectory(entry, unit))
 			return WRONG("entry at %u is not in its directory slot %u", unit,
 						 entry->directory_slot);
 		if (!CheckChain(count, unit))
@@ -143,9 +163,12 @@ CheckAll(Recount *count)
 	 * Each entry in a bucket has a slot of its own that leads back to it, so with equal numbers
 	 * each slot's entry is in a bucket.
 	 */
-	if (count->in_buckets != map.shared->nentries)
-		return WRONG(UINT64_FORMAT " entries in buckets, %u in the directory", count->in_buckets,
-					 map.shared->nentries);
+	if (count->in_buckets != map.shared->nentries + uint64{map.shared->nimages})
+		return WRONG(UINT64_FORMAT " entries in buckets, %u + %u in the directory",
+					 count->in_buckets, map.shared->nentries, map.shared->nimages);
+	if (count->image_units != map.shared->image_units)
+		return WRONG("images have " UINT64_FORMAT " units, counted " UINT64_FORMAT,
+					 map.shared->image_units, count->image_units);
 	if (count->payload != map.shared->payload)
 		return WRONG("payload is " UINT64_FORMAT ", counted " UINT64_FORMAT, count->payload,
 					 map.shared->payload);

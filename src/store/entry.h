@@ -14,6 +14,11 @@
  *
  * From publication on, everything is constant but for the atomics, next_in_bucket and
  * directory_slot.  A pin keeps the chain from being freed, nothing else does.
+ *
+ * A wire image (image.cpp) is an entry, too, of another entry's answer: image_of is that one's id,
+ * it has that one's hash and a key of another form, and no meta.  It stands in the bucket behind
+ * the entry it belongs to, with nothing but images of the same entry between, and is unlinked
+ * together with it: who finds the entry linked may look for its images, and nobody else can.
  */
 #pragma once
 
@@ -71,7 +76,9 @@ struct Entry
 	Position tuples;       // first tuple
 	Position meta;         // first byte of meta
 	uint32 meta_len;
-	EntryFacts facts; // but for ttl_us, see above
+	uint64 image_of;            // 0: an answer; else the id of the entry this is an image of
+	pg_atomic_uint64 image_due; // of an answer: hits before which no image is made
+	EntryFacts facts;           // but for ttl_us, see above
 };
 
 constexpr uint64 kPinOne = 1;
@@ -112,6 +119,12 @@ inline bool
 IsUnlinked(const Entry *entry)
 {
 	return (ReadAtomic(entry->state) & kUnlinked) != 0;
+}
+
+inline bool
+IsImage(const Entry *entry)
+{
+	return entry->image_of != 0;
 }
 
 /* Older than anybody asked for?  (The sum as_of + ttl could overflow.) */

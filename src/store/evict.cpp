@@ -3,8 +3,9 @@
  *		Memory of the store: taking units, giving them back, and evicting when there are none.
  *
  * A victim is chosen from a sample of the directory: unpinned entries at positions that a random
- * start and a random stride give.  Expired and dead ones go first, all of them; else the one that
- * the policy values least.  The sample is pinned, so that the owner's dead test can run without
+ * start and a random stride give.  Expired and dead ones go first, all of them; then images, the
+ * one not used for longest; else the answer that the policy values least.  An image's own memory
+ * comes from the first two only: it takes no good answer's place.  The sample is pinned, so that the owner's dead test can run without
  * the locks of the index; and one backend evicts at a time, so that the pins of one are not taken
  * for those of a reader by another.  A victim that somebody began to read meanwhile is spared.
  *
@@ -47,38 +48,54 @@ enum class Outcome
 {
 	evicted,
 	in_vain, // candidates were there, but all came into use
-	all_pinned
+	none_left
 };
 
-/* Pins up to kSample unpinned entries. */
+/* What was sampled: answers, then images. */
+struct Sample
+{
+	Candidate candidates[2 * kSample];
+	int answers;
+	int all;
+};
+
+/* Pins up to kSample unpinned entries of a part of the directory, whose lock is held. */
 int
-TakeSample(Candidate *sample)
+PinSome(Candidate *sample, const UnitRef *part, uint64 n)
 {
 	int found = 0;
+	uint64 at;
+	uint64 stride;
 
+	if (n == 0)
+		return 0;
+	at = pg_prng_uint64(&pg_global_prng_state) % n;
+	stride = pg_prng_uint64(&pg_global_prng_state) % n + 1;
+	while (std::gcd(stride, n) != 1)
+		stride++;
+	for (uint64 i = 0; i < n && found < kSample; i++, at = (at + stride) % n)
+	{
+		Entry *entry = EntryAt(part[at]);
+
+		if (PinsOf(entry) > 0)
+			continue;
+		PinRaw(entry);
+		sample[found++].entry = entry;
+	}
+	return found;
+}
+
+void
+TakeSample(Sample *sample)
+{
 	LWLockAcquire(map.directory_lock, LW_SHARED);
 
-	uint64 n = map.shared->nentries;
+	uint32 nimages = map.shared->nimages;
 
-	if (n > 0)
-	{
-		uint64 at = pg_prng_uint64(&pg_global_prng_state) % n;
-		uint64 stride = pg_prng_uint64(&pg_global_prng_state) % n + 1;
-
-		while (std::gcd(stride, n) != 1)
-			stride++;
-		for (uint64 i = 0; i < n && found < kSample; i++, at = (at + stride) % n)
-		{
-			Entry *entry = EntryAt(map.directory[at]);
-
-			if (PinsOf(entry) > 0)
-				continue;
-			PinRaw(entry);
-			sample[found++].entry = entry;
-		}
-	}
+	sample->answers = PinSome(sample->candidates, map.directory, map.shared->nentries);
+	sample->all = sample->answers + PinSome(sample->candidates + sample->answers,
+											map.directory + map.directory_size - nimages, nimages);
 	LWLockRelease(map.directory_lock);
-	return found;
 }
 
 /* What the policy knows of an entry, and what it makes of it. */
@@ -93,7 +110,8 @@ PriorityOf(const Entry *entry)
 	usage.hits = ReadAtomic(entry->state) >> kHitShift;
 	usage.fill_us = entry->facts.fill_us;
 	usage.size = entry->units * kUnitBytes;
-	return Priority(static_cast<EvictionPolicy>(eviction_policy), usage);
+	return Priority(
+		IsImage(entry) ? EvictionPolicy::lru : static_cast<EvictionPolicy>(eviction_policy), usage);
 }
 
 /* Unlink a candidate unless somebody else has it pinned by now; give up our pin in any case. */
@@ -102,14 +120,16 @@ EvictCandidate(Entry *entry, TimestampTz now, uint32 want, UnitRun *run)
 {
 	LWLock *lock = PartitionLock(entry->hash);
 	bool ours;
+	UnitRef garbage = kNoUnit;
 	UnitRun taken;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	ours = !IsUnlinked(entry) && PinsOf(entry) == 1;
 	if (ours)
-		UnlinkLocked(entry, now);
+		UnlinkLocked(entry, now, &garbage);
 	LWLockRelease(lock);
 
+	FreeGarbage(garbage);
 	taken = UnpinTaking(entry, run->count > 0 ? 0 : want);
 	if (taken.count > 0)
 		*run = taken;
@@ -127,20 +147,52 @@ RaiseAging(double evicted)
 		pg_atomic_write_u64(&map.shared->aging, std::bit_cast<uint64>(after));
 }
 
-/* The index of the candidate to evict next, or -1. */
-int
-Worst(const Candidate *sample, int n)
+/* The candidate to evict next, or nullptr. */
+Candidate *
+Worst(Candidate *from, Candidate *end)
 {
-	int worst = -1;
+	Candidate *worst = nullptr;
 
-	for (int i = 0; i < n; i++)
+	for (Candidate *candidate = from; candidate < end; candidate++)
 	{
-		if (sample[i].entry == nullptr)
+		if (candidate->entry == nullptr)
 			continue;
-		if (worst < 0 || sample[i].priority < sample[worst].priority)
-			worst = i;
+		if (worst == nullptr || candidate->priority < worst->priority)
+			worst = candidate;
 	}
 	return worst;
+}
+
+/* An image goes with its answer; whether that one is good is asked there. */
+void
+Judge(Candidate *candidate, TimestampTz now)
+{
+	Entry *entry = candidate->entry;
+
+	candidate->gone =
+		!IsImage(entry) && (IsExpired(entry, now) || (entry_dead != nullptr && entry_dead(entry)));
+	candidate->priority = PriorityOf(entry);
+}
+
+/* Evict the worst one of these that nobody began to read meanwhile. */
+bool
+EvictWorst(Candidate *from, Candidate *end, TimestampTz now, uint32 want, UnitRun *run)
+{
+	while (Candidate *worst = Worst(from, end))
+	{
+		bool image = IsImage(worst->entry);
+		bool evicted = EvictCandidate(worst->entry, now, want, run);
+
+		worst->entry = nullptr;
+		if (evicted && !image)
+		{
+			pg_atomic_fetch_add_u64(&map.shared->evictions, 1);
+			RaiseAging(worst->priority);
+		}
+		if (evicted)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -148,46 +200,39 @@ Worst(const Candidate *sample, int n)
  * of theirs into *run.  Eviction lock held.
  */
 Outcome
-EvictSome(uint32 want, UnitRun *run)
+EvictSome(uint32 want, bool for_image, UnitRun *run)
 {
-	Candidate sample[kSample];
-	int n = TakeSample(sample);
+	Sample sample;
+	Candidate *begin = sample.candidates;
+	Candidate *images;
+	Candidate *end;
 	TimestampTz now = GetCurrentTimestamp();
 	bool evicted = false;
-	int worst;
 
-	if (n == 0)
-		return Outcome::all_pinned;
-	for (int i = 0; i < n; i++)
+	TakeSample(&sample);
+	images = begin + sample.answers;
+	end = begin + sample.all;
+	for (Candidate *candidate = begin; candidate < end; candidate++)
+		Judge(candidate, now);
+	for (Candidate *candidate = begin; candidate < images; candidate++)
 	{
-		Entry *entry = sample[i].entry;
-
-		sample[i].gone = IsExpired(entry, now) || (entry_dead != nullptr && entry_dead(entry));
-		sample[i].priority = PriorityOf(entry);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		if (!sample[i].gone)
+		if (!candidate->gone)
 			continue;
-		evicted |= EvictCandidate(sample[i].entry, now, want, run);
-		sample[i].entry = nullptr;
+		evicted |= EvictCandidate(candidate->entry, now, want, run);
+		candidate->entry = nullptr;
 	}
-	while (!evicted && (worst = Worst(sample, n)) >= 0)
+	if (!evicted)
+		evicted = EvictWorst(images, end, now, want, run);
+	if (!evicted && !for_image)
+		evicted = EvictWorst(begin, images, now, want, run);
+	for (Candidate *candidate = begin; candidate < end; candidate++)
 	{
-		evicted = EvictCandidate(sample[worst].entry, now, want, run);
-		sample[worst].entry = nullptr;
-		if (evicted)
-		{
-			pg_atomic_fetch_add_u64(&map.shared->evictions, 1);
-			RaiseAging(sample[worst].priority);
-		}
+		if (candidate->entry != nullptr)
+			UnpinRaw(candidate->entry);
 	}
-	for (int i = 0; i < n; i++)
-	{
-		if (sample[i].entry != nullptr)
-			UnpinRaw(sample[i].entry);
-	}
-	return evicted ? Outcome::evicted : Outcome::in_vain;
+	if (evicted)
+		return Outcome::evicted;
+	return (for_image ? images == end : begin == end) ? Outcome::none_left : Outcome::in_vain;
 }
 
 /* Units that are free now. */
@@ -205,7 +250,7 @@ TakeFree(uint32 want)
 } // namespace
 
 UnitRun
-TakeUnits(uint32 want)
+TakeUnits(uint32 want, bool for_image)
 {
 	UnitRun run = TakeFree(want);
 
@@ -219,9 +264,9 @@ TakeUnits(uint32 want)
 		if (run.count > 0)
 			break;
 
-		Outcome outcome = EvictSome(want, &run);
+		Outcome outcome = EvictSome(want, for_image, &run);
 
-		if (run.count > 0 || outcome == Outcome::all_pinned)
+		if (run.count > 0 || outcome == Outcome::none_left)
 			break;
 		if (outcome == Outcome::in_vain)
 			vain++;
@@ -231,14 +276,14 @@ TakeUnits(uint32 want)
 }
 
 bool
-EvictForDirectory()
+EvictForDirectory(bool for_image)
 {
 	UnitRun run = {kNoUnit, 0};
 	Outcome outcome = Outcome::in_vain;
 
 	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
 	for (int vain = 0; vain < kMaxVain && outcome == Outcome::in_vain; vain++)
-		outcome = EvictSome(0, &run);
+		outcome = EvictSome(0, for_image, &run);
 	LWLockRelease(map.eviction_lock);
 	return outcome == Outcome::evicted;
 }

@@ -31,8 +31,10 @@ struct StoreShared
 	char pad2[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
 
 	/* protected by the directory's lock */
-	uint32 nentries;
-	uint64 payload; // of linked entries
+	uint32 nentries; // answers
+	uint32 nimages;
+	uint64 payload;     // of linked answers
+	uint64 image_units; // of linked images
 };
 
 static_assert(std::is_standard_layout_v<StoreShared>);
@@ -42,7 +44,7 @@ struct StoreMap
 {
 	StoreShared *shared;
 	UnitRef *buckets;   // each protected by its partition's lock
-	UnitRef *directory; // protected by the directory's lock
+	UnitRef *directory; // answers from the start, images from the end; protected by its lock
 	Units *units;       // protected by the allocator's lock
 	char *memory;       // unit 0
 	uint32 bucket_mask;
@@ -68,6 +70,7 @@ struct Pin
 
 	/* of a fill: where it writes */
 	bool filling;
+	bool image;     // it must not evict an answer that is still good
 	Extent *extent; // written to
 	char *at;       // next byte
 	char *end;      // of the extent
@@ -121,13 +124,16 @@ BucketOf(uint64 hash)
 }
 
 /* --- store.cpp: index ---------------------------------------------------------------------- */
-/* Take a linked entry out of bucket and directory.  Partition lock held exclusive.  True when
- * nobody has it pinned: then the caller frees it, best after releasing the lock. */
-extern bool UnlinkLocked(Entry *entry, TimestampTz now);
+/* Take a linked entry and its images out of bucket and directory.  Partition lock held exclusive.
+ * Those that nobody has pinned are put on a list: FreeGarbage(), best after releasing the lock. */
+extern void UnlinkLocked(Entry *entry, TimestampTz now, UnitRef *garbage);
+extern void FreeGarbage(UnitRef garbage);
 /* The same by somebody who has it pinned, and with the locking; false if it was done before. */
 extern bool UnlinkPinned(Entry *entry, TimestampTz now);
 /* Pin this very entry if it is still linked; nullptr if not. */
 extern Pin *PinListed(uint64 hash, UnitRef unit, uint64 id);
+/* Append to the directory; false when it is full.  Partition lock held exclusive. */
+extern bool DirectoryAdd(Entry *entry);
 
 /* --- pin.cpp ------------------------------------------------------------------------------- */
 extern Pin *NewPin();                        // may raise: before anything is held
@@ -140,10 +146,11 @@ extern void UnpinRaw(Entry *entry);
 extern UnitRun UnpinTaking(Entry *entry, uint32 want);
 
 /* --- evict.cpp: memory --------------------------------------------------------------------- */
-/* Up to `want` units, evicting when none is free; count 0 when everything left is pinned. */
-extern UnitRun TakeUnits(uint32 want);
-/* Make room in the directory; false when everything left is pinned. */
-extern bool EvictForDirectory();
+/* Up to `want` units, evicting when none is free; count 0 when everything left is pinned, or, for
+ * an image, is a good answer. */
+extern UnitRun TakeUnits(uint32 want, bool for_image);
+/* Make room in the directory; false when everything left is pinned, or a good answer. */
+extern bool EvictForDirectory(bool for_image);
 /* Give a chain back, and take up to `want` units before anybody else can. */
 extern UnitRun FreeChain(UnitRef first, uint32 want);
 /* Give back the units of an extent from `keep` on. */
@@ -154,6 +161,8 @@ extern bool KeyIs(const Entry *entry, const void *key, uint32 key_len);
 extern bool SameKey(const Entry *a, const Entry *b);
 
 /* --- write.cpp ----------------------------------------------------------------------------- */
+/* As BeginFill(); image_of as in Entry. */
+extern Pin *BeginEntry(uint64 hash, const void *key, uint32 key_len, uint64 image_of);
 /* The last bytes of the stream; false when there is no room for them. */
 extern bool WriteMeta(Pin *fill, const void *meta, uint32 meta_len);
 

@@ -16,12 +16,7 @@ namespace
 {
 
 /* A place in a stream, going forward. */
-struct Cursor
-{
-	const char *at;
-	const char *end; // of what is written in this extent
-	UnitRef next;
-};
+using Cursor = StreamReader;
 
 Cursor
 CursorAt(Position position)
@@ -47,8 +42,8 @@ NextPiece(Cursor *cursor, Size want, Size *got)
 
 	while (cursor->at == cursor->end)
 	{
-		CqAssert(cursor->next != kNoUnit);
-		*cursor = CursorAt({cursor->next, sizeof(Extent)});
+		CqAssert(cursor->next_extent != kNoUnit);
+		*cursor = CursorAt({cursor->next_extent, sizeof(Extent)});
 	}
 	piece = cursor->at;
 	*got = Min(want, static_cast<Size>(cursor->end - cursor->at));
@@ -115,7 +110,7 @@ Gather(TupleReader *reader, Size len)
 	Copy(&cursor, reader->scratch, len);
 	reader->at = cursor.at;
 	reader->end = cursor.end;
-	reader->next_extent = cursor.next;
+	reader->next_extent = cursor.next_extent;
 	return reinterpret_cast<MinimalTuple>(reader->scratch);
 }
 
@@ -195,7 +190,7 @@ ReaderRewind(TupleReader *reader)
 
 	reader->at = cursor.at;
 	reader->end = cursor.end;
-	reader->next_extent = cursor.next;
+	reader->next_extent = cursor.next_extent;
 	reader->left = entry->facts.rows;
 }
 
@@ -214,7 +209,7 @@ ReaderNext(TupleReader *reader)
 
 		reader->at = cursor.at;
 		reader->end = cursor.end;
-		reader->next_extent = cursor.next;
+		reader->next_extent = cursor.next_extent;
 	}
 
 	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(const_cast<char *>(reader->at));
@@ -226,6 +221,24 @@ ReaderNext(TupleReader *reader)
 		return tuple;
 	}
 	return Gather(reader, len);
+}
+
+void
+StreamBegin(StreamReader *reader, const Pin *pin)
+{
+	*reader = CursorAt(pin->entry->tuples);
+}
+
+const char *
+StreamNext(StreamReader *reader, Size want, Size *got)
+{
+	return NextPiece(reader, want, got);
+}
+
+void
+StreamCopy(StreamReader *reader, void *to, Size len)
+{
+	Copy(reader, to, len);
 }
 
 void

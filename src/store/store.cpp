@@ -90,39 +90,51 @@ InitShared(const Layout &plan)
 	UnitsInit(map.units, plan.npages);
 }
 
-/* Append to the directory; false when it is full. */
-bool
-DirectoryAdd(Entry *entry)
-{
-	StoreShared *shared = map.shared;
-	bool room;
-
-	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
-	room = shared->nentries < map.directory_size;
-	if (room)
-	{
-		entry->directory_slot = shared->nentries++;
-		map.directory[entry->directory_slot] = UnitOf(entry);
-		shared->payload += entry->payload;
-	}
-	LWLockRelease(map.directory_lock);
-	return room;
-}
-
-/* The last one takes the place of the one that goes. */
+/* The last one of its kind takes the place of the one that goes. */
 void
 DirectoryRemove(Entry *entry)
 {
 	StoreShared *shared = map.shared;
+	UnitRef last;
 
 	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
-
-	UnitRef last = map.directory[--shared->nentries];
-
+	if (IsImage(entry))
+	{
+		last = map.directory[map.directory_size - shared->nimages--];
+		shared->image_units -= entry->units;
+	}
+	else
+	{
+		last = map.directory[--shared->nentries];
+		shared->payload -= entry->payload;
+	}
 	map.directory[entry->directory_slot] = last;
 	EntryAt(last)->directory_slot = entry->directory_slot;
-	shared->payload -= entry->payload;
 	LWLockRelease(map.directory_lock);
+}
+
+/* Take the entry that a link of its bucket leads to out of both. */
+void
+UnlinkAt(UnitRef *link, TimestampTz now, UnitRef *garbage)
+{
+	UnitRef unit = *link;
+	Entry *entry = EntryAt(unit);
+
+	*link = entry->next_in_bucket;
+	entry->next_in_bucket = kNoUnit;
+
+	/*
+	 * Out of the directory before the flag is set: who pinned the entry by way of the directory
+	 * has done so by then, and we see its pin or it sees our flag.
+	 */
+	DirectoryRemove(entry);
+	if (!IsImage(entry) && IsExpired(entry, now))
+		pg_atomic_fetch_add_u64(&map.shared->expirations, 1);
+	if ((pg_atomic_fetch_or_u64(&entry->state, kUnlinked) & kPinMask) == 0)
+	{
+		entry->next_in_bucket = *garbage;
+		*garbage = unit;
+	}
 }
 
 /* The linked entry with the same key, partition lock held. */
@@ -154,7 +166,7 @@ LinkEntry(Entry *entry, TimestampTz now)
 	LWLock *lock = PartitionLock(entry->hash);
 	UnitRef *bucket = BucketOf(entry->hash);
 	Entry *old;
-	UnitRef to_free = kNoUnit;
+	UnitRef garbage = kNoUnit;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	old = FindSame(entry);
@@ -170,22 +182,20 @@ LinkEntry(Entry *entry, TimestampTz now)
 	 * have it pinned.
 	 */
 	pg_atomic_fetch_and_u64(&entry->state, ~kUnlinked);
-	if (old != nullptr && UnlinkLocked(old, now))
-		to_free = UnitOf(old);
+	if (old != nullptr)
+		UnlinkLocked(old, now, &garbage);
 	if (!DirectoryAdd(entry))
 	{
 		pg_atomic_fetch_or_u64(&entry->state, kUnlinked);
 		LWLockRelease(lock);
-		if (to_free != kNoUnit)
-			FreeChain(to_free, 0);
+		FreeGarbage(garbage);
 		return Link::directory_full;
 	}
 	entry->next_in_bucket = *bucket;
 	*bucket = UnitOf(entry);
 	LWLockRelease(lock);
 
-	if (to_free != kNoUnit)
-		FreeChain(to_free, 0);
+	FreeGarbage(garbage);
 	return Link::done;
 }
 
@@ -333,37 +343,68 @@ DropEntry(Pin *pin)
 }
 
 bool
-UnlinkLocked(Entry *entry, TimestampTz now)
+DirectoryAdd(Entry *entry)
+{
+	StoreShared *shared = map.shared;
+	bool room;
+
+	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
+	room = shared->nentries + shared->nimages < map.directory_size;
+	if (room && IsImage(entry))
+	{
+		entry->directory_slot = map.directory_size - ++shared->nimages;
+		shared->image_units += entry->units;
+	}
+	else if (room)
+	{
+		entry->directory_slot = shared->nentries++;
+		shared->payload += entry->payload;
+	}
+	if (room)
+		map.directory[entry->directory_slot] = UnitOf(entry);
+	LWLockRelease(map.directory_lock);
+	return room;
+}
+
+void
+UnlinkLocked(Entry *entry, TimestampTz now, UnitRef *garbage)
 {
 	UnitRef unit = UnitOf(entry);
 	UnitRef *link = BucketOf(entry->hash);
 
 	while (*link != unit)
 		link = &EntryAt(*link)->next_in_bucket;
-	*link = entry->next_in_bucket;
-	entry->next_in_bucket = kNoUnit;
+	UnlinkAt(link, now, garbage);
+	while (*link != kNoUnit && EntryAt(*link)->image_of == entry->id)
+		UnlinkAt(link, now, garbage);
+}
 
-	/*
-	 * Out of the directory before the flag is set: who pinned the entry by way of the directory
-	 * has done so by then, and we see its pin or it sees our flag.
-	 */
-	DirectoryRemove(entry);
-	if (IsExpired(entry, now))
-		pg_atomic_fetch_add_u64(&map.shared->expirations, 1);
-	return (pg_atomic_fetch_or_u64(&entry->state, kUnlinked) & kPinMask) == 0;
+/* Free what was unlinked and is nobody's: a list by next_in_bucket. */
+void
+FreeGarbage(UnitRef garbage)
+{
+	while (garbage != kNoUnit)
+	{
+		UnitRef next = EntryAt(garbage)->next_in_bucket;
+
+		FreeChain(garbage, 0);
+		garbage = next;
+	}
 }
 
 bool
 UnlinkPinned(Entry *entry, TimestampTz now)
 {
 	LWLock *lock = PartitionLock(entry->hash);
+	UnitRef garbage = kNoUnit;
 	bool linked;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	linked = !IsUnlinked(entry);
 	if (linked)
-		UnlinkLocked(entry, now);
+		UnlinkLocked(entry, now, &garbage);
 	LWLockRelease(lock);
+	FreeGarbage(garbage);
 	return linked;
 }
 
@@ -394,7 +435,7 @@ PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_le
 	{
 		link = LinkEntry(entry, entry->published);
 	}
-	while (link == Link::directory_full && EvictForDirectory());
+	while (link == Link::directory_full && EvictForDirectory(false));
 	return link == Link::done;
 }
 
@@ -407,6 +448,8 @@ Totals()
 	LWLockAcquire(map.directory_lock, LW_SHARED);
 	totals.entries = map.shared->nentries;
 	totals.payload = map.shared->payload;
+	totals.images = map.shared->nimages;
+	totals.image_memory = map.shared->image_units * kUnitBytes;
 	LWLockRelease(map.directory_lock);
 
 	LWLockAcquire(map.allocator_lock, LW_SHARED);

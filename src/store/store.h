@@ -64,6 +64,8 @@ struct StoreTotals
 	uint64 payload;      // bytes of tuples in linked entries
 	uint64 evictions;    // of entries that were neither expired nor dead
 	uint64 expirations;  // expired entries dropped, for whatever reason
+	uint64 images;       // wire images, not among the entries
+	uint64 image_memory; // bytes taken by them, part of memory_used
 };
 
 /* --- set-up ------------------------------------------------------------------------------- */
@@ -120,6 +122,17 @@ ReaderNextInPlace(TupleReader *reader)
 	reader->at += MAXALIGN(tuple->t_len);
 	return tuple;
 }
+/* The same bytes without regard to tuples: pieces of them as they lie in the extents. */
+struct StreamReader
+{
+	const char *at;
+	const char *end; // of what is written in this extent
+	uint32 next_extent;
+};
+extern void StreamBegin(StreamReader *reader, const Pin *pin);
+/* Up to `want` bytes that lie in one piece: their address, and their number in *got. */
+extern const char *StreamNext(StreamReader *reader, Size want, Size *got);
+extern void StreamCopy(StreamReader *reader, void *to, Size len);
 /* Copy `len` bytes of the meta stream from `offset`; and of the key. */
 extern void ReadMeta(const Entry *entry, uint32 offset, void *to, uint32 len);
 extern void ReadKey(const Entry *entry, uint32 offset, void *to, uint32 len);
@@ -136,6 +149,13 @@ extern char *ReserveTuple(Pin *fill, uint32 len);
 /* False when no space can be had (everything else is pinned) or the entry would exceed
  * max_bytes: the fill keeps what it has and takes nothing more. */
 extern bool AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes);
+/* AppendTuple() for one that lies in several places. */
+struct Piece
+{
+	const void *bytes;
+	Size len;
+};
+extern bool AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_bytes);
 /* What max_bytes is compared with: header, key and tuples so far. */
 extern uint64 FillBytes(const Pin *fill);
 /* Link it under its key in place of any entry that is there (unless that one's facts.as_of is
@@ -145,8 +165,25 @@ extern bool PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, ui
 /* Make a fill that will not be published readable by ReaderBegin (rows so far). */
 extern void SealFill(Pin *fill, uint64 rows);
 
+/* --- images: other forms of an answer, found by way of its entry only (image.cpp) ---------- */
+/* The image with this key of a pinned entry, pinned; nullptr when there is none. */
+extern Pin *FindImage(const Pin *answer, const void *key, uint32 key_len);
+/* A new private image; nullptr when no space can be had without evicting a good answer.  It is
+ * written as a fill is. */
+extern Pin *BeginImage(const Pin *answer, const void *key, uint32 key_len);
+/* Link it with its entry, unless that is gone, or has the same already, or enough of them. */
+extern bool PublishImage(Pin *image, const Pin *answer);
+/* Note that it was used (rate limited). */
+extern void TouchImage(Pin *image, TimestampTz now);
+/* Hits of a pinned entry. */
+extern uint64 HitsOf(const Pin *answer);
+/* Is this the hit that makes an image?  True at most once until SetImageDue(). */
+extern bool ClaimImage(Pin *answer, uint64 hits);
+extern void SetImageDue(Pin *answer, uint64 hits);
+
 /* --- walking ------------------------------------------------------------------------------ */
-/* Calls fn for each entry linked when its turn comes, pinned, no lock held; stops when fn
+/* Images are not met.
+ * Calls fn for each entry linked when its turn comes, pinned, no lock held; stops when fn
  * returns false.  fn may raise: the pins are owned. */
 typedef bool (*EntryVisitFn)(Pin *pin, void *arg);
 extern void VisitEntries(EntryVisitFn fn, void *arg);

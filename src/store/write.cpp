@@ -75,7 +75,7 @@ EnsureRoom(Pin *fill, uint64 need)
 	while ((room = static_cast<uint64>(fill->end - fill->at) + fill->spare) < need)
 	{
 		uint32 want = Max(UnitsFor(need - room), Min(entry->units, kUnitsPerPage));
-		UnitRun run = TakeUnits(want);
+		UnitRun run = TakeUnits(want, fill->image);
 
 		if (run.count == 0)
 			return false;
@@ -109,12 +109,11 @@ Advance(Pin *fill, Size len)
 	fill->extent->used += static_cast<uint32>(len);
 }
 
-/* Write what EnsureRoom() made room for, and zeros to the next multiple of 8. */
+/* Write what EnsureRoom() made room for. */
 void
-Write(Pin *fill, const void *bytes, Size len)
+WriteBytes(Pin *fill, const void *bytes, Size len)
 {
 	const char *from = static_cast<const char *>(bytes);
-	Size pad = MAXALIGN(len) - len;
 
 	while (len > 0)
 	{
@@ -128,14 +127,28 @@ Write(Pin *fill, const void *bytes, Size len)
 		from += n;
 		len -= n;
 	}
-	/* extents are multiples of 8, so the padding is in the same one */
+}
+
+/* Zeros after `len` bytes, to the next multiple of 8: extents are, so they are in the same one. */
+void
+Pad(Pin *fill, Size len)
+{
+	Size pad = MAXALIGN(len) - len;
+
 	memset(fill->at, 0, pad);
 	Advance(fill, pad);
 }
 
+void
+Write(Pin *fill, const void *bytes, Size len)
+{
+	WriteBytes(fill, bytes, len);
+	Pad(fill, len);
+}
+
 /* A new entry in its first extent: unlinked and pinned once. */
 Entry *
-NewEntry(Extent *extent, uint64 hash, uint32 key_len)
+NewEntry(Extent *extent, uint64 hash, uint32 key_len, uint64 image_of)
 {
 	Entry *entry = reinterpret_cast<Entry *>(extent + 1);
 
@@ -144,9 +157,11 @@ NewEntry(Extent *extent, uint64 hash, uint32 key_len)
 	pg_atomic_init_u64(&entry->last_hit, 0);
 	pg_atomic_init_u64(&entry->ttl_us, 0);
 	pg_atomic_init_u64(&entry->aging, 0);
+	pg_atomic_init_u64(&entry->image_due, 0);
 	entry->hash = hash;
 	entry->key_len = key_len;
 	entry->id = pg_atomic_fetch_add_u64(&map.shared->next_id, 1);
+	entry->image_of = image_of;
 	entry->units = extent->units;
 	extent->used = kStreamStart;
 	return entry;
@@ -158,8 +173,15 @@ NewEntry(Extent *extent, uint64 hash, uint32 key_len)
 Pin *
 BeginFill(uint64 hash, const void *key, uint32 key_len)
 {
+	return BeginEntry(hash, key, key_len, 0);
+}
+
+Pin *
+BeginEntry(uint64 hash, const void *key, uint32 key_len, uint64 image_of)
+{
 	Pin *fill = NewPin();
-	UnitRun run = TakeUnits(UnitsFor(sizeof(Entry) + MAXALIGN(Size{key_len}) + kFirstRoom));
+	bool image = image_of != 0;
+	UnitRun run = TakeUnits(UnitsFor(sizeof(Entry) + MAXALIGN(Size{key_len}) + kFirstRoom), image);
 
 	if (run.count == 0)
 	{
@@ -167,8 +189,9 @@ BeginFill(uint64 hash, const void *key, uint32 key_len)
 		return nullptr;
 	}
 	fill->filling = true;
+	fill->image = image;
 	fill->extent = fill->tail = NewExtent(run);
-	HoldPin(fill, NewEntry(fill->extent, hash, key_len));
+	HoldPin(fill, NewEntry(fill->extent, hash, key_len, image_of));
 	fill->at = Base(fill->extent) + kStreamStart;
 	fill->end = Base(fill->extent) + BytesOf(fill->extent);
 	fill->bytes = sizeof(Entry);
@@ -200,17 +223,29 @@ ReserveTuple(Pin *fill, uint32 len)
 bool
 AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes)
 {
-	Size size = MAXALIGN(Size{len});
+	Piece piece = {tuple, len};
 
+	return AppendPieces(fill, &piece, 1, max_bytes);
+}
+
+bool
+AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_bytes)
+{
+	Size len = 0;
+
+	for (int i = 0; i < count; i++)
+		len += pieces[i].len;
 	if (!fill->filling)
 		return false;
-	if (fill->bytes + size > max_bytes || !EnsureRoom(fill, size))
+	if (fill->bytes + MAXALIGN(len) > max_bytes || !EnsureRoom(fill, MAXALIGN(len)))
 	{
 		fill->filling = false;
 		return false;
 	}
-	Write(fill, tuple, len);
-	fill->entry->payload += size;
+	for (int i = 0; i < count; i++)
+		WriteBytes(fill, pieces[i].bytes, pieces[i].len);
+	Pad(fill, len);
+	fill->entry->payload += MAXALIGN(len);
 	fill->rows++;
 	return true;
 }

@@ -257,6 +257,78 @@ sub ask
 	return $self->until_ready;
 }
 
+# The bytes of everything up to the end of the answer.
+sub raw_until_ready
+{
+	my ($self) = @_;
+	my $bytes = '';
+
+	while (my ($type, $body) = $self->message)
+	{
+		$bytes .= $type . pack('N', length($body) + 4) . $body;
+		last if $type eq 'Z';
+	}
+	return $bytes;
+}
+
+# The bytes of the answer to a simple query.
+sub raw
+{
+	my ($self, $query) = @_;
+
+	$self->send($query);
+	return $self->raw_until_ready;
+}
+
+sub put
+{
+	my ($self, $type, $body) = @_;
+
+	$self->{out} .= $type . pack('N', length($body) + 4) . $body;
+	return;
+}
+
+# Parse (the query is kept under this name), to be sent with the next sync().
+sub prepare
+{
+	my ($self, $name, $query) = @_;
+
+	$self->put('P', "$name\0$query\0" . pack('n', 0));
+	return;
+}
+
+# Bind with result formats, Describe and Execute with limits of rows, one after the other.
+sub execute
+{
+	my ($self, $name, $formats, @limits) = @_;
+
+	$self->put('B', "\0$name\0" . pack('nn', 0, 0) . pack('n*', scalar @$formats, @$formats));
+	$self->put('D', "P\0");
+	$self->put('E', "\0" . pack('N', $_)) foreach @limits ? @limits : (0);
+	return;
+}
+
+sub sync
+{
+	my ($self) = @_;
+
+	$self->put('S', '');
+	$self->{socket}->syswrite($self->{out});
+	$self->{out} = '';
+	return;
+}
+
+# The bytes of the answer to a statement by the extended protocol.
+sub raw_extended
+{
+	my ($self, $query, $formats, @limits) = @_;
+
+	$self->prepare('', $query);
+	$self->execute('', $formats, @limits);
+	$self->sync;
+	return $self->raw_until_ready;
+}
+
 sub pid { return $_[0]->{pid}; }
 
 sub close

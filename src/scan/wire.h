@@ -1,0 +1,54 @@
+/*
+ * wire.h
+ *		Rows as they go over the wire: kept once sent, and sent again as they are.
+ *
+ * Where a statement is nothing but cached rows for the client, nearly all of its time goes into
+ * the types' output functions, which make the same text of the same values each time.  So an
+ * answer that is asked for again keeps its DataRow messages beside its tuples, as an image in the
+ * store (store/image.cpp), for one combination of formats, encoding and settings.
+ */
+#pragma once
+
+#include "pg.h"
+#include "fill/answer.h"
+
+namespace cq
+{
+
+/*
+ * One run of the executor by a statement that may use images.  The scan at its top has a pointer to
+ * it from before its first row until the run is over.
+ */
+struct WireRun
+{
+	WireRun *outer;
+	DestReceiver *client;
+	QueryDesc *query;
+	bool (*receive)(TupleTableSlot *, DestReceiver *); /* the client's own, while ours is there */
+
+	/* sending an image */
+	Pin *image;
+	StreamReader reader;
+	uint64 block_rows; /* sent, but not yet received */
+
+	/* making one; all of it null when none is made, or no longer */
+	Pin *answer; /* the scan's, whose image it is */
+	Pin *fill;
+	bool spoiled; /* it will not be published */
+	uint64 hits;
+	uint64 rows;   /* seen on the wire */
+	uint64 wanted; /* rows of the answer */
+	char *block;   /* messages not yet in the store */
+	Size block_len;
+	uint32 block_count;
+};
+
+/*
+ * The answer of the scan at the top is known, and nothing has been sent of it.  True: its messages
+ * go to the client as the executor hands out as many rows, whatever they are.
+ */
+extern bool BeginWire(WireRun *run, const Answer &answer);
+
+extern void InitWire();
+
+} // namespace cq
