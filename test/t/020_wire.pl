@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = start_node('main', 'cached_query.memory = 64MB', "client_min_messages = warning");
+my $node = start_node('main', { extra => [ '--encoding=UTF8', '--locale=C' ] }, 'cached_query.memory = 64MB', "client_min_messages = warning");
 
 sub stat_of
 {
