@@ -7,6 +7,7 @@
  * Kinds, that is what is taken of one execution:
  *	simple		time until a libpq client has all rows, simple protocol, text
  *	prepared	the same with a prepared statement
+ *	drain		as simple, but the client only reads: libpq's own work on a large result is left out
  *	explain		Execution Time that EXPLAIN (ANALYZE, TIMING OFF) reports, nothing is sent
  *	memory		growth of the backend's private memory (RssAnon) at its peak, sampled, in kB
  *	differs		no time: 1 if the one value of the answer is not true, 0 if it is
@@ -32,20 +33,24 @@
  *	-x statement to run first on each connection (may be repeated)
  *	-o csv file to append the rounds to	-t its first column
  *	-W statement that is run meanwhile	-e once in so many executions
+ *	-b statement to run before each execution, not measured (may be repeated)
  *
  * The connection is what PGHOST and so on say.
  */
 #define _GNU_SOURCE /* sched_setaffinity() */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,13 +63,14 @@ enum Kind
 {
 	SIMPLE,
 	PREPARED,
+	DRAIN,
 	EXPLAIN,
 	MEMORY,
 	DIFFERS,
 	KINDS
 };
 
-static const char *const kind_names[KINDS] = {"simple", "prepared", "explain", "memory", "differs"};
+static const char *const kind_names[KINDS] = {"simple", "prepared", "drain", "explain", "memory", "differs"};
 
 typedef struct Case
 {
@@ -93,6 +99,8 @@ static int processor = -1;
 static const char *csv_name = NULL;
 static const char *test_name = "";
 static PGconn *shared_conn;
+static const char *before[MAX_CASES];
+static int nbefore = 0;
 static const char *writer_statement = NULL;
 static int writer_interval = 10;
 static PGconn *writer_conn;
@@ -252,6 +260,67 @@ peak_kb(const Case *c)
 }
 
 /* One execution: its time, or what else its kind takes. */
+/* Reads what is there, at least a byte. */
+static size_t
+receive(int fd, char *buffer, size_t size)
+{
+	struct pollfd poll_fd = {fd, POLLIN, 0};
+	ssize_t got;
+
+	while ((got = recv(fd, buffer, size, 0)) < 0)
+	{
+		if (errno != EAGAIN && errno != EINTR)
+			fail("recv: %s", strerror(errno));
+		poll(&poll_fd, 1, -1);
+	}
+	if (got == 0)
+		fail("the server has closed the connection");
+	return got;
+}
+
+/*
+ * Sends a simple query and reads to ReadyForQuery without libpq, which is idle before and after it.
+ */
+static void
+drain(int fd, const char *statement)
+{
+	static char buffer[65536];
+	char head[5] = {'Q'};
+	uint32_t length = htonl(strlen(statement) + 5);
+	size_t have = 0; /* bytes of the next message's head */
+	size_t skip = 0; /* and of this message's body that are still to come */
+	bool last = false;
+
+	memcpy(head + 1, &length, 4);
+	if (send(fd, head, 5, MSG_MORE) != 5 ||
+		send(fd, statement, strlen(statement) + 1, 0) != (ssize_t) strlen(statement) + 1)
+		fail("send: %s", strerror(errno));
+	for (;;)
+	{
+		size_t got = receive(fd, buffer, sizeof(buffer));
+
+		for (size_t at = 0; at < got;)
+		{
+			size_t n = got - at < skip ? got - at : skip;
+
+			at += n;
+			skip -= n;
+			if (skip == 0 && last)
+				return;
+			while (skip == 0 && at < got && have < 5)
+				head[have++] = buffer[at++];
+			if (skip > 0 || have < 5)
+				continue;
+			memcpy(&length, head + 1, 4);
+			skip = ntohl(length) - 4;
+			have = 0;
+			if (head[0] == 'E')
+				fail("error: %s", statement);
+			last = head[0] == 'Z';
+		}
+	}
+}
+
 static double
 execute(const Case *c)
 {
@@ -262,6 +331,11 @@ execute(const Case *c)
 	if (c->kind == MEMORY)
 		return peak_kb(c);
 	start = now_us();
+	if (c->kind == DRAIN)
+	{
+		drain(PQsocket(c->conn), c->statement);
+		return (now_us() - start) / divisor;
+	}
 	if (c->kind == PREPARED)
 		result = PQexecPrepared(c->conn, c->name, 0, NULL, NULL, NULL, 0);
 	else
@@ -329,7 +403,11 @@ run_round(int round)
 			start_write();
 		shuffle(order);
 		for (int j = 0; j < ncases; j++)
+		{
+			for (int k = 0; k < nbefore; k++)
+				run_quietly(order[j]->conn, before[k]);
 			order[j]->values[round * executions + i] = execute(order[j]);
+		}
 	}
 	finish_write();
 	for (int j = 0; j < ncases; j++)
@@ -534,7 +612,7 @@ main(int argc, char **argv)
 	int nfirst = 0;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:n:c:w:d:x:o:t:p:e:W:f")) != -1)
+	while ((option = getopt(argc, argv, "r:n:c:w:d:x:b:o:t:p:e:W:f")) != -1)
 	{
 		switch (option)
 		{
@@ -557,6 +635,11 @@ main(int argc, char **argv)
 				if (nfirst == MAX_CASES)
 					fail("too many statements to run first");
 				first[nfirst++] = optarg;
+				break;
+			case 'b':
+				if (nbefore == MAX_CASES)
+					fail("too many statements to run before");
+				before[nbefore++] = optarg;
 				break;
 			case 'o':
 				csv_name = optarg;
