@@ -12,6 +12,9 @@
  * early ends it between messages.  A block goes out when its first row is received.
  *
  * Bytes go through PostgreSQL's own output buffer and so through TLS or GSS where they are used.
+ * A statement that is one call of cached_query_json() sends its document in the same way, without an
+ * image: the text that is stored is what goes out.
+ *
  * If another module has replaced PqCommMethods or the receiver, it means to see what goes through
  * them: then nothing is done.
  */
@@ -36,6 +39,7 @@ extern "C" {
 #pragma pop_macro("USE_OPENSSL")
 
 extern "C" {
+#include "mb/pg_wchar.h"
 #include "tcop/pquery.h"
 #include "utils/portal.h"
 }
@@ -146,6 +150,67 @@ ReceiveForImage(TupleTableSlot *, DestReceiver *)
 		SendBlock(run);
 	run->block_rows--;
 	return true;
+}
+
+/* --- documents ------------------------------------------------------------------------------ */
+
+/* Smaller ones are copied as fast. */
+constexpr Size kSmallDocument = 8192;
+
+/* To the first byte of the text that is the one column of the one tuple; its length, or 0. */
+Size
+FindText(StreamReader *reader, const Pin *pin)
+{
+	char head[SizeofMinimalTupleHeader];
+	const MinimalTupleData *tuple = reinterpret_cast<MinimalTuple>(head);
+	char skipped[MAXIMUM_ALIGNOF];
+	char text[VARHDRSZ];
+	Size rest;
+
+	StreamBegin(reader, pin);
+	StreamCopy(reader, head, sizeof(head));
+	rest = tuple->t_hoff - MINIMAL_TUPLE_OFFSET - sizeof(head);
+	if ((tuple->t_infomask & HEAP_HASNULL) || rest > sizeof(skipped))
+		return 0;
+	StreamCopy(reader, skipped, rest);
+	StreamCopy(reader, text, sizeof(text));
+	return VARATT_IS_4B_U(text) ? VARSIZE_4B(text) - VARHDRSZ : 0;
+}
+
+/* In the place of printtup(): a row of one column, the text. */
+bool
+ReceiveForDocument(TupleTableSlot *, DestReceiver *)
+{
+	WireRun *run = innermost;
+	uint32 length = static_cast<uint32>(run->document);
+	uint32 whole = pg_hton32(length + 2 * sizeof(uint32) + sizeof(uint16));
+	uint16 columns = pg_hton16(1);
+	char head[10];
+
+	length = pg_hton32(length);
+	memcpy(head, &whole, sizeof(whole));
+	memcpy(head + 4, &columns, sizeof(columns));
+	memcpy(head + 6, &length, sizeof(length));
+	pq_putmessage_v2('D', head, sizeof(head));
+	SendBytes(&run->reader, run->document);
+	return true;
+}
+
+/* Does a plan compute one call of a function, and nothing else? */
+const Node *
+OnlyCall(const PlanState *top)
+{
+	const TargetEntry *entry;
+
+	if (!IsA(top, ResultState) || outerPlanState(top) != nullptr || top->qual != nullptr ||
+		reinterpret_cast<const ResultState *>(top)->resconstantqual != nullptr ||
+		list_length(top->plan->targetlist) != 1)
+		return nullptr;
+	entry = linitial_node(TargetEntry, top->plan->targetlist);
+	if (!IsA(entry->expr, FuncExpr) ||
+		reinterpret_cast<const FuncExpr *>(entry->expr)->funcid < FirstNormalObjectId)
+		return nullptr;
+	return reinterpret_cast<const Node *>(entry->expr);
 }
 
 /* --- making --------------------------------------------------------------------------------- */
@@ -286,11 +351,26 @@ PassOn(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_P
 		standard_ExecutorRun(query, direction, count CQ_EXECUTE_ONCE);
 }
 
+/* May this run send what is kept?  Then by its scan, or by the call that it is. */
+bool
+Qualifies(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
+{
+	if (!ForClient(query, direction, count))
+		return false;
+	run->outer = innermost;
+	run->query = query;
+	run->client = query->dest;
+	run->scan = settings::wire_image ? WirePlace(query->planstate) : nullptr;
+	run->call = OnlyCall(query->planstate);
+	return run->scan != nullptr || run->call != nullptr;
+}
+
 /* Everything as it was. */
 void
-EndRun(WireRun *run, WireRun **place)
+EndRun(WireRun *run)
 {
-	*place = nullptr;
+	if (run->scan != nullptr)
+		*run->scan = nullptr;
 	innermost = run->outer;
 	if (run->receive != nullptr)
 		run->client->receiveSlot = run->receive;
@@ -301,28 +381,23 @@ EndRun(WireRun *run, WireRun **place)
 void
 RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
 {
-	WireRun **place = nullptr;
 	WireRun run = {};
 
-	if (settings::wire_image && ForClient(query, direction, count))
-		place = WirePlace(query->planstate);
-	if (place == nullptr)
+	if (!Qualifies(&run, query, direction, count))
 	{
 		PassOn(query, direction, count CQ_EXECUTE_ONCE);
 		return;
 	}
-	run.outer = innermost;
-	run.query = query;
-	run.client = query->dest;
 	innermost = &run;
-	*place = &run;
+	if (run.scan != nullptr)
+		*run.scan = &run;
 	PG_TRY();
 	{
 		PassOn(query, direction, count CQ_EXECUTE_ONCE);
 	}
 	PG_FINALLY();
 	{
-		EndRun(&run, place);
+		EndRun(&run);
 	}
 	PG_END_TRY();
 	FinishImage(&run);
@@ -379,6 +454,28 @@ BeginWire(WireRun *run, const Answer &answer)
 	StreamBegin(&run->reader, run->image);
 	run->receive = run->client->receiveSlot;
 	run->client->receiveSlot = ReceiveForImage;
+	return true;
+}
+
+bool
+SendDocument(FunctionCallInfo fcinfo, Answer *answer)
+{
+	WireRun *run = innermost;
+	int server = GetDatabaseEncoding();
+	int client = pg_get_client_encoding();
+
+	if (run == nullptr || run->call == nullptr || run->call != fcinfo->flinfo->fn_expr ||
+		run->image != nullptr || run->query->dest != run->client ||
+		run->client->receiveSlot != own_receive || answer->pin == nullptr ||
+		answer->rest != nullptr || (client != server && client != PG_SQL_ASCII))
+		return false;
+	run->document = FindText(&run->reader, answer->pin);
+	if (run->document < kSmallDocument)
+		return false;
+	run->image = answer->pin;
+	answer->pin = nullptr;
+	run->receive = run->client->receiveSlot;
+	run->client->receiveSlot = ReceiveForDocument;
 	return true;
 }
 

@@ -17,7 +17,8 @@ namespace cq
 
 /*
  * One run of the executor by a statement that may use images.  The scan at its top has a pointer to
- * it from before its first row until the run is over.
+ * it from before its first row until the run is over.  Or the statement is one call of a function
+ * that returns a document.
  */
 struct WireRun
 {
@@ -26,8 +27,12 @@ struct WireRun
 	QueryDesc *query;
 	bool (*receive)(TupleTableSlot *, DestReceiver *); /* the client's own, while ours is there */
 
-	/* sending an image */
+	WireRun **scan;   /* where the scan at the top looks for this, or nullptr */
+	const Node *call; /* the statement is this function call and no more, or nullptr */
+
+	/* sending an image, or a document: then that many bytes of text */
 	Pin *image;
+	Size document;
 	StreamReader reader;
 	uint64 block_rows; /* sent, but not yet received */
 
@@ -48,6 +53,14 @@ struct WireRun
  * go to the client as the executor hands out as many rows, whatever they are.
  */
 extern bool BeginWire(WireRun *run, const Answer &answer);
+
+/*
+ * For a function that is about to return the only value of an answer, a text, and that knows itself
+ * by its FmgrInfo: true if the client's one row is the result of this very call.  Then the value
+ * goes from the entry straight to the client, whatever is returned, and the answer's pin is taken
+ * over.
+ */
+extern bool SendDocument(FunctionCallInfo fcinfo, Answer *answer);
 
 extern void InitWire();
 

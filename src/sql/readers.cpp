@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "fill/call.h"
 #include "fill/meta.h"
+#include "scan/wire.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
 
@@ -158,10 +159,14 @@ ReturnJson(FunctionCallInfo fcinfo, const char *symbol)
 	RequirePreload();
 	AnswerCall(MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::json),
 			   CurrentMemoryContext, &answer);
+	if (SendDocument(fcinfo, &answer))
+		return PointerGetDatum(cstring_to_text(""));
 	slot = MakeSingleTupleTableSlot(answer.desc, &TTSOpsMinimalTuple);
 	if (!NextRow(&answer, slot))
 		elog(ERROR, "cached JSON document is missing");
-	json = datumCopy(slot_getattr(slot, 1, &null), false, -1);
+	json = slot_getattr(slot, 1, &null);
+	if (!ReaderOwns(answer.reader, DatumGetPointer(json)))
+		json = datumCopy(json, false, -1);
 	ExecDropSingleTupleTableSlot(slot);
 	EndAnswer(&answer);
 	return json;

@@ -122,6 +122,15 @@ ReaderNextInPlace(TupleReader *reader)
 	reader->at += MAXALIGN(tuple->t_len);
 	return tuple;
 }
+/* Does it point into scratch memory?  That outlives the pin: no copy is needed. */
+inline bool
+ReaderOwns(const TupleReader &reader, const void *pointer)
+{
+	const char *at = static_cast<const char *>(pointer);
+
+	return reader.scratch != nullptr && at >= reader.scratch &&
+		   at < reader.scratch + reader.scratch_size;
+}
 /* The same bytes without regard to tuples: pieces of them as they lie in the extents. */
 struct StreamReader
 {
@@ -182,9 +191,8 @@ extern bool ClaimImage(Pin *answer, uint64 hits);
 extern void SetImageDue(Pin *answer, uint64 hits);
 
 /* --- walking ------------------------------------------------------------------------------ */
-/* Images are not met.
- * Calls fn for each entry linked when its turn comes, pinned, no lock held; stops when fn
- * returns false.  fn may raise: the pins are owned. */
+/* Calls fn for each entry linked when its turn comes, images left out, pinned, no lock held; stops
+ * when fn returns false.  fn may raise: the pins are owned. */
 typedef bool (*EntryVisitFn)(Pin *pin, void *arg);
 extern void VisitEntries(EntryVisitFn fn, void *arg);
 /* Unlink every entry for which dead(entry, arg); returns how many.  Raises nothing: may run in

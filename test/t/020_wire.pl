@@ -217,6 +217,32 @@ $client->ask('SET cached_query.wire_image = off');
 is(same_bytes($client, $wide, undef, 'wire_image off'), 0, 'no image');
 $client->ask('RESET cached_query.wire_image');
 
+# Documents go out as they are stored, and nothing else does.
+my $json = q{cached_query_json('SELECT a, b, c FROM wide WHERE a <= $1', '1h', 3000)};
+foreach my $encoding ('UTF8', 'SQL_ASCII', 'LATIN1')
+{
+	$client->ask("SET client_encoding = '$encoding'");
+	foreach my $call ($json, $json =~ s/3000/3/r, $json =~ s/3000/0/r, "$json AS doc, 1", "length($json\::text)", "$json WHERE true",
+		"$json FROM generate_series(1, 2)", "(SELECT $json)", "$json ORDER BY 1\::int", "coalesce($json, '{}')", "$json LIMIT 1")
+	{
+		same_bytes($client, "SELECT $call", undef, "document, $encoding: $call");
+		same_bytes($client, "SELECT $call", [1], "document, binary, $encoding: $call");
+	}
+}
+$client->ask('RESET client_encoding');
+same_bytes($client, "BEGIN; DECLARE c CURSOR FOR SELECT $json; FETCH ALL FROM c; COMMIT", undef, 'document by a cursor');
+same_bytes($client, "COPY (SELECT $json) TO STDOUT", undef, 'document by COPY');
+same_bytes($client, "SET cached_query.max_entry_size = '8kB'; SELECT $json; RESET cached_query.max_entry_size", undef, 'document that is not kept');
+same_bytes($client, 'SELECT cached_query_json($q$SELECT 1 / (3000 - a), b FROM wide$q$, \'1h\')', undef, 'document with an error');
+foreach my $limits ([1], [ 1, 1 ], [0])
+{
+	my $answer = sub { return $client->raw_extended("SELECT $json", [], @$limits) };
+	$client->ask('SET cached_query.mode = off');
+	my $want = $answer->();
+	$client->ask('RESET cached_query.mode');
+	is($answer->(), $want, "document, limits @$limits");
+}
+
 # New rows, and the same again.
 $node->safe_psql('postgres', q{UPDATE wide SET b = 'changed' WHERE a = 1; SELECT cached_query_invalidate_relation('wide')});
 cmp_ok(same_bytes($client, $wide, undef, 'after an invalidation'), '>=', 2, 'from a new image');
@@ -229,6 +255,20 @@ is(stat_of('images, image_memory, entries'), '0|0|0', 'images go with their entr
 store_is_idle($node, 'nothing pinned, nothing lost');
 
 # Cancelled, and gone, while it is sent.
+my $document = q{SELECT cached_query_json('SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 10000) AS g', '1h')};
+same_bytes($client, $document, undef, 'large document');
+foreach my $end ('pg_terminate_backend', 'gone')
+{
+	my $deaf = CachedQueryTest::Deaf->connect($node);
+
+	$deaf->send($document);
+	ok(wait_until(sub { $node->safe_psql('postgres', 'SELECT wait_event FROM pg_stat_activity WHERE pid = ' . $deaf->pid) eq 'ClientWrite' }),
+		"document, $end: waits for its client");
+	$node->safe_psql('postgres', "SELECT $end(" . $deaf->pid . ')') if $end ne 'gone';
+	$deaf->close;
+	store_is_idle($node, "document, $end: nothing pinned, nothing lost");
+	same_bytes($client, $document, undef, "document, after $end");
+}
 my $large = rows_of(q{SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 20000) AS g}, '1h', 'g int, v text');
 cmp_ok(same_bytes($client, $large, undef, 'large'), '>=', 2, 'from an image');
 foreach my $end ('pg_cancel_backend', 'pg_terminate_backend', 'gone')

@@ -43,7 +43,7 @@ my ($entries, $images) = split /\|/, stats('entries, images');
 is("$entries|" . stats('evictions'), '12|0', 'twelve answers are kept');
 cmp_ok($images, '>', 5, "and $images images");
 my $many = 0;
-while (stats('images') > 0 && $many < 60)
+while (stats('images') > 0 && $many < 300)
 {
 	$many++;
 	$client->ask(call(100 + $many, 1500) =~ s/\*/count(*)/r);
