@@ -106,7 +106,9 @@ foreach my $statement ($sql, "COPY ($sql) TO STDOUT")
 
 	$client->send($statement);
 	ok(wait_until(sub { state_of($client->pid) eq 'ClientWrite' }), "$name: server waits for the client");
-	is(store_state($node)->{pins}, 1, "$name: the answer is pinned") if defined store_state($node);
+	# the earlier hits of this answer left an image, which is what the client gets, but not COPY
+	is(store_state($node)->{pins}, $name eq 'COPY' ? 1 : 2, "$name: the answer is pinned, and its image while it is sent")
+	  if defined store_state($node);
 	$node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $client->pid . ')');
 	is($client->until_ready->{sqlstate}, '57014', "$name: cancelled");
 	is($client->ask($statement)->{rows}, 3000, "$name: the same session gets all rows then");
