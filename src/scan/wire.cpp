@@ -321,10 +321,7 @@ FinishImage(WireRun *run)
 		return;
 	if (!run->spoiled && run->rows == run->wanted && FlushBlock(run) &&
 		PublishImage(run->fill, run->answer))
-	{
-		Count(Counter::images);
 		SetImageDue(run->answer, run->hits);
-	}
 	Abandon(run);
 }
 

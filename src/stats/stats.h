@@ -19,7 +19,6 @@ enum class Counter : int
 	invalidations, // entries dropped because a dependency changed or by request
 	errors,        // queries that failed while they ran for a call
 	saved_us,      // execution time that hits did not spend
-	images,        // wire images made
 	image_hits,    // hits that were sent from one
 	count
 };

@@ -19,7 +19,7 @@ namespace cq
 namespace
 {
 
-/* Of one entry: a session can ask for as many as there are values of its settings. */
+/* Of one entry: sessions can ask for as many as there are values of their settings. */
 constexpr int kMaxImages = 8;
 
 enum class Link
@@ -29,35 +29,68 @@ enum class Link
 	directory_full
 };
 
-/* The images of a linked entry, their partition locked: those with this key, or nullptr. */
+/* The image of a linked entry with this key, or nullptr; its partition is locked. */
 Entry *
-ImageWithKey(const Entry *answer, const Entry *like, const void *key, uint32 key_len, int *count)
+ImageWithKey(const Entry *answer, const void *key, uint32 key_len)
 {
-	*count = 0;
 	for (UnitRef unit = answer->next_in_bucket; unit != kNoUnit;)
 	{
 		Entry *image = EntryAt(unit);
 
 		if (image->image_of != answer->id)
 			break;
-		if (like != nullptr ? SameKey(image, like) : KeyIs(image, key, key_len))
+		if (KeyIs(image, key, key_len))
 			return image;
-		++*count;
 		unit = image->next_in_bucket;
 	}
 	return nullptr;
+}
+
+TimestampTz
+LastUse(const Entry *image)
+{
+	TimestampTz last_hit = static_cast<TimestampTz>(ReadAtomic(image->last_hit));
+
+	return Max(last_hit, image->published);
+}
+
+/*
+ * Make sure that another image may follow a linked entry, whose partition is locked: false if it
+ * has this one already.  If it has as many as it may, the one not used for longest goes.
+ */
+bool
+MakePlace(Entry *answer, const Entry *image, UnitRef *garbage)
+{
+	Entry *oldest = nullptr;
+	int count = 0;
+
+	for (UnitRef unit = answer->next_in_bucket; unit != kNoUnit;)
+	{
+		Entry *other = EntryAt(unit);
+
+		if (other->image_of != answer->id)
+			break;
+		if (SameKey(other, image))
+			return false;
+		if (oldest == nullptr || LastUse(other) < LastUse(oldest))
+			oldest = other;
+		count++;
+		unit = other->next_in_bucket;
+	}
+	if (count >= kMaxImages)
+		UnlinkLocked(oldest, image->published, garbage);
+	return true;
 }
 
 Link
 LinkImage(Entry *image, Entry *answer)
 {
 	LWLock *lock = PartitionLock(answer->hash);
+	UnitRef garbage = kNoUnit;
 	Link link = Link::refused;
-	int count;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	if (!IsUnlinked(answer) && ImageWithKey(answer, image, nullptr, 0, &count) == nullptr &&
-		count < kMaxImages)
+	if (!IsUnlinked(answer) && MakePlace(answer, image, &garbage))
 	{
 		/* as in LinkEntry(): complete before it is in the directory */
 		pg_atomic_fetch_and_u64(&image->state, ~kUnlinked);
@@ -74,6 +107,7 @@ LinkImage(Entry *image, Entry *answer)
 		}
 	}
 	LWLockRelease(lock);
+	FreeGarbage(garbage);
 	return link;
 }
 
@@ -85,11 +119,10 @@ FindImage(const Pin *answer, const void *key, uint32 key_len)
 	Pin *pin = NewPin();
 	LWLock *lock = PartitionLock(answer->entry->hash);
 	Entry *image = nullptr;
-	int count;
 
 	LWLockAcquire(lock, LW_SHARED);
 	if (!IsUnlinked(answer->entry))
-		image = ImageWithKey(answer->entry, nullptr, key, key_len, &count);
+		image = ImageWithKey(answer->entry, key, key_len);
 	if (image != nullptr && PinsOf(image) < kMaxPins)
 		PinRaw(image);
 	else

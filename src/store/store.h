@@ -180,7 +180,7 @@ extern Pin *FindImage(const Pin *answer, const void *key, uint32 key_len);
 /* A new private image; nullptr when no space can be had without evicting a good answer.  It is
  * written as a fill is. */
 extern Pin *BeginImage(const Pin *answer, const void *key, uint32 key_len);
-/* Link it with its entry, unless that is gone, or has the same already, or enough of them. */
+/* Link it with its entry, unless that is gone or has the same already. */
 extern bool PublishImage(Pin *image, const Pin *answer);
 /* Note that it was used (rate limited). */
 extern void TouchImage(Pin *image, TimestampTz now);

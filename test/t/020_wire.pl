@@ -162,6 +162,17 @@ foreach my $encoding (qw(LATIN1 UTF8 SQL_ASCII WIN1252 UTF8 LATIN1))
 	cmp_ok(same_bytes($client, $accents, undef, "encoding $encoding"), '>=', 2, 'from an image');
 }
 
+# More forms than are kept: the oldest makes room.
+my $digits = rows_of(q{SELECT g / 3.0::float8, g FROM generate_series(1, 500) AS g}, '1h', 'f float8, g int');
+my $forms_before = stat_of('images');
+foreach my $setting (-9 .. 3)
+{
+	$client->ask("SET extra_float_digits = $setting");
+	cmp_ok(same_bytes($client, $digits, undef, "extra_float_digits $setting"), '>=', 1, 'from an image');
+}
+is(stat_of('images') - $forms_before, 8, 'eight of them are kept');
+$client->ask('RESET extra_float_digits');
+
 # An error in the middle: the rows before it, the error, and no image.
 $client->ask("SET client_encoding = 'LATIN1'");
 my $before = stat_of('images');
