@@ -101,6 +101,21 @@ FlightWaitEvent()
 #endif
 }
 
+/* What pg_stat_activity shows of a refresh worker that has nothing to do (named from 17 on). */
+inline uint32
+RefreshWaitEvent()
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("CachedQueryRefresh");
+	return event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
 /* Tree walkers took an untyped callback up to 15. */
 #if PG_VERSION_NUM >= 160000
 #define CQ_WALKER(walker) (walker)

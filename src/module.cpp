@@ -9,6 +9,7 @@
 #include "exact/exact.h"
 #include "fill/answer.h"
 #include "fill/flight.h"
+#include "fill/refresh.h"
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "scan/scan.h"
@@ -40,6 +41,7 @@ RequestShmem()
 	exact::RequestShmem();
 	StatsRequestShmem();
 	FlightRequestShmem();
+	RefreshRequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -52,6 +54,7 @@ StartShmem()
 	exact::InitShmem();
 	StatsInitShmem();
 	FlightInitShmem();
+	RefreshInitShmem();
 	preloaded = true;
 }
 

@@ -33,6 +33,11 @@ int min_fill_time_ms = 0;
 int nondeterministic = static_cast<int>(Nondeterministic::bypass);
 int wait_timeout_ms = 10000;
 char *tag = nullptr;
+int stale_for_ms = 0;
+int refresh = static_cast<int>(Refresh::caller);
+double refresh_ahead = 0;
+int refresh_workers = 2;
+int refresh_load = 50;
 } // namespace settings
 
 namespace
@@ -49,6 +54,11 @@ const config_enum_entry mode_options[] = {
 const config_enum_entry consistency_options[] = {
 	{"ttl", static_cast<int>(Consistency::ttl), false},
 	{"exact", static_cast<int>(Consistency::exact), false},
+	{nullptr, 0, false}};
+
+const config_enum_entry refresh_options[] = {
+	{"caller", static_cast<int>(Refresh::caller), false},
+	{"background", static_cast<int>(Refresh::background), false},
 	{nullptr, 0, false}};
 
 const config_enum_entry nondeterministic_options[] = {
@@ -151,6 +161,16 @@ DefineServerSettings()
 							   "A comma-separated list of names, schema-qualified or not.",
 							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
 							   CheckTrustedFunctions, AssignTrustedFunctions, nullptr);
+	DefineCustomIntVariable("cached_query.refresh_workers",
+							"Background processes that refresh answers at the same time.",
+							"Each serves one role in one database, ends when it has nothing to do, "
+							"and counts toward max_worker_processes. 0: none.",
+							&settings::refresh_workers, 2, 0, kMaxRefreshWorkers, PGC_SIGHUP, 0,
+							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.refresh_load",
+							"Share of its time that a refresh worker may run queries, in percent.",
+							nullptr, &settings::refresh_load, 50, 1, 100, PGC_SIGHUP, 0, nullptr,
+							nullptr, nullptr);
 }
 
 void
@@ -188,6 +208,20 @@ DefineSessionSettings()
 							"Then it runs the query itself. 0 means that it never waits.",
 							&settings::wait_timeout_ms, 10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.stale_for",
+							"How long after its ttl an answer may be served while it is refreshed.",
+							"0 means never. Exact answers are never stale.",
+							&settings::stale_for_ms, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
+							nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable(
+		"cached_query.refresh", "Who refreshes an answer that is stale or about to expire.",
+		"caller: one of the callers, in its call. background: a worker process.",
+		&settings::refresh, static_cast<int>(Refresh::caller), refresh_options, PGC_USERSET, 0,
+		nullptr, nullptr, nullptr);
+	DefineCustomRealVariable(
+		"cached_query.refresh_ahead", "How eagerly answers are refreshed before they expire.",
+		"0: never. 1: about once, by the time the query takes. More: earlier.",
+		&settings::refresh_ahead, 0, 0, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);

@@ -24,6 +24,12 @@ enum class Consistency : int
 	exact
 };
 
+enum class Refresh : int
+{
+	caller,    // one of the callers recomputes, in its call
+	background // a worker does, and nobody waits
+};
+
 enum class Nondeterministic : int
 {
 	bypass,
@@ -46,9 +52,15 @@ extern int min_fill_time_ms;    // -1: auto
 extern int nondeterministic;    // Nondeterministic
 extern int wait_timeout_ms;     // cached_query.wait_timeout
 extern char *tag;               // cached_query.tag
+extern int stale_for_ms;        // cached_query.stale_for
+extern int refresh;             // Refresh
+extern double refresh_ahead;    // XFetch's beta; 0: never ahead
+extern int refresh_workers;     // cached_query.refresh_workers
+extern int refresh_load;        // percent of a worker's time
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;
+constexpr int kMaxRefreshWorkers = 16;
 
 /* Bytes that one entry may take. */
 extern uint64 MaxEntryBytes();

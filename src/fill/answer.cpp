@@ -126,7 +126,7 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 
 	PG_TRY();
 	{
-		if (miss != Reason::miss_refresh)
+		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
 			reason = LookUp(attempt, answer);
 		if (Describe(reason).kind == Kind::miss)
 			reason = Fill(attempt, answer, miss, true);
@@ -193,6 +193,23 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	return Fill(attempt, answer, miss, false);
 }
 
+/*
+ * Rows that are stale, or fresh but to be renewed early: one caller renews them, in its call or by
+ * a worker, and the others take them as they are.
+ */
+Reason
+RenewOrServe(Attempt *attempt, Answer *answer, Reason found)
+{
+	if (!OursToRenew(attempt))
+	{
+		CountServed(attempt, answer);
+		return found;
+	}
+	EndAnswer(answer);
+	return Lead(attempt, answer,
+				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead);
+}
+
 /* What a bypass says about an answer that is being kept around this call. */
 void
 TellOuterWatch(Reason reason)
@@ -232,7 +249,10 @@ Decide(Attempt *attempt, Answer *answer)
 		InheritTtl(attempt);
 		return Reason::miss_refresh;
 	}
-	return LookUp(attempt, answer);
+	attempt->may_renew = MayRenew(attempt);
+	reason = LookUp(attempt, answer);
+	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
+	return reason;
 }
 
 [[noreturn]] void
@@ -251,7 +271,9 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 	const CallOptions &options = attempt->call->options;
 	Reason reason = Decide(attempt, answer);
 
-	if (reason != Reason::hit)
+	if (reason == Reason::stale_hit || attempt->early)
+		reason = RenewOrServe(attempt, answer, reason);
+	else if (reason != Reason::hit)
 	{
 		if (options.mode == Mode::only_cached && settings::enabled)
 		{
@@ -267,7 +289,8 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
-	CountOutcome(reason);
+	if (!attempt->call->by_worker)
+		CountOutcome(reason);
 }
 
 /*
@@ -295,8 +318,12 @@ FindHandle(Attempt *attempt)
 CallOptions
 SessionOptions()
 {
-	return {static_cast<Mode>(settings::mode), static_cast<Consistency>(settings::consistency),
-			settings::min_fill_time_ms, settings::wait_timeout_ms, settings::tag};
+	return {static_cast<Mode>(settings::mode),
+			static_cast<Consistency>(settings::consistency),
+			settings::min_fill_time_ms,
+			settings::wait_timeout_ms,
+			settings::stale_for_ms,
+			settings::tag};
 }
 
 void

@@ -178,7 +178,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 		return Reason::changed_during_fill;
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
-	facts.ttl_us = Max(attempt->call->ttl_us, attempt->inherited_ttl);
+	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows.kept;
 	facts.pos = Min(attempt->view.pos, watch.lowest_position);
