@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/refresh.h"
 #include "fill/watch.h"
@@ -40,6 +41,7 @@ RequestShmem()
 	StoreRequestShmem(StoreMemory());
 	exact::RequestShmem();
 	StatsRequestShmem();
+	CostRequestShmem();
 	FlightRequestShmem();
 	RefreshRequestShmem();
 }
@@ -53,6 +55,7 @@ StartShmem()
 	StoreInitShmem(StoreMemory());
 	exact::InitShmem();
 	StatsInitShmem();
+	CostInitShmem();
 	FlightInitShmem();
 	RefreshInitShmem();
 	preloaded = true;

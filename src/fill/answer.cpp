@@ -9,6 +9,7 @@
 #include "pg.h"
 #include "fill/age.h"
 #include "fill/attempt.h"
+#include "fill/cost.h"
 #include "fill/flight.h"
 #include "stats/stats.h"
 
@@ -89,10 +90,12 @@ void
 RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 {
 	Rows rows;
+	instr_time start;
 
 	if (reason == Reason::volatile_function)
 		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
+	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
 	{
 		RunQuery(attempt->handle, attempt->params, &rows);
@@ -103,6 +106,8 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (reason == Reason::cheap)
+		NoteDirectRun(attempt, ElapsedUs(start));
 	TakeRows(answer, &rows);
 }
 
@@ -224,6 +229,7 @@ Reason
 Decide(Attempt *attempt, Answer *answer)
 {
 	const CallOptions &options = attempt->call->options;
+	CostSample sample;
 	Reason reason;
 
 	if (!settings::enabled)
@@ -242,7 +248,11 @@ Decide(Attempt *attempt, Answer *answer)
 	if (reason != Reason::hit)
 		return reason;
 
+	if (RunsDirectly(attempt))
+		return Reason::cheap;
+
 	attempt->now = GetCurrentTimestamp();
+	BeginCostSample(&sample);
 	attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
 	{
@@ -251,6 +261,7 @@ Decide(Attempt *attempt, Answer *answer)
 	}
 	attempt->may_renew = MayRenew(attempt);
 	reason = LookUp(attempt, answer);
+	EndCostSample(sample, answer->pin);
 	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
 	return reason;
 }
@@ -282,7 +293,7 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		}
 		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
 			reason = Reason::read_only;
-		if (Describe(reason).kind == Kind::miss)
+		if (Describe(reason).kind == Kind::miss && reason != Reason::cheap)
 			reason = FillOrShare(attempt, answer, reason);
 		else
 			RunOnly(attempt, answer, reason);

@@ -72,6 +72,15 @@ extern bool StillThere(const Attempt *attempt);
 /* Are we the one to renew it?  Then we lead its flight. */
 extern bool OursToRenew(Attempt *attempt);
 
+/* --- cheap.cpp: queries that are cheaper to run than to look up ------------------------------- */
+
+/* Was it found cheap, and is it not time to look again?  Then run it, and don't ask the cache. */
+extern bool RunsDirectly(Attempt *attempt);
+/* What a run that began there tells: nothing, or that it is not cheap any more. */
+extern void NoteDirectRun(Attempt *attempt, int64 run_us);
+/* Is a run that took so long, and brought so many bytes, cheaper than a hit?  Remembers it. */
+extern bool CheaperThanHit(Handle *handle, int64 run_us, uint64 bytes);
+
 /* --- publish.cpp ------------------------------------------------------------------------------ */
 
 /* What a run brought, beside its rows. */

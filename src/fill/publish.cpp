@@ -123,8 +123,7 @@ Cheap(const Attempt *attempt, int64 fill_us, const Rows &rows)
 	if (min_ms >= 0)
 		return fill_us < static_cast<int64>(min_ms) * 1000;
 
-	/* auto: about what a hit takes; measured, see test/bench */
-	return fill_us < 20 + static_cast<int64>(rows.kept / 20);
+	return CheaperThanHit(attempt->handle, fill_us, FillBytes(rows.fill));
 }
 
 } // namespace
