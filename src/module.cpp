@@ -11,6 +11,7 @@
 #include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/refresh.h"
+#include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "scan/scan.h"
@@ -58,6 +59,7 @@ StartShmem()
 	CostInitShmem();
 	FlightInitShmem();
 	RefreshInitShmem();
+	WarmStartup();
 	preloaded = true;
 }
 
@@ -79,6 +81,7 @@ _PG_init(void)
 	InitWatch();
 	InitScan();
 	InitInvalidation();
+	InitWarmStart();
 
 	previous_shmem_request = shmem_request_hook;
 	shmem_request_hook = RequestShmem;

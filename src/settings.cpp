@@ -38,6 +38,7 @@ int refresh = static_cast<int>(Refresh::caller);
 double refresh_ahead = 0;
 int refresh_workers = 2;
 int refresh_load = 50;
+bool warm_start = false;
 } // namespace settings
 
 namespace
@@ -161,6 +162,10 @@ DefineServerSettings()
 							   "A comma-separated list of names, schema-qualified or not.",
 							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
 							   CheckTrustedFunctions, AssignTrustedFunctions, nullptr);
+	DefineCustomBoolVariable(
+		"cached_query.warm_start", "Refills the most valuable answers after a clean restart.",
+		"Their queries are kept in a file of the data directory, no rows.", &settings::warm_start,
+		false, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable("cached_query.refresh_workers",
 							"Background processes that refresh answers at the same time.",
 							"Each serves one role in one database, ends when it has nothing to do, "

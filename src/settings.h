@@ -57,6 +57,7 @@ extern int refresh;             // Refresh
 extern double refresh_ahead;    // XFetch's beta; 0: never ahead
 extern int refresh_workers;     // cached_query.refresh_workers
 extern int refresh_load;        // percent of a worker's time
+extern bool warm_start;         // cached_query.warm_start
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;

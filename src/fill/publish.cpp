@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
+#include "fill/warm.h"
 #include "stats/stats.h"
 
 namespace cq
@@ -165,6 +166,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	meta.relations = ArrayOf<Oid>(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
+	meta.origin = OriginOf(*attempt->call, &meta.origin_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots))
 		return Reason::changed_during_fill;

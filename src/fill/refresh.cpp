@@ -31,6 +31,7 @@ namespace
 {
 
 constexpr int kPlaces = 64;
+constexpr int kFeedPlaces = 8; /* of these for requests that no call made */
 constexpr int64 kRestFailed = USECS_PER_SEC;
 constexpr int64 kRestUnsuitable = 60 * USECS_PER_SEC;
 constexpr int64 kStartLimit = 60 * USECS_PER_SEC; /* a worker that never began is forgotten */
@@ -48,6 +49,7 @@ struct Place
 {
 	Stage stage;
 	Refreshed failure; /* resting: why */
+	bool barred;       /* resting: its worker could not start */
 	int worker;        /* running: whose */
 	TimestampTz until;
 	TimestampTz queued;
@@ -158,6 +160,7 @@ DropQueued(const Worker &worker, bool useless, TimestampTz now)
 		Count(Counter::refreshes_skipped);
 		place.stage = useless ? Stage::resting : Stage::free;
 		place.failure = Refreshed::unsuitable;
+		place.barred = useless;
 		place.until = now + kRestUnsuitable;
 	}
 }
@@ -287,7 +290,7 @@ RunErrand(const Errand &errand)
 	return errand.launch < 0 || Launch(errand.launch, errand.serial);
 }
 
-bool
+Fed
 Enqueue(const Request *request)
 {
 	TimestampTz now = GetCurrentTimestamp();
@@ -309,12 +312,42 @@ Enqueue(const Request *request)
 		}
 	}
 	LWLockRelease(lock);
-	if (!served)
-		Count(Counter::refreshes_skipped);
-	return served && RunErrand(errand);
+	if (place == nullptr)
+		return served ? Fed::taken : Fed::full;
+	return RunErrand(errand) ? Fed::taken : Fed::barred;
+}
+
+/* May a request that nobody waits for be queued? */
+Fed
+MayFeed(const Request &request)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool barred = false;
+	int queued = 0;
+
+	LWLockAcquire(lock, LW_SHARED);
+	for (const Place &place : shared->places)
+	{
+		queued += place.stage == Stage::queued;
+		barred |= place.stage == Stage::resting && place.barred && place.until > now &&
+				  place.request.database == request.database &&
+				  place.request.session_user == request.session_user;
+	}
+	LWLockRelease(lock);
+	if (barred)
+		return Fed::barred;
+	return queued < kFeedPlaces ? Fed::taken : Fed::full;
 }
 
 } // namespace
+
+Fed
+FeedRequest(const Request *request)
+{
+	Fed outcome = settings::refresh_workers == 0 ? Fed::barred : MayFeed(*request);
+
+	return outcome == Fed::taken ? Enqueue(request) : outcome;
+}
 
 bool
 RequestRefresh(const Attempt *attempt)
@@ -322,7 +355,7 @@ RequestRefresh(const Attempt *attempt)
 	bool served = true;
 	bool known;
 	Request *request;
-	bool queued;
+	Fed fed;
 
 	if (settings::refresh_workers == 0)
 		return false;
@@ -337,9 +370,11 @@ RequestRefresh(const Attempt *attempt)
 		Count(Counter::refreshes_skipped);
 		return false;
 	}
-	queued = Enqueue(request);
+	fed = Enqueue(request);
 	pfree(request);
-	return queued;
+	if (fed == Fed::full)
+		Count(Counter::refreshes_skipped);
+	return fed == Fed::taken;
 }
 
 /* --- for the worker -------------------------------------------------------------------------- */
@@ -403,6 +438,7 @@ EndRequest(int worker, Refreshed outcome)
 			continue;
 		place.stage = outcome == Refreshed::done ? Stage::free : Stage::resting;
 		place.failure = outcome;
+		place.barred = false;
 		place.until = now + (outcome == Refreshed::failed ? kRestFailed : kRestUnsuitable);
 	}
 	LWLockRelease(lock);

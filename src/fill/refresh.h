@@ -47,6 +47,16 @@ enum class Refreshed
 	unsuitable /* this worker can't do it: callers must */
 };
 
+enum class Fed
+{
+	taken,
+	full,  /* no room now */
+	barred /* a worker for its role and database could not even start, or none may */
+};
+
+/* A request that no call made (warm.cpp). */
+extern Fed FeedRequest(const Request *request);
+
 /* The worker whose place and serial these are has started; false: nobody waits for it any more. */
 extern bool BeginWorker(int place, uint64 serial, Oid *database, Oid *session_user);
 /* The next request for it, copied; false when there is none. */
