@@ -6,6 +6,7 @@
  */
 #include "pg.h"
 #include "exact/exact.h"
+#include "fill/cost.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -248,6 +249,10 @@ DefineDebugSettings()
 		"cached_query.debug_room", "Tests: how many transactions a slot can list.",
 		"With few, writers overflow their slots all the time.", &exact::debug_room,
 		exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_hit_cost",
+							"Tests: what a hit is held to cost, in microseconds; -1: as measured.",
+							nullptr, &debug_hit_cost_us, -1, -1, INT_MAX, PGC_SUSET, 0, nullptr,
+							nullptr, nullptr);
 	DefineCustomBoolVariable("cached_query.debug_no_check",
 							 "Tests: serve answers without asking whether they still hold.",
 							 "What tests exactness must fail with it.", &exact::debug_no_check,

@@ -252,7 +252,7 @@ Decide(Attempt *attempt, Answer *answer)
 		return Reason::cheap;
 
 	attempt->now = GetCurrentTimestamp();
-	BeginCostSample(&sample);
+	BeginCostSample(&sample, options.min_fill_time_ms < 0);
 	attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
 	{
@@ -261,7 +261,7 @@ Decide(Attempt *attempt, Answer *answer)
 	}
 	attempt->may_renew = MayRenew(attempt);
 	reason = LookUp(attempt, answer);
-	EndCostSample(sample, answer->pin);
+	attempt->look_up_ns = EndCostSample(sample, answer->pin);
 	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
 	return reason;
 }

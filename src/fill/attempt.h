@@ -28,6 +28,7 @@ struct Attempt
 	bool exact;
 	int64 inherited_ttl; /* of the entry that will be replaced */
 	bool may_renew;      /* an entry that is stale or about to expire may be handed out */
+	uint64 look_up_ns;   /* what key and look-up took, where it matters */
 	bool early;          /* the entry is fresh, and the lot says to renew it */
 	TimestampTz as_of;   /* of the entry that was looked at */
 };
@@ -79,7 +80,7 @@ extern bool RunsDirectly(Attempt *attempt);
 /* What a run that began there tells: nothing, or that it is not cheap any more. */
 extern void NoteDirectRun(Attempt *attempt, int64 run_us);
 /* Is a run that took so long, and brought so many bytes, cheaper than a hit?  Remembers it. */
-extern bool CheaperThanHit(Handle *handle, int64 run_us, uint64 bytes);
+extern bool CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes);
 
 /* --- publish.cpp ------------------------------------------------------------------------------ */
 

@@ -39,18 +39,22 @@ NoteDirectRun(Attempt *attempt, int64 run_us)
 {
 	Handle *handle = attempt->handle;
 
-	if (static_cast<uint64>(run_us) * 1000 <= HitCostNs(0) * 2)
+	if (static_cast<uint64>(run_us) * 1000 <= 2 * handle->direct_ns)
 		return;
 	/* once may be chance: halve what is left, so that it soon comes to nothing if it goes on */
 	handle->direct_calls /= 2;
 	handle->direct_span = 0;
 }
 
+/* A long key takes longer than the average one: what this call has spent on it counts, too. */
 bool
-CheaperThanHit(Handle *handle, int64 run_us, uint64 bytes)
+CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes)
 {
-	bool cheaper = static_cast<uint64>(run_us) * 1000 < HitCostNs(bytes);
+	Handle *handle = attempt->handle;
+	uint64 hit_ns = HitCostNs(attempt->look_up_ns, bytes);
+	bool cheaper = static_cast<uint64>(run_us) * 1000 < hit_ns;
 
+	handle->direct_ns = hit_ns;
 	if (cheaper)
 		handle->direct_span =
 			handle->direct_span == 0 ? kFirstSpan : Min(handle->direct_span * 2, kLastSpan);

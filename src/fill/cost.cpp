@@ -15,6 +15,11 @@
 
 namespace cq
 {
+
+#ifdef CQ_DEBUG
+int debug_hit_cost_us = -1;
+#endif
+
 namespace
 {
 
@@ -75,29 +80,41 @@ MeasureRows(Pin *pin)
 } // namespace
 
 void
-BeginCostSample(CostSample *sample)
+BeginCostSample(CostSample *sample, bool always)
 {
 	static int calls = 0;
 
-	sample->taken = calls == 0;
+	sample->averaged = calls == 0;
+	sample->taken = sample->averaged || always;
 	calls = (calls + 1) % kEvery;
 	if (sample->taken)
 		INSTR_TIME_SET_CURRENT(sample->start);
 }
 
-void
+uint64
 EndCostSample(const CostSample &sample, Pin *hit)
 {
-	if (!sample.taken || hit == nullptr)
-		return;
-	Average(&shared->look_up_ns, NsSince(sample.start));
-	MeasureRows(hit);
+	uint64 ns;
+
+	if (!sample.taken)
+		return 0;
+	ns = NsSince(sample.start);
+	if (sample.averaged && hit != nullptr)
+	{
+		Average(&shared->look_up_ns, ns);
+		MeasureRows(hit);
+	}
+	return ns;
 }
 
 uint64
-HitCostNs(uint64 bytes)
+HitCostNs(uint64 least, uint64 bytes)
 {
-	return pg_atomic_read_u64(&shared->look_up_ns) +
+#ifdef CQ_DEBUG
+	if (debug_hit_cost_us >= 0)
+		return static_cast<uint64>(debug_hit_cost_us) * 1000;
+#endif
+	return Max(pg_atomic_read_u64(&shared->look_up_ns), least) +
 		   pg_atomic_read_u64(&shared->picos_per_byte) * bytes / 1000;
 }
 

@@ -117,14 +117,14 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 
 /* Too cheap to be worth keeping? */
 bool
-Cheap(const Attempt *attempt, int64 fill_us, const Rows &rows)
+Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 {
 	int min_ms = attempt->call->options.min_fill_time_ms;
 
 	if (min_ms >= 0)
 		return fill_us < static_cast<int64>(min_ms) * 1000;
 
-	return CheaperThanHit(attempt->handle, fill_us, FillBytes(rows.fill));
+	return CheaperThanHit(attempt, fill_us, FillBytes(rows.fill));
 }
 
 } // namespace

@@ -78,6 +78,7 @@ struct Handle
 	/* min_fill_time = -1: the query was found cheaper to run than to look up */
 	int direct_calls; /* run it so many times more without asking the cache */
 	int direct_span;  /* how many it was the last time */
+	uint64 direct_ns; /* what a hit was held to cost then */
 };
 
 /*
