@@ -19,6 +19,7 @@ extern "C" {
 #include "parser/parse_relation.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "utils/acl.h"
 #include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
@@ -162,6 +163,17 @@ CheckRelationPermissions(PlannedStmt *statement)
 	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
 #else
 	ExecCheckRTPerms(statement->rtable, true);
+#endif
+}
+
+/* Could a session of this user SET ROLE to that role (an option of the grant from 16 on)? */
+inline bool
+MaySetRole(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return member_can_set_role(member, role);
+#else
+	return is_member_of_role(member, role);
 #endif
 }
 

@@ -3,7 +3,7 @@
  *		What a hit costs on this server, measured: for min_fill_time = -1.
  *
  * A hit has a fixed part, the key and the look-up, and one that grows with its rows.  Each backend
- * measures its first hit and every kEvery-th after it, and walks through the entry's rows once more
+ * measures one call early on and every kEvery-th after it, and walks through the entry's rows once more
  * for the second part.  All share two moving averages.
  *
  * Locking: none.  The averages are atomics; of two backends that add a sample at the same moment
@@ -24,6 +24,7 @@ namespace
 {
 
 constexpr int kEvery = 256;
+constexpr int kFirst = 16;
 constexpr uint64 kWeight = 16;          /* a sample moves the average by 1/16 */
 constexpr uint64 kOutlier = 4;          /* times the average */
 constexpr uint64 kLookUpNs = 2000;      /* until something was measured */
@@ -82,7 +83,7 @@ MeasureRows(Pin *pin)
 void
 BeginCostSample(CostSample *sample, bool always)
 {
-	static int calls = 0;
+	static int calls = kEvery - kFirst; /* a short session measures nothing */
 
 	sample->averaged = calls == 0;
 	sample->taken = sample->averaged || always;

@@ -35,6 +35,7 @@ constexpr int kFeedPlaces = 8; /* of these for requests that no call made */
 constexpr int64 kRestFailed = USECS_PER_SEC;
 constexpr int64 kRestUnsuitable = 60 * USECS_PER_SEC;
 constexpr int64 kStartLimit = 60 * USECS_PER_SEC; /* a worker that never began is forgotten */
+constexpr int64 kLogAgain = USECS_PER_HOUR;
 const char *const tranche_name = "CachedQueryRefresh";
 
 enum class Stage : uint8
@@ -53,7 +54,7 @@ struct Place
 	int worker;        /* running: whose */
 	TimestampTz until;
 	TimestampTz queued;
-	Request request;
+	uint64 hash;
 };
 
 struct Worker
@@ -68,8 +69,10 @@ struct Worker
 struct Shared
 {
 	uint64 last_serial;
+	TimestampTz logged; /* that no worker could be started */
 	Worker workers[kMaxRefreshWorkers];
 	Place places[kPlaces];
+	Request requests[kPlaces]; /* of the places; apart, as looking for a hash is frequent */
 };
 
 Shared *shared = nullptr;
@@ -77,12 +80,18 @@ LWLock *lock = nullptr;
 
 /* --- under the lock ------------------------------------------------------------------------- */
 
+Request &
+RequestAt(const Place &place)
+{
+	return shared->requests[&place - shared->places];
+}
+
 Place *
 FindPlace(uint64 hash, TimestampTz now)
 {
 	for (Place &place : shared->places)
 	{
-		if (place.stage != Stage::free && place.request.hash == hash &&
+		if (place.stage != Stage::free && place.hash == hash &&
 			(place.stage != Stage::resting || place.until > now))
 			return &place;
 	}
@@ -95,7 +104,7 @@ FreePlace(TimestampTz now)
 {
 	for (Place &place : shared->places)
 	{
-		if (place.stage == Stage::queued && place.request.too_late <= now)
+		if (place.stage == Stage::queued && RequestAt(place).too_late <= now)
 		{
 			place.stage = Stage::free;
 			Count(Counter::refreshes_skipped);
@@ -155,7 +164,7 @@ DropQueued(const Worker &worker, bool useless, TimestampTz now)
 {
 	for (Place &place : shared->places)
 	{
-		if (place.stage != Stage::queued || !Serves(worker, place.request))
+		if (place.stage != Stage::queued || !Serves(worker, RequestAt(place)))
 			continue;
 		Count(Counter::refreshes_skipped);
 		place.stage = useless ? Stage::resting : Stage::free;
@@ -167,17 +176,22 @@ DropQueued(const Worker &worker, bool useless, TimestampTz now)
 
 /* --- starting a worker ---------------------------------------------------------------------- */
 
-/* Workers that found no place in max_worker_processes: said once by each session. */
+/* No place in max_worker_processes: said once an hour. */
 void
 LogNoWorker()
 {
-	static bool logged = false;
+	TimestampTz now = GetCurrentTimestamp();
+	bool again;
 
-	if (!logged)
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	again = now - shared->logged >= kLogAgain;
+	if (again)
+		shared->logged = now;
+	LWLockRelease(lock);
+	if (again)
 		ereport(LOG, (errmsg("could not start a refresh worker of cached_query"),
 					  errhint("You may need to increase max_worker_processes. Until then callers "
 							  "refresh expired answers themselves.")));
-	logged = true;
 }
 
 /* For a place that was reserved.  False: its requests are dropped. */
@@ -216,6 +230,15 @@ IsKnown(uint64 hash, bool *served)
 	return place != nullptr;
 }
 
+/* Queued, and no worker is there to take it? */
+bool
+IsOrphaned(uint64 hash)
+{
+	const Place *place = FindPlace(hash, GetCurrentTimestamp());
+
+	return place->stage == Stage::queued && WorkerFor(RequestAt(*place)) < 0;
+}
+
 /* Everything but the bytes; false when the worker could not be what the caller is. */
 bool
 Describe(const Attempt *attempt, Request *request)
@@ -234,7 +257,7 @@ Describe(const Attempt *attempt, Request *request)
 	request->min_fill_time_ms = call.options.min_fill_time_ms;
 	strlcpy(request->tag, call.options.tag, sizeof(request->tag));
 	return request->role == request->session_user ||
-		   is_member_of_role(request->session_user, request->role);
+		   compat::MaySetRole(request->session_user, request->role);
 }
 
 /* The request in one piece; nullptr when no worker could fulfil it. */
@@ -305,7 +328,8 @@ Enqueue(const Request *request)
 		served = place != nullptr;
 		if (served)
 		{
-			place->request = *request;
+			RequestAt(*place) = *request;
+			place->hash = request->hash;
 			place->queued = now;
 			place->stage = Stage::queued;
 			errand = Assign(*request, now);
@@ -330,8 +354,8 @@ MayFeed(const Request &request)
 	{
 		queued += place.stage == Stage::queued;
 		barred |= place.stage == Stage::resting && place.barred && place.until > now &&
-				  place.request.database == request.database &&
-				  place.request.session_user == request.session_user;
+				  RequestAt(place).database == request.database &&
+				  RequestAt(place).session_user == request.session_user;
 	}
 	LWLockRelease(lock);
 	if (barred)
@@ -354,6 +378,7 @@ RequestRefresh(const Attempt *attempt)
 {
 	bool served = true;
 	bool known;
+	bool orphaned;
 	Request *request;
 	Fed fed;
 
@@ -361,7 +386,10 @@ RequestRefresh(const Attempt *attempt)
 		return false;
 	LWLockAcquire(lock, LW_SHARED);
 	known = IsKnown(attempt->key.hash, &served);
+	orphaned = known && IsOrphaned(attempt->key.hash);
 	LWLockRelease(lock);
+	if (orphaned)
+		LaunchForOthers();
 	if (known)
 		return served;
 	request = MakeRequest(attempt);
@@ -406,9 +434,9 @@ NextRequest(int place, Request *to)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	for (Place &candidate : shared->places)
 	{
-		if (candidate.stage != Stage::queued || !Serves(worker, candidate.request))
+		if (candidate.stage != Stage::queued || !Serves(worker, RequestAt(candidate)))
 			continue;
-		if (candidate.request.too_late <= now)
+		if (RequestAt(candidate).too_late <= now)
 		{
 			candidate.stage = Stage::free;
 			Count(Counter::refreshes_skipped);
@@ -420,7 +448,7 @@ NextRequest(int place, Request *to)
 	{
 		next->stage = Stage::running;
 		next->worker = place;
-		*to = next->request;
+		*to = RequestAt(*next);
 	}
 	LWLockRelease(lock);
 	return next != nullptr;
@@ -452,7 +480,7 @@ RetireWorker(int place)
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	for (const Place &candidate : shared->places)
-		asked |= candidate.stage == Stage::queued && Serves(worker, candidate.request);
+		asked |= candidate.stage == Stage::queued && Serves(worker, RequestAt(candidate));
 	if (!asked)
 		worker.serial = 0;
 	LWLockRelease(lock);
@@ -490,8 +518,8 @@ OthersWait(int place)
 
 	LWLockAcquire(lock, LW_SHARED);
 	for (const Place &candidate : shared->places)
-		wait |= candidate.stage == Stage::queued && !Serves(worker, candidate.request) &&
-				WorkerFor(candidate.request) < 0;
+		wait |= candidate.stage == Stage::queued && !Serves(worker, RequestAt(candidate)) &&
+				WorkerFor(RequestAt(candidate)) < 0;
 	LWLockRelease(lock);
 	return wait;
 }
@@ -505,9 +533,9 @@ LaunchForOthers()
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	for (const Place &candidate : shared->places)
 	{
-		if (candidate.stage == Stage::queued && WorkerFor(candidate.request) < 0)
+		if (candidate.stage == Stage::queued && WorkerFor(RequestAt(candidate)) < 0)
 		{
-			errand = Assign(candidate.request, now);
+			errand = Assign(RequestAt(candidate), now);
 			break;
 		}
 	}
@@ -536,6 +564,7 @@ RefreshInitShmem()
 	if (!found)
 	{
 		shared->last_serial = 0;
+		shared->logged = 0;
 		for (Worker &worker : shared->workers)
 			worker = {};
 		for (Place &place : shared->places)

@@ -302,6 +302,7 @@ WaitForRoom()
 					 compat::RefreshWaitEvent());
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	LaunchForOthers();
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -340,7 +341,7 @@ OriginOf(const Call &call, uint32 *length)
 	if (!settings::warm_start)
 		return nullptr;
 	/* no worker could become the owner of a SECURITY DEFINER function */
-	if (head.role != head.session_user && !is_member_of_role(head.session_user, head.role))
+	if (head.role != head.session_user && !compat::MaySetRole(head.session_user, head.role))
 		return nullptr;
 	initStringInfo(&bytes);
 	appendBinaryStringInfo(&bytes, reinterpret_cast<char *>(&head), sizeof(head));

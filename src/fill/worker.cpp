@@ -44,6 +44,7 @@ void
 GoneAtExit(int, Datum)
 {
 	WorkerGone(place, serial, !connected);
+	LaunchForOthers();
 }
 
 /* The call that the request stands for. */
@@ -94,7 +95,7 @@ bool
 TakeRole(const Request *request)
 {
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(request->role)) ||
-		!is_member_of_role(request->session_user, request->role))
+		!compat::MaySetRole(request->session_user, request->role))
 		return false;
 	SetUserIdAndSecContext(request->role, SECURITY_RESTRICTED_OPERATION);
 	return true;
@@ -262,5 +263,4 @@ cached_query_refresh_worker(Datum arg)
 	BackgroundWorkerInitializeConnectionByOid(database, session_user, 0);
 	connected = true;
 	Serve();
-	LaunchForOthers();
 }

@@ -257,16 +257,16 @@ is(value("SELECT state || ' ' || (expires > now() + interval '50min') FROM cache
 
 value('SELECT cached_query_clear()');
 $call = slow(0.05, 'ahead', '2s');
-$_->ask("SET cached_query.stale_for = 0") foreach @crowd[0 .. 9];
-$_->ask("SET cached_query.refresh_ahead = 1") foreach @crowd[0 .. 9];
+$_->ask("SET cached_query.stale_for = 0") foreach @crowd;
+$_->ask("SET cached_query.refresh_ahead = 1") foreach @crowd;
 $crowd[0]->ask($call);
 begin_counting();
 my $end = time() + 6;
 my $expired = outcomes($node)->{miss_expired};
 while (time() < $end)
 {
-	$_->send($call) foreach @crowd[0 .. 9];
-	$_->until_ready foreach @crowd[0 .. 9];
+	$_->send($call) foreach @crowd;
+	$_->until_ready foreach @crowd;
 	sleep 0.01;
 }
 my $ahead = outcomes($node)->{miss_ahead} || 0;
