@@ -36,21 +36,21 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval) IS
-'cached_query with options for this call: mode, consistency, tag, min_fill_time';
+'cached_query with options for this call: mode, consistency, tag, min_fill_time, wait_timeout, stale_for';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval, VARIADIC args "any")
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC "any") IS
-'cached_query with options for this call: mode, consistency, tag, min_fill_time; with arguments $1..$n';
+'cached_query with options for this call: mode, consistency, tag, min_fill_time, wait_timeout, stale_for; with arguments $1..$n';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval, VARIADIC args text[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC text[]) IS
-'cached_query with options for this call: mode, consistency, tag, min_fill_time; with arguments whose types the query infers';
+'cached_query with options for this call: mode, consistency, tag, min_fill_time, wait_timeout, stale_for; with arguments whose types the query infers';
 
 CREATE FUNCTION cached_query_as(row_type anyelement, query text, ttl interval DEFAULT NULL)
 RETURNS SETOF anyelement
@@ -226,7 +226,8 @@ REVOKE ALL ON FUNCTION cached_query_stats_reset() FROM PUBLIC;
 
 CREATE FUNCTION cached_query_get_stats(
 	OUT hits bigint, OUT stale_hits bigint, OUT misses bigint, OUT fills bigint,
-	OUT stores bigint, OUT coalesced bigint, OUT bypasses bigint, OUT evictions bigint,
+	OUT stores bigint, OUT coalesced bigint, OUT refreshes bigint, OUT refresh_failures bigint,
+	OUT refreshes_skipped bigint, OUT bypasses bigint, OUT evictions bigint,
 	OUT expirations bigint, OUT invalidations bigint, OUT errors bigint, OUT entries bigint,
 	OUT memory_used bigint, OUT memory_total bigint, OUT saved_ms double precision,
 	OUT image_hits bigint, OUT images bigint, OUT image_memory bigint,
@@ -246,6 +247,9 @@ COMMENT ON COLUMN cached_query_stats.misses IS 'calls whose query ran in order t
 COMMENT ON COLUMN cached_query_stats.fills IS 'queries run in order to keep their rows';
 COMMENT ON COLUMN cached_query_stats.stores IS 'entries published';
 COMMENT ON COLUMN cached_query_stats.coalesced IS 'calls answered by the fill of another call';
+COMMENT ON COLUMN cached_query_stats.refreshes IS 'answers renewed by refresh workers';
+COMMENT ON COLUMN cached_query_stats.refresh_failures IS 'refreshes that a worker began and did not achieve';
+COMMENT ON COLUMN cached_query_stats.refreshes_skipped IS 'refreshes that were due and that no worker took';
 COMMENT ON COLUMN cached_query_stats.bypasses IS 'calls whose query ran and was not meant to be kept';
 COMMENT ON COLUMN cached_query_stats.evictions IS 'entries dropped to make room';
 COMMENT ON COLUMN cached_query_stats.expirations IS 'expired entries dropped';
@@ -303,7 +307,7 @@ COMMENT ON COLUMN cached_query_entries.relation_names IS 'their names; NULL in a
 COMMENT ON COLUMN cached_query_entries.rows IS 'rows';
 COMMENT ON COLUMN cached_query_entries.bytes IS 'memory it takes';
 COMMENT ON COLUMN cached_query_entries.created IS 'moment that its rows are of: ages count from here';
-COMMENT ON COLUMN cached_query_entries.expires IS 'end of the largest ttl asked for';
+COMMENT ON COLUMN cached_query_entries.expires IS 'end of the longest life asked for: ttl and stale_for';
 COMMENT ON COLUMN cached_query_entries.hits IS 'hits';
 COMMENT ON COLUMN cached_query_entries.last_hit IS 'last hit, to about a second';
 COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time the query took, in milliseconds';

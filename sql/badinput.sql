@@ -74,6 +74,7 @@ SELECT try(q) FROM (VALUES ('SELECT cached_query_invalidate_relation(NULL)'), ('
 SELECT options, try(format('SELECT * FROM cached_query_with(%L, ''SELECT 1'', ''1h'') AS t(a int)', options)) FROM (VALUES (NULL), ('{}'), ('[]'), ('1'), ('"mode"'), ('null'),
 	('{"unknown": 1}'), ('{"Mode": "on"}'), ('{"mode": "sometimes"}'), ('{"mode": 1}'), ('{"mode": null}'), ('{"mode": "on", "mode": "off"}'), ('{"consistency": "strict"}'),
 	('{"min_fill_time": -1}'), ('{"min_fill_time": "-2"}'), ('{"tag": 1}'),
+	('{"stale_for": 0}'), ('{"stale_for": -1}'), ('{"stale_for": "1s"}'), ('{"stale_for": 1000}'),
 	('{"wait_timeout": 0}'), ('{"wait_timeout": -1}'), ('{"wait_timeout": "1s"}'), ('{"wait_timeout": 3000000000}'),
 	('{"tag": ["a"]}'), ('{"ttl": "1h"}')) AS v(options);
 -- miss under only_cached

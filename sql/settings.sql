@@ -22,6 +22,8 @@ SELECT name, value, try('cached_query.' || name, value) FROM (VALUES ('mode', 'o
 	('default_ttl', '1d'), ('default_ttl', 'x'), ('max_entry_size', '1MB'), ('max_entry_size', '-1'), ('max_entry_size', '0'), ('handle_memory', '64kB'), ('handle_memory', '-1'),
 	('min_fill_time', '0'), ('min_fill_time', '-1'), ('min_fill_time', '-2'), ('min_fill_time', '10ms'), ('nondeterministic', 'bypass'), ('nondeterministic', 'error'),
 	('nondeterministic', 'cache'), ('nondeterministic', 'x'),
+	('stale_for', '0'), ('stale_for', '5s'), ('stale_for', '-1'), ('refresh', 'caller'), ('refresh', 'background'), ('refresh', 'never'),
+	('refresh_ahead', '0'), ('refresh_ahead', '1.5'), ('refresh_ahead', '-1'), ('refresh_workers', '2'), ('refresh_load', '50'),
 	('wait_timeout', '0'), ('wait_timeout', '5s'), ('wait_timeout', '-1'), ('wait_timeout', '1min'), ('wait_timeout', 'x'),
 	('tag', ''), ('tag', 'a tag'), ('tag', repeat('x', 10000)), ('trusted_functions', ''), ('trusted_functions', 'cq_set.try'), ('trusted_functions', 'f(('),
 	('memory', '64MB'), ('enabled', 'off'), ('eviction', 'lru'), ('nonsense', 'x')) AS v(name, value) WHERE length(value) < 100;

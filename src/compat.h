@@ -19,6 +19,7 @@ extern "C" {
 #include "parser/parse_relation.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "utils/acl.h"
 #include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
@@ -110,6 +111,21 @@ FlightWaitEvent()
 #define CQ_EXECUTE_ONCE , execute_once
 #endif
 
+/* What pg_stat_activity shows of a refresh worker that has nothing to do (named from 17 on). */
+inline uint32
+RefreshWaitEvent()
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("CachedQueryRefresh");
+	return event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
 /* Tree walkers took an untyped callback up to 15. */
 #if PG_VERSION_NUM >= 160000
 #define CQ_WALKER(walker) (walker)
@@ -156,6 +172,17 @@ CheckRelationPermissions(PlannedStmt *statement)
 	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
 #else
 	ExecCheckRTPerms(statement->rtable, true);
+#endif
+}
+
+/* Could a session of this user SET ROLE to that role (an option of the grant from 16 on)? */
+inline bool
+MaySetRole(Oid member, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return member_can_set_role(member, role);
+#else
+	return is_member_of_role(member, role);
 #endif
 }
 

@@ -8,7 +8,10 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/cost.h"
 #include "fill/flight.h"
+#include "fill/refresh.h"
+#include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "scan/scan.h"
@@ -40,7 +43,9 @@ RequestShmem()
 	StoreRequestShmem(StoreMemory());
 	exact::RequestShmem();
 	StatsRequestShmem();
+	CostRequestShmem();
 	FlightRequestShmem();
+	RefreshRequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -52,7 +57,10 @@ StartShmem()
 	StoreInitShmem(StoreMemory());
 	exact::InitShmem();
 	StatsInitShmem();
+	CostInitShmem();
 	FlightInitShmem();
+	RefreshInitShmem();
+	WarmStartup();
 	preloaded = true;
 }
 
@@ -75,6 +83,7 @@ _PG_init(void)
 	InitScan();
 	InitWire();
 	InitInvalidation();
+	InitWarmStart();
 
 	previous_shmem_request = shmem_request_hook;
 	shmem_request_hook = RequestShmem;

@@ -6,6 +6,7 @@
  */
 #include "pg.h"
 #include "exact/exact.h"
+#include "fill/cost.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -34,6 +35,12 @@ int nondeterministic = static_cast<int>(Nondeterministic::bypass);
 int wait_timeout_ms = 10000;
 char *tag = nullptr;
 int wire_image = 1;
+int stale_for_ms = 0;
+int refresh = static_cast<int>(Refresh::caller);
+double refresh_ahead = 0;
+int refresh_workers = 2;
+int refresh_load = 50;
+bool warm_start = false;
 } // namespace settings
 
 namespace
@@ -50,6 +57,11 @@ const config_enum_entry mode_options[] = {
 const config_enum_entry consistency_options[] = {
 	{"ttl", static_cast<int>(Consistency::ttl), false},
 	{"exact", static_cast<int>(Consistency::exact), false},
+	{nullptr, 0, false}};
+
+const config_enum_entry refresh_options[] = {
+	{"caller", static_cast<int>(Refresh::caller), false},
+	{"background", static_cast<int>(Refresh::background), false},
 	{nullptr, 0, false}};
 
 const config_enum_entry nondeterministic_options[] = {
@@ -155,6 +167,20 @@ DefineServerSettings()
 							   "A comma-separated list of names, schema-qualified or not.",
 							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
 							   CheckTrustedFunctions, AssignTrustedFunctions, nullptr);
+	DefineCustomBoolVariable(
+		"cached_query.warm_start", "Refills the most valuable answers after a clean restart.",
+		"Their queries are kept in a file of the data directory, no rows.", &settings::warm_start,
+		false, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.refresh_workers",
+							"Background processes that refresh answers at the same time.",
+							"Each serves one role in one database, ends when it has nothing to do, "
+							"and counts toward max_worker_processes. 0: none.",
+							&settings::refresh_workers, 2, 0, kMaxRefreshWorkers, PGC_SIGHUP, 0,
+							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.refresh_load",
+							"Share of its time that a refresh worker may run queries, in percent.",
+							nullptr, &settings::refresh_load, 50, 1, 100, PGC_SIGHUP, 0, nullptr,
+							nullptr, nullptr);
 }
 
 void
@@ -192,6 +218,20 @@ DefineSessionSettings()
 							"Then it runs the query itself. 0 means that it never waits.",
 							&settings::wait_timeout_ms, 10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.stale_for",
+							"How long after its ttl an answer may be served while it is refreshed.",
+							"0 means never. Exact answers are never stale.",
+							&settings::stale_for_ms, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
+							nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable(
+		"cached_query.refresh", "Who refreshes an answer that is stale or about to expire.",
+		"caller: one of the callers, in its call. background: a worker process.",
+		&settings::refresh, static_cast<int>(Refresh::caller), refresh_options, PGC_USERSET, 0,
+		nullptr, nullptr, nullptr);
+	DefineCustomRealVariable(
+		"cached_query.refresh_ahead", "How eagerly answers are refreshed before they expire.",
+		"0: never. 1: about once, by the time the query takes. More: earlier.",
+		&settings::refresh_ahead, 0, 0, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);
@@ -218,6 +258,10 @@ DefineDebugSettings()
 		"cached_query.debug_room", "Tests: how many transactions a slot can list.",
 		"With few, writers overflow their slots all the time.", &exact::debug_room,
 		exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_hit_cost",
+							"Tests: what a hit is held to cost, in microseconds; -1: as measured.",
+							nullptr, &debug_hit_cost_us, -1, -1, INT_MAX, PGC_SUSET, 0, nullptr,
+							nullptr, nullptr);
 	DefineCustomBoolVariable("cached_query.debug_no_check",
 							 "Tests: serve answers without asking whether they still hold.",
 							 "What tests exactness must fail with it.", &exact::debug_no_check,

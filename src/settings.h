@@ -24,6 +24,12 @@ enum class Consistency : int
 	exact
 };
 
+enum class Refresh : int
+{
+	caller,    // one of the callers recomputes, in its call
+	background // a worker does, and nobody waits
+};
+
 enum class Nondeterministic : int
 {
 	bypass,
@@ -47,9 +53,16 @@ extern int nondeterministic;    // Nondeterministic
 extern int wait_timeout_ms;     // cached_query.wait_timeout
 extern char *tag;               // cached_query.tag
 extern int wire_image;          // cached_query.wire_image: 0 off, 1 auto
+extern int stale_for_ms;        // cached_query.stale_for
+extern int refresh;             // Refresh
+extern double refresh_ahead;    // XFetch's beta; 0: never ahead
+extern int refresh_workers;     // cached_query.refresh_workers
+extern int refresh_load;        // percent of a worker's time
+extern bool warm_start;         // cached_query.warm_start
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;
+constexpr int kMaxRefreshWorkers = 16;
 
 /* Bytes that one entry may take. */
 extern uint64 MaxEntryBytes();

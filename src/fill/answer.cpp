@@ -9,6 +9,7 @@
 #include "pg.h"
 #include "fill/age.h"
 #include "fill/attempt.h"
+#include "fill/cost.h"
 #include "fill/flight.h"
 #include "stats/stats.h"
 
@@ -89,10 +90,12 @@ void
 RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 {
 	Rows rows;
+	instr_time start;
 
 	if (reason == Reason::volatile_function)
 		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
+	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
 	{
 		RunQuery(attempt->handle, attempt->params, &rows);
@@ -103,6 +106,8 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	if (reason == Reason::cheap)
+		NoteDirectRun(attempt, ElapsedUs(start));
 	TakeRows(answer, &rows);
 }
 
@@ -126,7 +131,7 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 
 	PG_TRY();
 	{
-		if (miss != Reason::miss_refresh)
+		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
 			reason = LookUp(attempt, answer);
 		if (Describe(reason).kind == Kind::miss)
 			reason = Fill(attempt, answer, miss, true);
@@ -193,6 +198,23 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	return Fill(attempt, answer, miss, false);
 }
 
+/*
+ * Rows that are stale, or fresh but to be renewed early: one caller renews them, in its call or by
+ * a worker, and the others take them as they are.
+ */
+Reason
+RenewOrServe(Attempt *attempt, Answer *answer, Reason found)
+{
+	if (!OursToRenew(attempt))
+	{
+		CountServed(attempt, answer);
+		return found;
+	}
+	EndAnswer(answer);
+	return Lead(attempt, answer,
+				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead);
+}
+
 /* What a bypass says about an answer that is being kept around this call. */
 void
 TellOuterWatch(Reason reason)
@@ -207,6 +229,7 @@ Reason
 Decide(Attempt *attempt, Answer *answer)
 {
 	const CallOptions &options = attempt->call->options;
+	CostSample sample;
 	Reason reason;
 
 	if (!settings::enabled)
@@ -225,14 +248,22 @@ Decide(Attempt *attempt, Answer *answer)
 	if (reason != Reason::hit)
 		return reason;
 
+	if (RunsDirectly(attempt))
+		return Reason::cheap;
+
 	attempt->now = GetCurrentTimestamp();
+	BeginCostSample(&sample, options.min_fill_time_ms < 0);
 	attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
 	{
 		InheritTtl(attempt);
 		return Reason::miss_refresh;
 	}
-	return LookUp(attempt, answer);
+	attempt->may_renew = MayRenew(attempt);
+	reason = LookUp(attempt, answer);
+	attempt->look_up_ns = EndCostSample(sample, answer->pin);
+	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
+	return reason;
 }
 
 [[noreturn]] void
@@ -251,7 +282,9 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 	const CallOptions &options = attempt->call->options;
 	Reason reason = Decide(attempt, answer);
 
-	if (reason != Reason::hit)
+	if (reason == Reason::stale_hit || attempt->early)
+		reason = RenewOrServe(attempt, answer, reason);
+	else if (reason != Reason::hit)
 	{
 		if (options.mode == Mode::only_cached && settings::enabled)
 		{
@@ -260,14 +293,15 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		}
 		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
 			reason = Reason::read_only;
-		if (Describe(reason).kind == Kind::miss)
+		if (Describe(reason).kind == Kind::miss && reason != Reason::cheap)
 			reason = FillOrShare(attempt, answer, reason);
 		else
 			RunOnly(attempt, answer, reason);
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
-	CountOutcome(reason);
+	if (!attempt->call->by_worker)
+		CountOutcome(reason);
 }
 
 /*
@@ -295,8 +329,12 @@ FindHandle(Attempt *attempt)
 CallOptions
 SessionOptions()
 {
-	return {static_cast<Mode>(settings::mode), static_cast<Consistency>(settings::consistency),
-			settings::min_fill_time_ms, settings::wait_timeout_ms, settings::tag};
+	return {static_cast<Mode>(settings::mode),
+			static_cast<Consistency>(settings::consistency),
+			settings::min_fill_time_ms,
+			settings::wait_timeout_ms,
+			settings::stale_for_ms,
+			settings::tag};
 }
 
 void

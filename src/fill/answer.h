@@ -30,6 +30,7 @@ struct CallOptions
 	Consistency consistency;
 	int min_fill_time_ms;
 	int wait_timeout_ms;
+	int stale_for_ms;
 	const char *tag; /* "" = none */
 };
 
@@ -45,6 +46,7 @@ struct Call
 	Shape shape;
 	CallOptions options;
 	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
+	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
 };
 
 struct Answer

@@ -27,6 +27,10 @@ struct Attempt
 	TimestampTz now;
 	bool exact;
 	int64 inherited_ttl; /* of the entry that will be replaced */
+	bool may_renew;      /* an entry that is stale or about to expire may be handed out */
+	uint64 look_up_ns;   /* what key and look-up took, where it matters */
+	bool early;          /* the entry is fresh, and the lot says to renew it */
+	TimestampTz as_of;   /* of the entry that was looked at */
 };
 
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
@@ -39,8 +43,13 @@ extern Reason TtlVerdict(const Findings &findings, char **detail);
 extern Reason JudgeTransaction(Attempt *attempt);
 /* Has this transaction changed one of these? */
 extern bool OwnChange(List *relations);
-/* The entry under our key, pinned in the answer, if it may be served; otherwise why not. */
+/*
+ * The entry under our key, pinned in the answer, if it may be served; otherwise why not.  With
+ * may_renew it may be stale, or fresh and early; then RenewOrServe() says what becomes of it.
+ */
 extern Reason LookUp(Attempt *attempt, Answer *answer);
+/* The pinned entry is handed out: count the hit. */
+extern void CountServed(const Attempt *attempt, const Answer *answer);
 /* A refreshed entry keeps the life that others asked for. */
 extern void InheritTtl(Attempt *attempt);
 /* Said once a session, where a query is about to be run that will never be cached. */
@@ -48,6 +57,30 @@ extern void NoticeVolatile(const char *detail);
 /* The first objection of these slots to an answer of this position. */
 extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
 						 uint64 position);
+
+/* --- renew.cpp: stale answers, and such as are about to expire -------------------------------- */
+
+/* How long the call wants an entry to live: its ttl, and as long as it takes stale rows. */
+extern int64 LifeFor(const Call &call);
+/* May this call hand out what another makes new? */
+extern bool MayRenew(const Attempt *attempt);
+/* May the rows be handed out although they are older than the ttl? */
+extern bool MayBeStale(const Attempt *attempt, const EntryFacts &facts);
+/* Is a fresh entry to be renewed early? */
+extern bool DrawLot(const Attempt *attempt, const EntryFacts &facts);
+/* Is the entry under our key still the one that was looked at? */
+extern bool StillThere(const Attempt *attempt);
+/* Are we the one to renew it?  Then we lead its flight. */
+extern bool OursToRenew(Attempt *attempt);
+
+/* --- cheap.cpp: queries that are cheaper to run than to look up ------------------------------- */
+
+/* Was it found cheap, and is it not time to look again?  Then run it, and don't ask the cache. */
+extern bool RunsDirectly(Attempt *attempt);
+/* What a run that began there tells: nothing, or that it is not cheap any more. */
+extern void NoteDirectRun(Attempt *attempt, int64 run_us);
+/* Is a run that took so long, and brought so many bytes, cheaper than a hit?  Remembers it. */
+extern bool CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes);
 
 /* --- publish.cpp ------------------------------------------------------------------------------ */
 

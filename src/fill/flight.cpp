@@ -251,6 +251,12 @@ Land(Boarding outcome)
 	leading = -1;
 }
 
+bool
+IsFlying(uint64 hash)
+{
+	return Find(KeyOf(hash)) >= 0;
+}
+
 void
 FlightRequestShmem()
 {

@@ -27,6 +27,9 @@ extern Boarding Board(uint64 hash, TimestampTz deadline);
 /* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Land(Boarding outcome);
 
+/* Does anybody fill this key right now?  A glance. */
+extern bool IsFlying(uint64 hash);
+
 extern void FlightRequestShmem();
 extern void FlightInitShmem();
 

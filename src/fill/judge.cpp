@@ -72,6 +72,7 @@ Reason
 JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
 {
 	Reason reason;
+	bool expired;
 
 	if (facts.generation != exact::Generation())
 		return Reason::miss_invalidated;
@@ -79,10 +80,11 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 		return Reason::miss_not_exact;
 	if (!exact::SameBoot(attempt->view, facts.nboot, attempt->exact))
 		return attempt->exact ? Reason::miss_not_exact : Reason::miss_invalidated;
-	if (attempt->now - facts.as_of >= attempt->call->ttl_us)
+	expired = attempt->now - facts.as_of >= attempt->call->ttl_us;
+	if (expired && !MayBeStale(attempt, facts))
 		return Reason::miss_expired;
 	if (IsolationUsesXactSnapshot() && facts.pos > attempt->view.pos && !attempt->exact)
-		return Reason::newer_than_snapshot;
+		return expired ? Reason::miss_expired : Reason::newer_than_snapshot;
 
 	*meta = ReadEntryMeta(PinnedEntry(pin), buffer, size);
 	reason = CheckSlots(meta->slots, meta->head.slots, attempt->view, facts.pos);
@@ -91,6 +93,8 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 	if (reason == Reason::hit && exact::OwnAnything() &&
 		OwnChange(meta->relations, static_cast<int>(meta->head.relations)))
 		reason = Reason::own_write;
+	if (expired && reason != Reason::miss_invalidated)
+		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
 	return reason;
 }
 
@@ -202,15 +206,16 @@ LookUp(Attempt *attempt, Answer *answer)
 	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	char buffer[512];
 	EntryFacts facts;
-	Meta meta;
+	Meta meta = {};
 	Reason reason;
 
 	if (pin == nullptr)
 		return Reason::miss_cold;
 	facts = FactsOf(PinnedEntry(pin));
 	attempt->inherited_ttl = facts.ttl_us;
+	attempt->as_of = facts.as_of;
 	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
-	if (reason != Reason::hit)
+	if (Describe(reason).kind != Kind::hit)
 	{
 		if (reason == Reason::miss_invalidated)
 		{
@@ -222,8 +227,6 @@ LookUp(Attempt *attempt, Answer *answer)
 		return reason;
 	}
 
-	CountHit(pin, attempt->now, attempt->call->ttl_us);
-	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));
 	if (Watching())
 	{
 		WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
@@ -233,7 +236,17 @@ LookUp(Attempt *attempt, Answer *answer)
 	answer->pin = pin;
 	answer->rows = facts.rows;
 	answer->age_us = Max(attempt->now - facts.as_of, 0); /* it may have come after we asked */
-	return Reason::hit;
+	attempt->early = reason == Reason::hit && DrawLot(attempt, facts);
+	if (reason == Reason::hit && !attempt->early)
+		CountServed(attempt, answer);
+	return reason;
+}
+
+void
+CountServed(const Attempt *attempt, const Answer *answer)
+{
+	CountHit(answer->pin, attempt->now, LifeFor(*attempt->call));
+	Count(Counter::saved_us, static_cast<uint64>(FactsOf(PinnedEntry(answer->pin)).fill_us));
 }
 
 void

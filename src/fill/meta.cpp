@@ -22,6 +22,8 @@ EncodeMeta(const Meta &meta, uint32 *length)
 	appendBinaryStringInfo(&bytes, reinterpret_cast<const char *>(meta.relations),
 						   static_cast<int>(sizeof(Oid) * meta.head.relations));
 	appendBinaryStringInfo(&bytes, meta.tag, static_cast<int>(meta.head.tag_length));
+	if (meta.origin_length > 0)
+		appendBinaryStringInfo(&bytes, meta.origin, static_cast<int>(meta.origin_length));
 	*length = static_cast<uint32>(bytes.len);
 	return bytes.data;
 }
@@ -39,6 +41,8 @@ ReadEntryMeta(const Entry *entry, char *buffer, Size size)
 	meta.write_slots = meta.slots + meta.head.slots;
 	meta.relations = reinterpret_cast<const Oid *>(meta.write_slots + meta.head.write_slots);
 	meta.tag = reinterpret_cast<const char *>(meta.relations + meta.head.relations);
+	meta.origin = meta.tag + meta.head.tag_length;
+	meta.origin_length = length - TagOffset(meta.head) - meta.head.tag_length;
 	return meta;
 }
 

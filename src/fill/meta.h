@@ -23,7 +23,10 @@ struct MetaHead
 	uint32 tag_length;
 };
 
-/* In this order in the stream: head, slots, write slots, relations, tag. */
+/*
+ * In this order in the stream: head, slots, write slots, relations, tag, and with
+ * cached_query.warm_start what it takes to run the query again (warm.cpp).
+ */
 struct Meta
 {
 	MetaHead head;
@@ -31,6 +34,8 @@ struct Meta
 	const exact::SlotNo *write_slots;
 	const Oid *relations;
 	const char *tag; /* not terminated */
+	const char *origin;
+	uint32 origin_length;
 };
 
 /* For reading one part alone. */

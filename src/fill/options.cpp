@@ -74,10 +74,14 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 	else if (strcmp(key, "wait_timeout") == 0)
 		options->wait_timeout_ms =
 			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
+	else if (strcmp(key, "stale_for") == 0)
+		options->stale_for_ms =
+			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
-				 errhint("Options are mode, consistency, tag, min_fill_time and wait_timeout.")));
+				 errhint("Options are mode, consistency, tag, min_fill_time, wait_timeout and "
+						 "stale_for.")));
 }
 
 } // namespace

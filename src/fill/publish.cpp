@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
+#include "fill/warm.h"
 #include "stats/stats.h"
 
 namespace cq
@@ -116,15 +117,14 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 
 /* Too cheap to be worth keeping? */
 bool
-Cheap(const Attempt *attempt, int64 fill_us, const Rows &rows)
+Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 {
 	int min_ms = attempt->call->options.min_fill_time_ms;
 
 	if (min_ms >= 0)
 		return fill_us < static_cast<int64>(min_ms) * 1000;
 
-	/* auto: about what a hit takes; measured, see test/bench */
-	return fill_us < 20 + static_cast<int64>(rows.kept / 20);
+	return CheaperThanHit(attempt, fill_us, FillBytes(rows.fill));
 }
 
 } // namespace
@@ -166,6 +166,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	meta.relations = ArrayOf<Oid>(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
+	meta.origin = OriginOf(*attempt->call, &meta.origin_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots))
 		return Reason::changed_during_fill;
@@ -178,7 +179,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 		return Reason::changed_during_fill;
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
-	facts.ttl_us = Max(attempt->call->ttl_us, attempt->inherited_ttl);
+	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows.kept;
 	facts.pos = Min(attempt->view.pos, watch.lowest_position);

@@ -213,21 +213,22 @@ ReadKeyBytes(const char *bytes, uint32 length)
 	return view;
 }
 
-char *
-ReadKeyValue(KeyView *view, int index)
+namespace
 {
-	Oid type = view->params[index];
+
+/* The next parameter's value; false for NULL. */
+bool
+ReadValue(KeyView *view, Oid type, Datum *result)
+{
 	int32 length;
 	int16 typlen;
 	bool byval;
-	Oid output;
-	bool is_varlena;
 	Datum value;
 
 	memcpy(&length, view->values, sizeof(length));
 	view->values += sizeof(length);
 	if (length < 0)
-		return pstrdup("NULL");
+		return false;
 	get_typlenbyval(type, &typlen, &byval);
 	if (byval)
 		memcpy(&value, view->values, sizeof(Datum));
@@ -243,6 +244,36 @@ ReadKeyValue(KeyView *view, int index)
 		value = PointerGetDatum(copy);
 	}
 	view->values += length;
+	*result = value;
+	return true;
+}
+
+} // namespace
+
+Args
+ReadKeyArgs(KeyView *view)
+{
+	Args args;
+
+	args.count = view->param_count;
+	args.types = view->params;
+	args.values = static_cast<Datum *>(palloc0(sizeof(Datum) * Max(args.count, 1)));
+	args.nulls = static_cast<bool *>(palloc0(sizeof(bool) * Max(args.count, 1)));
+	for (int i = 0; i < args.count; i++)
+		args.nulls[i] = !ReadValue(view, view->params[i], &args.values[i]);
+	return args;
+}
+
+char *
+ReadKeyValue(KeyView *view, int index)
+{
+	Oid type = view->params[index];
+	Oid output;
+	bool is_varlena;
+	Datum value;
+
+	if (!ReadValue(view, type, &value))
+		return pstrdup("NULL");
 	getTypeOutputInfo(type, &output, &is_varlena);
 	return OidOutputFunctionCall(output, value);
 }

@@ -55,6 +55,8 @@ struct KeyView
 	const char *end;
 };
 extern KeyView ReadKeyBytes(const char *bytes, uint32 length);
+/* The arguments as typed values, from all of ReadKeyBytes(). */
+extern Args ReadKeyArgs(KeyView *view);
 /* The next parameter's text by its output function, "NULL", palloc'd. */
 extern char *ReadKeyValue(KeyView *view, int index);
 

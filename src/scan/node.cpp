@@ -316,7 +316,7 @@ ExplainScan(CustomScanState *css, List *ancestors, ExplainState *es)
 	ExplainPropertyText("Cache", Describe(state->answer.reason).code, es);
 	if (state->answer.detail != nullptr)
 		ExplainPropertyText("Detail", state->answer.detail, es);
-	if (state->answer.reason == Reason::hit && es->timing)
+	if (Describe(state->answer.reason).kind == Kind::hit && es->timing)
 	{
 		ExplainPropertyFloat("Age", "s", static_cast<double>(state->answer.age_us) / 1e6, 3, es);
 		ExplainPropertyFloat("TTL", "s", static_cast<double>(state->answer.ttl_us) / 1e6, 3, es);

@@ -198,8 +198,8 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	StoreTotals totals;
-	Datum values[19];
-	bool nulls[19] = {};
+	Datum values[22];
+	bool nulls[22] = {};
 	int i = 0;
 
 	RequirePreload();
@@ -212,6 +212,9 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	values[i++] = Big(CounterTotal(Counter::fills));
 	values[i++] = Big(CounterTotal(Counter::stores));
 	values[i++] = Big(CounterTotal(Counter::coalesced));
+	values[i++] = Big(CounterTotal(Counter::refreshes));
+	values[i++] = Big(CounterTotal(Counter::refresh_failures));
+	values[i++] = Big(CounterTotal(Counter::refreshes_skipped));
 	values[i++] = Big(SumOfKind(Kind::bypass));
 	values[i++] = Big(totals.evictions);
 	values[i++] = Big(totals.expirations);

@@ -28,12 +28,13 @@ enum class Kind : uint8_t
 	X(miss_expired, miss, "the entry was older than the ttl asked for")                            \
 	X(miss_invalidated, miss, "the entry was invalidated, or a definition it depends on changed")  \
 	X(miss_refresh, miss, "a fresh answer was asked for (mode refresh, ttl 0, _refresh)")          \
+	X(miss_ahead, miss, "refreshed before it expired, by cached_query.refresh_ahead")              \
 	X(miss_not_exact, miss, "the entry is good for ttl reads only and an exact one was asked for") \
 	X(changed_during_fill, miss, "ran, not kept: a dependency changed while the query ran")        \
 	X(too_large, miss, "ran, not kept: the result exceeds cached_query.max_entry_size")            \
 	X(no_memory, miss, "ran, not kept: everything in the cache is in use")                         \
 	X(too_many_dependencies, miss, "ran, not kept: the query reads too many relations")            \
-	X(cheap, miss, "ran, not kept: it took less than cached_query.min_fill_time")                  \
+	X(cheap, miss, "ran, not kept: it took less than min_fill_time, or than a hit")                \
 	X(nested_write, miss, "ran, not kept: a function inside wrote or ran a utility command")       \
 	X(nested_uncacheable, miss, "ran, not kept: a function inside read what can't be cached")      \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \

@@ -13,13 +13,16 @@ namespace cq
 /* What is counted beside the outcomes. */
 enum class Counter : int
 {
-	fills,         // executions of a query in order to keep its rows
-	stores,        // entries published
-	coalesced,     // calls that were answered by another call's fill
-	invalidations, // entries dropped because a dependency changed or by request
-	errors,        // queries that failed while they ran for a call
-	saved_us,      // execution time that hits did not spend
-	image_hits,    // hits that were sent from one
+	fills,             // executions of a query in order to keep its rows
+	stores,            // entries published
+	coalesced,         // calls that were answered by another call's fill
+	invalidations,     // entries dropped because a dependency changed or by request
+	errors,            // queries that failed while they ran for a call
+	saved_us,          // execution time that hits did not spend
+	refreshes,         // answers renewed by a worker
+	refresh_failures,  // requests that a worker could not fulfil
+	refreshes_skipped, // requests that no worker took: no worker, no room, too late
+	image_hits,        // hits that were sent from an image
 	count
 };
 

@@ -198,6 +198,8 @@ extern void VisitEntries(EntryVisitFn fn, void *arg);
 /* Unlink every entry for which dead(entry, arg); returns how many.  Raises nothing: may run in
  * a commit callback. */
 extern uint64 SweepEntries(bool (*dead)(const Entry *entry, void *arg), void *arg);
+/* The same for all, with nobody else about: in the postmaster when all others have ended. */
+extern void VisitEntriesAlone(void (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);
 extern StoreTotals Totals();
 extern void ResetStoreCounters(); // evictions, expirations

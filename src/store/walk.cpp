@@ -131,6 +131,17 @@ SweepEntries(bool (*dead)(const Entry *entry, void *arg), void *arg)
 	return swept;
 }
 
+void
+VisitEntriesAlone(void (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg)
+{
+	for (uint32 i = 0; i < map.shared->nentries; i++)
+	{
+		const Entry *entry = EntryAt(map.directory[i]);
+
+		fn(entry, ReadAtomic(entry->state) >> kHitShift, arg);
+	}
+}
+
 EntrySummary
 Summarize(const Pin *pin)
 {

@@ -1,0 +1,80 @@
+/*
+ * refresh.h
+ *		Background refresh: requests in shared memory, and the workers that fulfil them.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+struct Attempt;
+
+/*
+ * Ask a worker to renew the entry that the attempt has looked at.  True: a worker will, or has
+ * failed a moment ago, so take the rows as they are.  False: no worker can, it is the caller's task.
+ */
+extern bool RequestRefresh(const Attempt *attempt);
+
+/* --- between the queue (refresh.cpp) and the worker (worker.cpp) ------------------------------- */
+
+constexpr uint32 kRequestBytes = 32 * 1024;
+constexpr uint32 kRequestTag = 256;
+
+/* What to renew, for whom and as what. */
+struct Request
+{
+	uint64 hash;
+	Oid database;
+	Oid session_user;
+	Oid role;             /* current user of the call; session_user may become it */
+	TimestampTz as_of;    /* of the entry: who finds a newer one has nothing to do */
+	TimestampTz too_late; /* nobody takes the old rows any more */
+	int64 ttl_us;
+	int stale_for_ms;
+	int min_fill_time_ms;
+	uint32 key_length;
+	uint32 settings_length;
+	char tag[kRequestTag + 1];
+	char bytes[kRequestBytes]; /* the key, then the session's settings */
+};
+
+enum class Refreshed
+{
+	done,
+	failed,    /* the query raised an error: try again later */
+	unsuitable /* this worker can't do it: callers must */
+};
+
+enum class Fed
+{
+	taken,
+	full,  /* no room now */
+	barred /* a worker for its role and database could not even start, or none may */
+};
+
+/* A request that no call made (warm.cpp). */
+extern Fed FeedRequest(const Request *request);
+
+/* The worker whose place and serial these are has started; false: nobody waits for it any more. */
+extern bool BeginWorker(int place, uint64 serial, Oid *database, Oid *session_user);
+/* The next request for it, copied; false when there is none. */
+extern bool NextRequest(int place, Request *to);
+extern void EndRequest(int place, Refreshed outcome);
+/* Give up the place if nobody asks for anything; false if somebody does. */
+extern bool RetireWorker(int place);
+/* The worker ends, at whatever point.  `useless`: it could not even connect. */
+extern void WorkerGone(int place, uint64 serial, bool useless);
+/* Requests that no worker serves and that could have one now. */
+extern void LaunchForOthers();
+extern bool OthersWait(int place);
+
+extern void RefreshRequestShmem();
+extern void RefreshInitShmem();
+
+} // namespace cq
+
+extern "C" {
+PGDLLEXPORT void cached_query_refresh_worker(Datum arg);
+}
