@@ -8,7 +8,7 @@
  *	 half-open - it fails ----------------------------------------> open
  *
  * Without more, a server that hangs would cost each process a timeout before the first one opens
- * the breaker.  So who has waited a tenth of the timeout without a byte becomes the suspecter, if
+ * the breaker.  So who has waited a twentieth of the timeout without a byte becomes the suspecter, if
  * nobody is.  Everybody else gives up at once, without counting that as a failure, until the
  * suspecter hears from the server or its timeout opens the breaker.
  *

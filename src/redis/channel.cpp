@@ -192,11 +192,14 @@ WriteTls(Channel *channel, const iovec *parts, int count)
 	return written;
 }
 
-/* The looks at what others know come twice as often as a suspicion arises. */
+/*
+ * How often who waits looks at what others know; after two of these intervals without a byte it
+ * becomes the suspecter.  Each process loses about so much to a server that hangs, so it is short.
+ */
 int64
 LookInterval()
 {
-	return Max(static_cast<int64>(timeout_ms) * 1000 / 20, static_cast<int64>(1000));
+	return Max(static_cast<int64>(timeout_ms) * 1000 / 40, static_cast<int64>(1000));
 }
 
 } // namespace
