@@ -135,8 +135,6 @@ url("redis://poor:x\@127.0.0.1:$locked->{port}");
 is(redis_command($node, 'PING'), 'PONG', 'a user who may not give the connection a name');
 is_unavailable('a wrong password', "redis://:wrong\@127.0.0.1:$locked->{port}", qr/port $locked->{port}: WRONGPASS/);
 is_unavailable('no password', "redis://127.0.0.1:$locked->{port}", qr/port $locked->{port}: NOAUTH/);
-unlike(slurp_file($node->logfile), qr/secret%|LOG:.*wrong@/, 'no password in the log')
-  if 0;    # ALTER SYSTEM statements that fail would be logged by the server itself
 $locked->stop;
 
 $node->safe_psql('postgres', 'CREATE ROLE somebody LOGIN');
@@ -177,8 +175,10 @@ redis_command($session, 'SET', 'a', 'one');
 my $status = redis_status($node);
 foreach (1 .. 3)
 {
-	$session->query('SELECT cached_query_redis_many(ARRAY[\'GET\', \'big\'], -10, 4)');
-	is(redis_command($session, 'GET', 'a'), 'one', 'in step after an error in the callback');
+	$session->query(q{SELECT cached_query_redis_many('{GET,big}', -10, 4)});
+	like($session->{stderr}, qr/the callback raises/, 'an error in the callback');
+	$session->{stderr} = '';
+	is(redis_command($session, 'GET', 'a'), 'one', 'in step after it');
 }
 is($session->query_safe('SELECT failing_calls(1200)'), 1200, '1200 errors in subtransactions');
 is(redis_command($session, 'GET', 'a'), 'one', 'in step after them');
@@ -316,7 +316,6 @@ sub answers
 				if (ref $piece) { $piece->($client); }
 				else { $client->syswrite($piece) or return; }
 			}
-			return if !@pieces || (ref $pieces[-1] eq 'CODE' && 0);
 		}
 	};
 }
@@ -342,7 +341,7 @@ misbehaves('a negative length', qr/bad length/, 0.9, "\$-2\r\n");
 misbehaves('no length', qr/bad length/, 0.9, "\$\r\n\r\n");
 misbehaves('a string that is longer than it says', qr/does not end/, 0.9, "\$3\r\nabcdefgh\r\n");
 misbehaves('a huge array announced', qr/protocol error/, 0.9, "*1000000000\r\n");
-misbehaves('arrays of arrays', qr/protocol error/, 0.9, ("*16000\r\n" x 8));
+misbehaves('arrays of arrays', qr/protocol error/, 0.9, "*16000\r\n" x 40);
 misbehaves('arrays without end', qr/protocol error/, 0.9, "*1\r\n" x 1000);
 misbehaves('an endless line', qr/too large/, 0.9, '+' . 'x' x 100000);
 misbehaves('two replies for one', qr/more replies/, 0.9, "+a\r\n+b\r\n");
