@@ -83,8 +83,8 @@ is($from->cli('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $to_id), 'OK', 'from its
 $from->cli('MIGRATE', '127.0.0.1', $to->{port}, '', '0', '5000', 'KEYS', map { "{tag}$_" } 1 .. 4);
 is(redis_command($session, 'GET', "{tag}$_"), "value$_", "a key while its slot moves: $_") foreach 1 .. 8;
 is(redis_command($session, 'SET', '{tag}new', 'x'), 'OK', 'a new key while its slot moves');
-is($session->query_safe(q{SELECT cached_query_redis_many('{GET,{tag\}1}', 10, 4)}), 60, 'a pipeline that is redirected at each command');
-my $long = $session->query_safe(q{SELECT cached_query_redis_many('{GET,{tag\}1}', 100, 4)});
+is($session->query_safe(q|SELECT cached_query_redis_many(ARRAY['GET', '{tag}1'], 10, 4)|), 60, 'a pipeline that is redirected at each command');
+my $long = $session->query_safe(q|SELECT cached_query_redis_many(ARRAY['GET', '{tag}1'], 100, 4)|);
 is($long, 600, 'and a long one');
 is(redis_command($session, 'MGET', '{tag}1', '{tag}8'), '', 'keys that are on both nodes: not available, in bounded time');
 $from->cli('MIGRATE', '127.0.0.1', $to->{port}, '', '0', '5000', 'KEYS', map { "{tag}$_" } 5 .. 8);
@@ -94,8 +94,8 @@ foreach my $one ($to, $from, grep { $_ != $to && $_ != $from } @nodes[ 0 .. 2 ])
 }
 ok(wait_until(sub { redis_command($session, 'GET', '{tag}8') eq 'value8' }, 20), 'the slot has moved');
 is(redis_command($session, 'GET', "{tag}$_"), "value$_", "a key that has moved: $_") foreach 1 .. 8;
-is($session->query_safe(q{SELECT cached_query_redis_many('{GET,{tag\}1}', 100, 4)}), 600, 'a pipeline there');
-is(master_of($slot, $to), $to, 'it is on the other node indeed');
+is($session->query_safe(q|SELECT cached_query_redis_many(ARRAY['GET', '{tag}1'], 100, 4)|), 600, 'a pipeline there');
+is((master_of($slot, $to))[0], $to, 'it is on the other node indeed');
 
 # ---- Resharding while several clients read and write ----
 
@@ -135,7 +135,7 @@ foreach my $client (@clients)
 
 # ---- A node dies, its replica takes over ----
 
-my $victim = master_of($nodes[0]->cli('CLUSTER', 'KEYSLOT', 'key1'), $nodes[0]);
+my ($victim) = master_of($nodes[0]->cli('CLUSTER', 'KEYSLOT', 'key1'), $nodes[0]);
 my ($alive) = grep { $_ != $victim } @nodes[ 0 .. 2 ];
 my $log = -s $node->logfile;
 $session->query_safe('SELECT get_all(60)');
@@ -156,7 +156,7 @@ wait_until(sub { $victim->cli('CLUSTER', 'INFO') =~ /cluster_state:ok/ && $victi
 redis_setting($node, redis_url => $seeds);
 $session = $node->background_psql('postgres');
 is($session->query_safe('SELECT get_all(60)'), 60, 'all is well again');
-$victim = master_of($nodes[0]->cli('CLUSTER', 'KEYSLOT', 'key1'), $nodes[0]);
+($victim) = master_of($nodes[0]->cli('CLUSTER', 'KEYSLOT', 'key1'), $nodes[0]);
 $victim->pause;
 ok(wait_until(sub { $session->query_safe('SELECT get_all(60)') eq '60' }, 30), 'a node hangs: all keys can be read when its replica has taken over');
 $victim->resume;
