@@ -85,6 +85,7 @@ Run(const Pipeline &pipeline)
 	patience.quiet_since = begin;
 	patience.deadline = begin + static_cast<int64>(timeout_ms) * 1000;
 	trouble.text[0] = '\0';
+	trouble.answered = false;
 	running = true;
 	PG_TRY();
 	{
@@ -95,7 +96,10 @@ Run(const Pipeline &pipeline)
 		/* Cancelled, or the callback raised: replies are outstanding. */
 		running = false;
 		CloseBusy();
-		BreakerCancelled();
+		if (trouble.answered)
+			BreakerLeft();
+		else
+			BreakerCancelled();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

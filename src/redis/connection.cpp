@@ -139,9 +139,9 @@ FromWait(Connection *connection, Waited waited, const char *doing)
 	return Verdict::timeout;
 }
 
-/* Up to the point where commands can be sent. */
+/* Up to the point where commands can be sent.  *reached: somebody listens at this address. */
 Verdict
-Connect(Connection *connection, const Address &address, Patience *patience)
+Connect(Connection *connection, const Address &address, const Patience &patience, bool *reached)
 {
 	Channel *channel = &connection->channel;
 	Waited waited;
@@ -150,18 +150,19 @@ Connect(Connection *connection, const Address &address, Patience *patience)
 
 	if (!ChannelOpen(channel, address))
 		goto failed;
-	waited = ChannelWait(channel, events, *patience);
+	waited = ChannelWait(channel, events, patience);
 	if (waited != Waited::ready)
 		return FromWait(connection, waited, "connecting");
 	if (!ChannelConnected(channel))
 		goto failed;
+	*reached = true;
 	if (!url.tls)
 		return Verdict::done;
 	if (!ChannelStartTls(channel, connection->endpoint.host.name))
 		goto failed;
 	while ((result = ChannelHandshake(channel, &events)) == 0)
 	{
-		waited = ChannelWait(channel, events, *patience);
+		waited = ChannelWait(channel, events, patience);
 		if (waited != Waited::ready)
 			return FromWait(connection, waited, "setting up TLS");
 	}
@@ -388,6 +389,7 @@ Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors e
 		progress->verdict = Judge(connection, reply, errors);
 	if (progress->verdict != Verdict::done)
 		return;
+	trouble.answered = trouble.answered || errors != Errors::deliver;
 	begin = NowUs();
 	if (!pipeline->reply(pipeline->arg, (*progress->next)++, reply))
 		progress->verdict = Verdict::stopped;
@@ -414,7 +416,7 @@ SetTrouble(const Endpoint &endpoint, const char *format, ...)
 			*p = '?';
 	}
 	if (endpoint.host.name[0] == '\0')
-		snprintf(trouble.text, sizeof(trouble.text), "unix socket: %s", what);
+		snprintf(trouble.text, sizeof(trouble.text), "unix socket %.60s: %s", url.path, what);
 	else
 		snprintf(trouble.text, sizeof(trouble.text), "%s%.60s port %u: %s",
 				 endpoint.sentinel ? "sentinel " : "", endpoint.host.name, endpoint.host.port,
@@ -454,9 +456,11 @@ ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patie
 			connecting.quiet_since + static_cast<int64>(connect_timeout_ms) * 1000);
 	for (int i = 0; i < count; i++)
 	{
+		bool reached = false;
+
 		ChannelClose(&connection->channel);
-		verdict = Connect(connection, addresses[i], &connecting);
-		if (verdict != Verdict::failed)
+		verdict = Connect(connection, addresses[i], connecting, &reached);
+		if (verdict != Verdict::failed || reached)
 			break;
 	}
 	if (verdict == Verdict::done)
@@ -517,7 +521,6 @@ Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool askin
 		return Verdict::failed;
 	}
 	IncomingTrim(&connection->in);
-	connection->used = true;
 	return progress.verdict;
 }
 

@@ -30,7 +30,6 @@ struct Connection
 	Outgoing out;
 	Endpoint endpoint;
 	uint32 version;  /* url_version when it was opened */
-	bool used;       /* it has answered a request */
 	uint64 last_use; /* rank in the order of uses */
 	uint64 bytes_in; /* since the router asked last */
 	uint64 bytes_out;
@@ -59,6 +58,7 @@ struct Trouble
 	char text[256];
 	Host host;
 	int slot;
+	bool answered; /* a reply was handed out in this request */
 };
 
 extern Trouble trouble;

@@ -24,8 +24,7 @@ constexpr int kMaxHops = 16; /* without any progress */
 constexpr int64 kPauseMs = 20;
 
 Connection *connections[kMaxConnections];
-Connection *busy[2]; /* at most: one that is asked the way, while another is in use */
-int busy_count = 0;
+Connection *busy = nullptr; /* a request is going on on this one */
 uint64 uses = 0;
 uint32 version = 0; /* url_version that the connections belong to */
 uint64 traffic_in = 0;
@@ -77,16 +76,16 @@ FindPlace(const Endpoint &endpoint)
 void
 Begin(Connection *connection)
 {
-	CqAssert(busy_count < 2);
+	CqAssert(busy == nullptr);
 	connection->last_use = ++uses;
-	busy[busy_count++] = connection;
+	busy = connection;
 }
 
 /* A connection that is in step is kept. */
 void
 End(Connection *connection, Verdict verdict)
 {
-	busy_count--;
+	busy = nullptr;
 	switch (verdict)
 	{
 	case Verdict::lost:
@@ -294,13 +293,10 @@ CloseBusy()
 {
 	for (Connection *&place : connections)
 	{
-		for (int i = 0; i < busy_count; i++)
-		{
-			if (place != nullptr && place == busy[i])
-				Close(&place);
-		}
+		if (place != nullptr && place == busy)
+			Close(&place);
 	}
-	busy_count = 0;
+	busy = nullptr;
 }
 
 void
@@ -308,7 +304,7 @@ CloseAll()
 {
 	for (Connection *&place : connections)
 		Close(&place);
-	busy_count = 0;
+	busy = nullptr;
 	ClusterForget();
 	SentinelForget();
 }

@@ -20,7 +20,7 @@ namespace cq::redis
  */
 extern Verdict Serve(const Pipeline &pipeline, Patience *patience);
 
-/* Closes the connections that a request was going on on. */
+/* Closes the connection that a request was going on on. */
 extern void CloseBusy();
 extern void CloseAll();
 
