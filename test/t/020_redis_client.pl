@@ -298,6 +298,40 @@ foreach (
 $session->quit;
 redis_setting($node, redis_timeout => '1s', redis_connect_timeout => '200ms');
 
+# A statement_timeout that is shorter than redis_timeout: a server that hangs costs one statement,
+# not one after the other.
+redis_setting($node, redis_retry_interval => '5s');
+restart_client();
+recovers('a server that answers');
+my $impatient = CachedQueryTest::Deaf->connect($node);
+$impatient->ask("SET statement_timeout = '300ms'");
+$impatient->ask('SELECT calls(1)');
+$redis->pause;
+like($impatient->ask('SELECT calls(1)')->{sqlstate}, qr/57014/, 'one statement runs into its timeout');
+my @after = map { $impatient->ask('SELECT calls(5)') } 1 .. 5;
+is(scalar(grep { $_->{sqlstate} eq '' && $_->{first} < 200 } @after), 5, 'the following ones do not even wait');
+like(redis_status($node)->{last}, qr/cancelled after it had waited/, 'and it is said why');
+@lines = log_lines();
+is(scalar(@lines), 1, 'once') or diag explain \@lines;
+$redis->resume;
+$impatient->close;
+redis_setting($node, redis_retry_interval => '300ms');
+
+# A server that is slow and answers is no failure, and others don't wait for it.
+my $slow = start_proxy($redis, sub {
+	my ($client, $server) = @_;
+
+	RedisTest::pass_on($client, $server, sub { sleep 0.15; return ($_[0], 0); });
+});
+url($slow->url);
+restart_client();
+foreach (1 .. 3) { is(redis_command($node, 'ECHO', 'slow'), 'slow', 'a slow server answers'); }
+$status = redis_status($node);
+is("$status->{state} $status->{errors}", 'closed 0', 'and that is no failure');
+cmp_ok($status->{latency}, '>', 100000, 'its latency is seen');
+$slow->stop;
+url($redis->unix_url);
+
 # ---- A server that answers with something else ----
 
 sub answers
