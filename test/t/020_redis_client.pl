@@ -422,7 +422,7 @@ SKIP:
 		  (split ' ', `hostname`), 'localhost.localdomain', 'ip4-localhost', 'localhost4')[0];
 	skip 'no name but localhost for a loopback address', 4 unless defined $name;
 	my $address = join '.', unpack 'C4', (gethostbyname $name)[4];
-	my $named = start_redis(lines => ["bind 127.0.0.1 $address"]);
+	my $named = start_redis($address eq '127.0.0.1' ? () : (lines => ["bind 127.0.0.1 $address"]));
 
 	url("redis://$name:$named->{port}");
 	restart_client();
