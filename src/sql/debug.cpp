@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "lib/stringinfo.h"
+#include "postmaster/bgworker.h"
 #include "utils/array.h"
 }
 
@@ -115,10 +116,66 @@ RunProbe(Probe *probe, ArrayType *array, int times, int window)
 	return redis::Run(pipeline);
 }
 
+int
+PingCommand(void *, int, redis::Slice *argv, int)
+{
+	argv[0] = {"PING", 4};
+	return 1;
+}
+
+bool
+PingReply(void *, int, const redis::Reply &reply)
+{
+	elog(LOG, "the worker got %.*s", static_cast<int>(reply.length), reply.bytes);
+	return true;
+}
+
 } // namespace
 } // namespace cq
 
 extern "C" {
+
+PGDLLEXPORT void cached_query_redis_worker_main(Datum);
+
+/* A process without a database and without a transaction. */
+void
+cached_query_redis_worker_main(Datum)
+{
+	const cq::redis::Pipeline pipeline = {{"x", 1}, 1, 1, cq::PingCommand, cq::PingReply, nullptr};
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	for (int i = 0; i < 2; i++)
+	{
+		cq::redis::Result result = cq::redis::Run(pipeline);
+
+		elog(LOG, "the worker's result is %d", static_cast<int>(result));
+	}
+}
+
+PG_FUNCTION_INFO_V1(cached_query_redis_worker);
+/* Starts such a process; its pid. */
+Datum
+cached_query_redis_worker(PG_FUNCTION_ARGS)
+{
+	BackgroundWorker worker = {};
+	BackgroundWorkerHandle *handle;
+	pid_t pid = 0;
+
+	(void) fcinfo;
+	strlcpy(worker.bgw_name, "cached_query test", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "cached_query test", sizeof(worker.bgw_type));
+	strlcpy(worker.bgw_library_name, "cached_query", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "cached_query_redis_worker_main",
+			sizeof(worker.bgw_function_name));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	if (RegisterDynamicBackgroundWorker(&worker, &handle))
+		(void) WaitForBackgroundWorkerStartup(handle, &pid);
+	PG_RETURN_INT32(static_cast<int32>(pid));
+}
 
 PG_FUNCTION_INFO_V1(cached_query_redis_command);
 /* (text[]) returns text: the reply, or NULL when Redis is not available */

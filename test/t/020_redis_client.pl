@@ -298,6 +298,22 @@ foreach (
 $session->quit;
 redis_setting($node, redis_timeout => '1s', redis_connect_timeout => '200ms');
 
+# ---- In a background worker, without database and transaction ----
+
+redis_setting($node, redis_timeout => '30s', redis_connect_timeout => '30s');
+restart_client();
+$node->safe_psql('postgres', 'SELECT cached_query_redis_worker()');
+ok(wait_until(sub { my @got = slurp_file($node->logfile, $log) =~ /the worker got PONG/g; @got == 2 }, 20), 'a background worker uses it');
+ok(wait_until(sub { $redis->cli('CLIENT', 'LIST') !~ /cached_query/ }, 20), 'and leaves no connection behind');
+$redis->pause;
+$pid = $node->safe_psql('postgres', 'SELECT cached_query_redis_worker()');
+sleep 0.3;
+ok(-d "/proc/$pid", 'one that waits for a server that hangs');
+kill 'TERM', $pid;    # pg_terminate_backend() wants a database
+ok(wait_until(sub { !-d "/proc/$pid" }, 5), 'ends at once when told to');
+$redis->resume;
+redis_setting($node, redis_timeout => '1s', redis_connect_timeout => '200ms');
+
 # A statement_timeout that is shorter than redis_timeout: a server that hangs costs one statement,
 # not one after the other.
 redis_setting($node, redis_retry_interval => '5s');

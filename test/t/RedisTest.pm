@@ -74,6 +74,8 @@ CREATE FUNCTION cached_query_redis_status() RETURNS text
   AS '$libdir/cached_query' LANGUAGE C STRICT VOLATILE;
 CREATE FUNCTION cached_query_redis_resolve() RETURNS bool
   AS '$libdir/cached_query' LANGUAGE C STRICT VOLATILE;
+CREATE FUNCTION cached_query_redis_worker() RETURNS int
+  AS '$libdir/cached_query' LANGUAGE C STRICT VOLATILE;
 SQL
 	return;
 }
