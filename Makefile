@@ -71,7 +71,7 @@ $(error there is no $(CXX): install the Debian package g++)
 endif
 
 # Say which package is missing, and not only which header.
-HAS_HEADER = $(shell echo '\#include <$(1)>' | $(CXX) $(CPPFLAGS) -x c++ -E - >/dev/null 2>&1 && echo yes)
+HAS_HEADER = $(shell $(CXX) $(filter-out -MMD -MP,$(CPPFLAGS)) -include $(1) -x c++ -E /dev/null >/dev/null 2>&1 && echo yes)
 ifneq ($(filter-out clean distclean,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(call HAS_HEADER,hiredis/hiredis.h),yes)
 $(error there is no hiredis/hiredis.h: install the Debian package libhiredis-dev)
