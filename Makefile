@@ -42,6 +42,9 @@ override PG_CPPFLAGS += -DCQ_DEBUG
 override PG_CXXFLAGS += -O1 -g
 endif
 
+# The Redis client: hiredis for the protocol, OpenSSL for TLS.
+SHLIB_LINK += -lhiredis -lssl -lcrypto
+
 # PGXS links with the C compiler and compiles bitcode without PG_CXXFLAGS.  A cache gains nothing
 # from inlining its SQL functions, so there is no bitcode.  -MMD above does what autodepend would;
 # autodepend itself names the dependency files without their folder.
@@ -65,6 +68,17 @@ include $(PGXS)
 
 ifeq ($(shell command -v $(CXX) 2>/dev/null),)
 $(error there is no $(CXX): install the Debian package g++)
+endif
+
+# Say which package is missing, and not only which header.
+HAS_HEADER = $(shell $(CXX) $(filter-out -MMD -MP,$(CPPFLAGS)) -include $(1) -x c++ -E /dev/null >/dev/null 2>&1 && echo yes)
+ifneq ($(filter-out clean distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(call HAS_HEADER,hiredis/hiredis.h),yes)
+$(error there is no hiredis/hiredis.h: install the Debian package libhiredis-dev)
+endif
+ifneq ($(call HAS_HEADER,openssl/ssl.h),yes)
+$(error there is no openssl/ssl.h: install the Debian package libssl-dev)
+endif
 endif
 
 src/module.o: private override CPPFLAGS += -DCACHED_QUERY_VERSION='"$(EXTVERSION)"'

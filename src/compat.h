@@ -20,6 +20,8 @@ extern "C" {
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
 #include "utils/acl.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
@@ -123,6 +125,43 @@ RefreshWaitEvent()
 	return event;
 #else
 	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* The same for a wait for Redis. */
+inline uint32
+RedisWaitEvent()
+{
+#if PG_VERSION_NUM >= 170000
+	static uint32 event = 0;
+
+	if (event == 0)
+		event = WaitEventExtensionNew("CachedQueryRedis");
+	return event;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* A wait event set that lives until it is freed (17 has a resource owner for it). */
+inline WaitEventSet *
+MakeWaitEventSet(int events)
+{
+#if PG_VERSION_NUM >= 170000
+	return CreateWaitEventSet(nullptr, events);
+#else
+	return CreateWaitEventSet(TopMemoryContext, events);
+#endif
+}
+
+/* This process's place in shared memory; unlike BackendNumber() a worker without database has it. */
+inline uint32
+ProcessNumber()
+{
+#if PG_VERSION_NUM >= 170000
+	return static_cast<uint32>(MyProcNumber);
+#else
+	return static_cast<uint32>(MyProc->pgprocno);
 #endif
 }
 

@@ -14,6 +14,7 @@
 #include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
+#include "redis/client.h"
 #include "scan/scan.h"
 #include "scan/wire.h"
 #include "settings.h"
@@ -46,6 +47,7 @@ RequestShmem()
 	CostRequestShmem();
 	FlightRequestShmem();
 	RefreshRequestShmem();
+	redis::RequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -61,6 +63,7 @@ StartShmem()
 	FlightInitShmem();
 	RefreshInitShmem();
 	WarmStartup();
+	redis::InitShmem();
 	preloaded = true;
 }
 

@@ -7,6 +7,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/cost.h"
+#include "redis/client.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -290,6 +291,7 @@ DefineSettings()
 {
 	DefineServerSettings();
 	DefineSessionSettings();
+	redis::DefineSettings();
 #ifdef CQ_DEBUG
 	DefineDebugSettings();
 #endif

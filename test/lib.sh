@@ -215,6 +215,15 @@ need()
 	"$@" >/dev/null 2>&1 || MISSING+=("$package")
 }
 
+# What building the extension takes besides a server.
+need_build()
+{
+	need g++ command -v g++
+	need make command -v make
+	need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
+	need libssl-dev test -e /usr/include/openssl/ssl.h
+}
+
 install_missing()
 {
 	[ ${#MISSING[@]} -eq 0 ] || install_packages "${MISSING[@]}"

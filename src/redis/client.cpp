@@ -1,0 +1,132 @@
+/*
+ * client.cpp
+ *		The client's entry points.
+ */
+#include "pg.h"
+#include "redis/breaker.h"
+#include "redis/client.h"
+#include "redis/resolve.h"
+#include "redis/route.h"
+#include "redis/settings.h"
+
+namespace cq::redis
+{
+namespace
+{
+
+bool running = false; /* this process is in Run() */
+
+/* A suspicion or a probe of ours must not outlive us.  Sockets are closed by the exit itself. */
+void
+AtExit(int, Datum)
+{
+	BreakerCancelled();
+}
+
+void
+RegisterExit()
+{
+	static bool registered = false;
+
+	if (registered)
+		return;
+	before_shmem_exit(AtExit, 0);
+	registered = true;
+}
+
+Result
+Conclude(Verdict verdict, int64 begin)
+{
+	uint64 in;
+	uint64 out;
+
+	TakeTraffic(&in, &out);
+	switch (verdict)
+	{
+	case Verdict::done:
+	case Verdict::stopped:
+		BreakerSucceeded(NowUs() - begin, in, out);
+		return verdict == Verdict::done ? Result::done : Result::stopped;
+	case Verdict::overtaken:
+	case Verdict::unresolved:
+		BreakerLeft();
+		return Result::unavailable;
+	default:
+		BreakerFailed(verdict == Verdict::timeout ? Failure::timeout : Failure::fast, trouble.text);
+		return Result::unavailable;
+	}
+}
+
+} // namespace
+
+bool
+Configured()
+{
+	return url.kind != UrlKind::none;
+}
+
+bool
+Usable()
+{
+	return Configured() && BreakerAllows();
+}
+
+Result
+Run(const Pipeline &pipeline)
+{
+	Patience patience;
+	int64 begin;
+	volatile Verdict verdict = Verdict::failed;
+
+	if (!Configured() || running || !BreakerEnter())
+		return Result::unavailable;
+	RegisterExit();
+	begin = NowUs();
+	patience.quiet_since = begin;
+	patience.deadline = begin + static_cast<int64>(timeout_ms) * 1000;
+	trouble.text[0] = '\0';
+	trouble.answered = false;
+	running = true;
+	PG_TRY();
+	{
+		verdict = Serve(pipeline, &patience);
+	}
+	PG_CATCH();
+	{
+		/* Cancelled, or the callback raised: replies are outstanding. */
+		running = false;
+		CloseBusy();
+		if (trouble.answered)
+			BreakerLeft();
+		else
+			BreakerCancelled();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	running = false;
+	return Conclude(verdict, begin);
+}
+
+void
+GetStatus(Status *status)
+{
+	BreakerGetStatus(status);
+	if (!Configured())
+		status->state = "off";
+}
+
+void
+RequestShmem()
+{
+	RequestAddinShmemSpace(add_size(BreakerSize(), ResolveSize()));
+	ResolveRequestShmem();
+}
+
+void
+InitShmem()
+{
+	BreakerInitShmem();
+	ResolveInitShmem();
+}
+
+} // namespace cq::redis

@@ -1,0 +1,527 @@
+/*
+ * connection.cpp
+ *		Opening connections and exchanging commands for replies.
+ */
+#include "pg.h"
+#include "redis/connection.h"
+#include "redis/resolve.h"
+#include "redis/settings.h"
+
+#include <cstdarg>
+#include <sys/un.h>
+
+namespace cq::redis
+{
+
+Trouble trouble;
+
+namespace
+{
+
+/* What a connection asks first. */
+struct Setup
+{
+	const Endpoint *endpoint;
+	int commands[4];
+	int count;
+	bool refused;
+};
+
+enum
+{
+	cmd_auth,
+	cmd_select,
+	cmd_setname,
+	cmd_role
+};
+
+Slice
+Text(const char *text)
+{
+	return {text, strlen(text)};
+}
+
+int
+SetupCommand(void *arg, int index, Slice *argv, int)
+{
+	static char db[16];
+	int n = 0;
+
+	switch (static_cast<Setup *>(arg)->commands[index])
+	{
+	case cmd_auth:
+		argv[n++] = Text("AUTH");
+		if (url.user[0] != '\0')
+			argv[n++] = Text(url.user);
+		argv[n++] = Text(url.password);
+		break;
+	case cmd_select:
+		snprintf(db, sizeof(db), "%d", url.db);
+		argv[n++] = Text("SELECT");
+		argv[n++] = Text(db);
+		break;
+	case cmd_setname:
+		argv[n++] = Text("CLIENT");
+		argv[n++] = Text("SETNAME");
+		argv[n++] = Text("cached_query");
+		break;
+	default:
+		argv[n++] = Text("ROLE");
+	}
+	return n;
+}
+
+bool
+IsMaster(const Reply &reply)
+{
+	return reply.type == Reply::Type::array && reply.count > 0 &&
+		   reply.children[0].type == Reply::Type::string && reply.children[0].length == 6 &&
+		   memcmp(reply.children[0].bytes, "master", 6) == 0;
+}
+
+/*
+ * A sentinel often has no password where its servers have one, so there AUTH may fail; and a name
+ * in CLIENT LIST is nothing to fail for.
+ */
+bool
+SetupReply(void *arg, int index, const Reply &reply)
+{
+	Setup *setup = static_cast<Setup *>(arg);
+	int command = setup->commands[index];
+
+	if (command == cmd_role && reply.type != Reply::Type::error && !IsMaster(reply))
+	{
+		SetTrouble(*setup->endpoint, "it is not a master");
+		setup->refused = true;
+	}
+	if (reply.type != Reply::Type::error)
+		return true;
+	if (setup->endpoint->sentinel && !IsError(reply, "LOADING"))
+		return true;
+	if (command == cmd_setname && !IsError(reply, "LOADING") && !IsError(reply, "NOAUTH") &&
+		!IsError(reply, "MASTERDOWN"))
+		return true;
+	if (!setup->refused)
+		SetTrouble(*setup->endpoint, "%.*s", static_cast<int>(Min(reply.length, 150)), reply.bytes);
+	setup->refused = true;
+	return true;
+}
+
+Verdict
+RunSetup(Connection *connection, Patience *patience)
+{
+	Setup setup = {&connection->endpoint, {}, 0, false};
+	Pipeline pipeline = {{nullptr, 0}, 0, 4, SetupCommand, SetupReply, &setup};
+	int next = 0;
+	Verdict verdict;
+
+	if (url.with_password)
+		setup.commands[setup.count++] = cmd_auth;
+	if (url.db != 0 && !connection->endpoint.sentinel)
+		setup.commands[setup.count++] = cmd_select;
+	setup.commands[setup.count++] = cmd_setname;
+	if (url.kind == UrlKind::sentinel && !connection->endpoint.sentinel)
+		setup.commands[setup.count++] = cmd_role;
+	pipeline.count = setup.count;
+	verdict = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
+	if (verdict == Verdict::done && setup.refused)
+		return Verdict::failed;
+	/* One that hangs up on a new connection is not one that closed an old one. */
+	return verdict == Verdict::lost ? Verdict::failed : verdict;
+}
+
+Verdict
+FromWait(Connection *connection, Waited waited, const char *doing)
+{
+	if (waited == Waited::overtaken)
+		return Verdict::overtaken;
+	SetTrouble(connection->endpoint, "timeout while %s", doing);
+	return Verdict::timeout;
+}
+
+/* Up to the point where commands can be sent.  *reached: somebody listens at this address. */
+Verdict
+Connect(Connection *connection, const Address &address, const Patience &patience, bool *reached)
+{
+	Channel *channel = &connection->channel;
+	Waited waited;
+	uint32 events = WL_SOCKET_WRITEABLE;
+	int result = 0;
+
+	if (!ChannelOpen(channel, address))
+		goto failed;
+	waited = ChannelWait(channel, events, patience);
+	if (waited != Waited::ready)
+		return FromWait(connection, waited, "connecting");
+	if (!ChannelConnected(channel))
+		goto failed;
+	*reached = true;
+	if (!url.tls)
+		return Verdict::done;
+	if (!ChannelStartTls(channel, connection->endpoint.host.name))
+		goto failed;
+	while ((result = ChannelHandshake(channel, &events)) == 0)
+	{
+		waited = ChannelWait(channel, events, patience);
+		if (waited != Waited::ready)
+			return FromWait(connection, waited, "setting up TLS");
+	}
+	if (result > 0)
+		return Verdict::done;
+
+failed:
+	SetTrouble(connection->endpoint, "%s", channel->error);
+	return Verdict::failed;
+}
+
+Verdict
+FindAddresses(const Endpoint &endpoint, Address *addresses, int *count)
+{
+	if (endpoint.host.name[0] == '\0')
+	{
+		sockaddr_un *local = reinterpret_cast<sockaddr_un *>(&addresses[0].storage);
+
+		memset(static_cast<void *>(addresses), 0, sizeof(Address));
+		local->sun_family = AF_UNIX;
+		strlcpy(local->sun_path, url.path, sizeof(local->sun_path));
+		addresses[0].length = sizeof(*local);
+		*count = 1;
+		return Verdict::done;
+	}
+	switch (Resolve(endpoint.host.name, endpoint.host.port, addresses, count))
+	{
+	case Resolved::found:
+		return Verdict::done;
+	case Resolved::failed:
+		SetTrouble(endpoint, "the host name could not be resolved");
+		return Verdict::failed;
+	default:
+		return Verdict::unresolved;
+	}
+}
+
+/* The host and port that MOVED and ASK end with.  Without a host it is the node that was asked. */
+bool
+ParseRedirection(const Connection *connection, const Reply &reply)
+{
+	char text[kMaxHostName + 64];
+	char *slot;
+	char *host;
+	char *port;
+	long number;
+
+	if (reply.length >= sizeof(text))
+		return false;
+	memcpy(text, reply.bytes, reply.length);
+	text[reply.length] = '\0';
+	slot = strchr(text, ' ');
+	host = slot != nullptr ? strchr(slot + 1, ' ') : nullptr;
+	port = host != nullptr ? strrchr(host + 1, ':') : nullptr;
+	if (port == nullptr)
+		return false;
+	*host++ = '\0';
+	*port++ = '\0';
+	number = strtol(slot + 1, nullptr, 10);
+	if (number < 0 || number > 16383)
+		return false;
+	trouble.slot = static_cast<int>(number);
+	number = strtol(port, nullptr, 10);
+	if (number < 1 || number > 65535 || strlen(host) > kMaxHostName)
+		return false;
+	trouble.host.port = static_cast<uint16>(number);
+	strlcpy(trouble.host.name, *host != '\0' ? host : connection->endpoint.host.name,
+			sizeof(trouble.host.name));
+	return true;
+}
+
+/* Is this error reply one for the caller?  Then `done`. */
+Verdict
+Judge(const Connection *connection, const Reply &reply, Errors errors)
+{
+	static const char *const not_now[] = {"LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS", "NOPERM"};
+
+	if (errors == Errors::deliver)
+		return Verdict::done;
+	if (IsError(reply, "MOVED") || IsError(reply, "ASK"))
+	{
+		if (ParseRedirection(connection, reply))
+			return IsError(reply, "ASK") ? Verdict::ask : Verdict::moved;
+		SetTrouble(connection->endpoint, "protocol error: a redirection that leads nowhere");
+		return Verdict::failed;
+	}
+	if (IsError(reply, "READONLY") && errors == Errors::redirect_stale)
+		return Verdict::readonly;
+	SetTrouble(connection->endpoint, "%.*s", static_cast<int>(Min(reply.length, 150)), reply.bytes);
+	if (IsError(reply, "TRYAGAIN"))
+		return Verdict::again;
+	if (IsError(reply, "CLUSTERDOWN"))
+		return Verdict::down;
+	for (const char *code : not_now)
+	{
+		if (IsError(reply, code))
+			return Verdict::failed;
+	}
+	return Verdict::done;
+}
+
+Verdict
+Broken(Connection *connection)
+{
+	SetTrouble(connection->endpoint, "%s", connection->channel.error);
+	return Verdict::lost;
+}
+
+/* Sends what can be sent now; false if the connection is broken. */
+bool
+Flush(Connection *connection)
+{
+	iovec parts[64];
+
+	while (!OutgoingIsEmpty(&connection->out))
+	{
+		int count = OutgoingParts(&connection->out, parts, lengthof(parts));
+		ssize_t n = ChannelWrite(&connection->channel, parts, count);
+
+		if (n < 0)
+			return false;
+		if (n == 0)
+			break;
+		connection->bytes_out += static_cast<uint64>(n);
+		OutgoingSent(&connection->out, static_cast<size_t>(n));
+	}
+	return true;
+}
+
+/* Gets some bytes, or waits until something can be done.  `done`: look again. */
+Verdict
+Receive(Connection *connection, Patience *patience)
+{
+	Channel *channel = &connection->channel;
+	bool sending = !OutgoingIsEmpty(&connection->out);
+	ssize_t n = 0;
+	size_t room;
+	char *to;
+
+	if (channel->readable || channel->ssl != nullptr)
+	{
+		to = IncomingRoom(&connection->in, &room);
+		if (to == nullptr)
+		{
+			SetTrouble(connection->endpoint, "out of memory");
+			return Verdict::failed;
+		}
+		n = ChannelRead(channel, to, room);
+		if (n < 0)
+			return Broken(connection);
+	}
+	if (n > 0)
+	{
+		IncomingAdd(&connection->in, static_cast<size_t>(n));
+		connection->bytes_in += static_cast<uint64>(n);
+		patience->quiet_since = NowUs();
+		BreakerHeard();
+		return Verdict::done;
+	}
+
+	Waited waited = ChannelWait(
+		channel, WL_SOCKET_READABLE | (sending || channel->tls_write ? WL_SOCKET_WRITEABLE : 0),
+		*patience);
+
+	return waited == Waited::ready ? Verdict::done
+								   : FromWait(connection, waited, "waiting for an answer");
+}
+
+/* One exchange. */
+struct Progress
+{
+	const Pipeline *pipeline;
+	int *next;       /* of the replies */
+	int issued;      /* of the commands */
+	int end;         /* of both */
+	int outstanding; /* replies */
+	bool skip;       /* the next reply is ASKING's */
+	Verdict verdict; /* anything but `done`: drop what is outstanding */
+};
+
+/* Queues commands as far as the window goes; false: no memory. */
+bool
+Issue(Connection *connection, Progress *progress, bool asking)
+{
+	const Pipeline *pipeline = progress->pipeline;
+	Slice argv[kMaxArguments];
+
+	while (progress->verdict == Verdict::done && progress->issued < progress->end &&
+		   progress->issued - *progress->next < Max(pipeline->window, 1) &&
+		   OutgoingHasRoom(&connection->out))
+	{
+		int argc = pipeline->command(pipeline->arg, progress->issued, argv, kMaxArguments);
+		Slice prefix = {"ASKING", 6};
+
+		CqAssert(argc > 0 && argc <= kMaxArguments);
+		if (asking && !OutgoingAdd(&connection->out, &prefix, 1))
+			return false;
+		progress->skip = asking;
+		if (!OutgoingAdd(&connection->out, argv, argc))
+			return false;
+		progress->issued++;
+		progress->outstanding += asking ? 2 : 1;
+	}
+	return true;
+}
+
+/* Gives a reply to the callback, whose time is its own. */
+void
+Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors errors,
+		Patience *patience)
+{
+	const Pipeline *pipeline = progress->pipeline;
+	int64 begin;
+
+	progress->outstanding--;
+	if (progress->verdict != Verdict::done)
+		return;
+	if (progress->skip)
+	{
+		progress->skip = false;
+		return;
+	}
+	if (reply.type == Reply::Type::error)
+		progress->verdict = Judge(connection, reply, errors);
+	if (progress->verdict != Verdict::done)
+		return;
+	trouble.answered = trouble.answered || errors != Errors::deliver;
+	begin = NowUs();
+	if (!pipeline->reply(pipeline->arg, (*progress->next)++, reply))
+		progress->verdict = Verdict::stopped;
+	patience->quiet_since = NowUs();
+	patience->deadline += patience->quiet_since - begin;
+	CHECK_FOR_INTERRUPTS();
+}
+
+} // namespace
+
+void
+SetTrouble(const Endpoint &endpoint, const char *format, ...)
+{
+	char what[200];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	/* What a server says may be anything: keep the log's lines whole. */
+	for (char *p = what; *p != '\0'; p++)
+	{
+		if (static_cast<unsigned char>(*p) < ' ' || static_cast<unsigned char>(*p) >= 0x7f)
+			*p = '?';
+	}
+	if (endpoint.host.name[0] == '\0')
+		snprintf(trouble.text, sizeof(trouble.text), "unix socket %.60s: %s", url.path, what);
+	else
+		snprintf(trouble.text, sizeof(trouble.text), "%s%.60s port %u: %s",
+				 endpoint.sentinel ? "sentinel " : "", endpoint.host.name, endpoint.host.port,
+				 what);
+}
+
+bool
+IsError(const Reply &reply, const char *code)
+{
+	size_t length = strlen(code);
+
+	return reply.type == Reply::Type::error && reply.length >= length &&
+		   memcmp(reply.bytes, code, length) == 0 &&
+		   (reply.length == length || reply.bytes[length] == ' ');
+}
+
+Verdict
+ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patience)
+{
+	Address addresses[kMaxAddresses];
+	int count = 0;
+	Patience connecting = *patience;
+	Verdict verdict = FindAddresses(endpoint, addresses, &count);
+
+	connection->endpoint = endpoint;
+	connection->version = url_version;
+	if (verdict != Verdict::done)
+		return verdict;
+	if (!IncomingInit(&connection->in))
+	{
+		SetTrouble(endpoint, "out of memory");
+		return Verdict::failed;
+	}
+	connecting.quiet_since = NowUs();
+	connecting.deadline =
+		Min(connecting.deadline,
+			connecting.quiet_since + static_cast<int64>(connect_timeout_ms) * 1000);
+	for (int i = 0; i < count; i++)
+	{
+		bool reached = false;
+
+		ChannelClose(&connection->channel);
+		verdict = Connect(connection, addresses[i], connecting, &reached);
+		if (verdict != Verdict::failed || reached)
+			break;
+	}
+	if (verdict == Verdict::done)
+		verdict = RunSetup(connection, &connecting);
+	if (verdict == Verdict::failed || verdict == Verdict::timeout)
+		ResolveAgain(endpoint.host.name);
+	return verdict;
+}
+
+void
+ConnectionClose(Connection *connection)
+{
+	ChannelClose(&connection->channel);
+	IncomingFree(&connection->in);
+	OutgoingFree(&connection->out);
+}
+
+Verdict
+Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool asking, Errors errors,
+		 Patience *patience)
+{
+	Progress progress = {&pipeline, next,  *next,        asking ? *next + 1 : pipeline.count,
+						 0,         false, Verdict::done};
+	Reply reply;
+
+	patience->quiet_since = NowUs();
+	for (;;)
+	{
+		Verdict verdict;
+
+		if (!Issue(connection, &progress, asking))
+		{
+			SetTrouble(connection->endpoint, "out of memory");
+			return Verdict::failed;
+		}
+		if (progress.outstanding == 0)
+			break;
+		if (!Flush(connection))
+			return Broken(connection);
+		switch (IncomingNext(&connection->in, &reply))
+		{
+		case Parsed::reply:
+			Deliver(connection, &progress, reply, errors, patience);
+			continue;
+		case Parsed::bad:
+			SetTrouble(connection->endpoint, "%s", connection->in.error);
+			return Verdict::failed;
+		default:
+			break;
+		}
+		verdict = Receive(connection, patience);
+		if (verdict != Verdict::done)
+			return verdict;
+	}
+	if (!IncomingIsEmpty(&connection->in))
+	{
+		SetTrouble(connection->endpoint, "protocol error: more replies than commands");
+		return Verdict::failed;
+	}
+	IncomingTrim(&connection->in);
+	return progress.verdict;
+}
+
+} // namespace cq::redis

@@ -1,0 +1,37 @@
+/*
+ * resolve.h
+ *		Host names to addresses without waiting: a small table in shared memory.
+ *
+ * getaddrinfo() knows no cancel, so no backend calls it.  Numeric addresses and localhost need no
+ * look-up; any other name is looked up here, and what is missing is noted for the process that
+ * calls ResolveNames() (client.h).
+ *
+ * Locking: one LWLock (tranche CachedQueryRedis) protects the table; it is held for a copy.  A flag
+ * says without it whether there is something to do.
+ */
+#pragma once
+
+#include "pg.h"
+#include "redis/channel.h"
+
+namespace cq::redis
+{
+
+constexpr int kMaxAddresses = 4;
+
+enum class Resolved
+{
+	found,
+	unknown, /* not looked up yet */
+	failed   /* there is no such name, at least now */
+};
+
+extern Resolved Resolve(const char *name, uint16 port, Address *addresses, int *count);
+/* It did not lead to a server: look it up again. */
+extern void ResolveAgain(const char *name);
+
+extern Size ResolveSize();
+extern void ResolveRequestShmem();
+extern void ResolveInitShmem();
+
+} // namespace cq::redis

@@ -1,0 +1,320 @@
+/*
+ * route.cpp
+ *		Choosing the server, following redirections, and what is tried when one fails.
+ */
+#include "pg.h"
+#include "redis/cluster.h"
+#include "redis/route.h"
+#include "redis/route_internal.h"
+#include "redis/sentinel.h"
+#include "redis/settings.h"
+#include "redis/slot.h"
+
+extern "C" {
+#include "storage/latch.h"
+}
+
+namespace cq::redis
+{
+namespace
+{
+
+constexpr int kMaxConnections = 64;
+constexpr int kMaxHops = 16; /* without any progress */
+constexpr int64 kPauseMs = 20;
+
+Connection *connections[kMaxConnections];
+Connection *busy = nullptr; /* a request is going on on this one */
+uint64 uses = 0;
+uint32 version = 0; /* url_version that the connections belong to */
+uint64 traffic_in = 0;
+uint64 traffic_out = 0;
+
+bool
+Equal(const Endpoint &a, const Endpoint &b)
+{
+	return a.sentinel == b.sentinel && a.host.port == b.host.port &&
+		   strcmp(a.host.name, b.host.name) == 0;
+}
+
+void
+Close(Connection **place)
+{
+	Connection *connection = *place;
+
+	if (connection == nullptr)
+		return;
+	*place = nullptr;
+	traffic_in += connection->bytes_in;
+	traffic_out += connection->bytes_out;
+	ConnectionClose(connection);
+	pfree(connection);
+}
+
+/* The place of an open connection to this endpoint, of none, or of the one to give up. */
+Connection **
+FindPlace(const Endpoint &endpoint)
+{
+	Connection **place = nullptr;
+
+	for (Connection *&connection : connections)
+	{
+		if (connection == nullptr)
+		{
+			if (place == nullptr || *place != nullptr)
+				place = &connection;
+		}
+		else if (Equal(connection->endpoint, endpoint))
+			return &connection;
+		else if (place == nullptr ||
+				 (*place != nullptr && connection->last_use < (*place)->last_use))
+			place = &connection;
+	}
+	return place;
+}
+
+void
+Begin(Connection *connection)
+{
+	CqAssert(busy == nullptr);
+	connection->last_use = ++uses;
+	busy = connection;
+}
+
+/* A connection that is in step is kept. */
+void
+End(Connection *connection, Verdict verdict)
+{
+	busy = nullptr;
+	switch (verdict)
+	{
+	case Verdict::lost:
+	case Verdict::failed:
+	case Verdict::timeout:
+	case Verdict::overtaken:
+	case Verdict::unresolved:
+		for (Connection *&place : connections)
+		{
+			if (place == connection)
+				Close(&place);
+		}
+		break;
+	default:
+		traffic_in += connection->bytes_in;
+		traffic_out += connection->bytes_out;
+		connection->bytes_in = connection->bytes_out = 0;
+		break;
+	}
+}
+
+/* Waits a moment for a cluster to make up its mind. */
+Verdict
+Pause(const Patience &patience)
+{
+	if (NowUs() + kPauseMs * 1000 > patience.deadline)
+		return Verdict::timeout;
+	if (WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs,
+				  compat::RedisWaitEvent()) &
+		WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return Verdict::done;
+}
+
+/* What has been tried for this pipeline. */
+struct Attempt
+{
+	Endpoint target;
+	bool asking;
+	bool reused;       /* the connection was an old one */
+	bool reconnected;  /* after an old one turned out to be closed */
+	bool rediscovered; /* the way was asked anew */
+	int hops;
+	int progress; /* replies at the last hop */
+};
+
+Verdict
+FindTarget(const Pipeline &pipeline, Attempt *attempt, Patience *patience)
+{
+	Endpoint *target = &attempt->target;
+
+	if (attempt->asking)
+		return Verdict::done;
+	memset(static_cast<void *>(target), 0, sizeof(*target));
+	if (url.kind == UrlKind::sentinel)
+		return SentinelMaster(&target->host, patience);
+	if (url.kind == UrlKind::cluster || ClusterIsKnown())
+		return ClusterNode(SlotOf(pipeline.route.bytes, pipeline.route.length), &target->host,
+						   patience);
+	if (url.kind == UrlKind::single)
+		target->host = url.host[0];
+	return Verdict::done;
+}
+
+/* A target failed: is there another one?  Then `done`, and it's worth another attempt. */
+Verdict
+Rediscover(Attempt *attempt, Verdict verdict)
+{
+	if (attempt->rediscovered)
+		return verdict;
+	attempt->rediscovered = true;
+	if (url.kind == UrlKind::sentinel)
+		SentinelForget();
+	else if (url.kind == UrlKind::cluster || ClusterIsKnown())
+		ClusterDoubt(attempt->target.host);
+	else
+		return verdict;
+	return Verdict::done;
+}
+
+/* After an attempt that was no success: `done` if there is to be another one. */
+Verdict
+TryAgain(Attempt *attempt, Verdict verdict, int next, Patience *patience)
+{
+	attempt->asking = false;
+	if (next > attempt->progress)
+		attempt->hops = 0;
+	attempt->progress = next;
+	if (++attempt->hops > kMaxHops && verdict != Verdict::overtaken &&
+		verdict != Verdict::unresolved)
+		return verdict == Verdict::timeout ? verdict : Verdict::failed;
+	switch (verdict)
+	{
+	case Verdict::moved:
+		return ClusterMoved(trouble.slot, trouble.host) ? Verdict::done : Verdict::failed;
+	case Verdict::ask:
+		attempt->asking = true;
+		attempt->target.host = trouble.host;
+		return Verdict::done;
+	case Verdict::down:
+		ClusterDoubt(attempt->target.host);
+		return Pause(*patience);
+	case Verdict::again:
+		return Pause(*patience);
+	case Verdict::readonly:
+		(void) Rediscover(attempt, verdict);
+		return Verdict::done;
+	case Verdict::lost:
+		if (attempt->reused && !attempt->reconnected)
+		{
+			attempt->reconnected = true;
+			return Verdict::done;
+		}
+		[[fallthrough]];
+	case Verdict::failed:
+		return Rediscover(attempt, Verdict::failed);
+	case Verdict::timeout:
+		/* There's no time left, but the next call shall know. */
+		(void) Rediscover(attempt, verdict);
+		return verdict;
+	default:
+		return verdict;
+	}
+}
+
+Errors
+ErrorsFor(const Attempt &attempt)
+{
+	bool elsewhere =
+		url.kind == UrlKind::sentinel || url.kind == UrlKind::cluster || ClusterIsKnown();
+
+	return elsewhere && !attempt.rediscovered ? Errors::redirect_stale : Errors::redirect;
+}
+
+} // namespace
+
+Verdict
+ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool asking,
+			 Errors errors, Patience *patience, bool *reused)
+{
+	Connection **place = FindPlace(endpoint);
+	Connection *connection = *place;
+	Verdict verdict = Verdict::done;
+
+	*reused = connection != nullptr && Equal(connection->endpoint, endpoint);
+	if (!*reused)
+	{
+		Close(place);
+		connection = reinterpret_cast<Connection *>(Allocate(sizeof(Connection)));
+		if (connection == nullptr)
+		{
+			SetTrouble(endpoint, "out of memory");
+			return Verdict::failed;
+		}
+		memset(static_cast<void *>(connection), 0, sizeof(Connection));
+		connection->channel.fd = PGINVALID_SOCKET;
+		*place = connection;
+	}
+	Begin(connection);
+	if (!*reused)
+		verdict = ConnectionOpen(connection, endpoint, patience);
+	if (verdict == Verdict::done)
+		verdict = Exchange(connection, pipeline, next, asking, errors, patience);
+	End(connection, verdict);
+	return verdict;
+}
+
+Verdict
+Serve(const Pipeline &pipeline, Patience *patience)
+{
+	Attempt attempt = {};
+	int next = 0;
+
+	if (version != url_version)
+	{
+		CloseAll();
+		version = url_version;
+	}
+	for (;;)
+	{
+		Verdict verdict = FindTarget(pipeline, &attempt, patience);
+
+		attempt.reused = false;
+		if (verdict == Verdict::done)
+			verdict = ExchangeWith(attempt.target, pipeline, &next, attempt.asking,
+								   ErrorsFor(attempt), patience, &attempt.reused);
+		if (verdict == Verdict::stopped)
+			return verdict;
+		if (verdict == Verdict::done)
+		{
+			attempt.asking = false;
+			if (next == pipeline.count)
+				return verdict;
+			continue;
+		}
+		verdict = TryAgain(&attempt, verdict, next, patience);
+		if (verdict != Verdict::done)
+			return verdict;
+	}
+}
+
+void
+CloseBusy()
+{
+	for (Connection *&place : connections)
+	{
+		if (place != nullptr && place == busy)
+			Close(&place);
+	}
+	busy = nullptr;
+}
+
+void
+CloseAll()
+{
+	for (Connection *&place : connections)
+		Close(&place);
+	busy = nullptr;
+	ClusterForget();
+	SentinelForget();
+}
+
+void
+TakeTraffic(uint64 *in, uint64 *out)
+{
+	*in = traffic_in;
+	*out = traffic_out;
+	traffic_in = traffic_out = 0;
+}
+
+} // namespace cq::redis

@@ -1,0 +1,19 @@
+/*
+ * sentinel.h
+ *		The master that Redis Sentinel names.
+ *
+ * Its address is kept by the process until something is wrong with it: a lost connection, a server
+ * that is no master (ROLE, asked with each new connection), a READONLY reply.
+ */
+#pragma once
+
+#include "pg.h"
+#include "redis/connection.h"
+
+namespace cq::redis
+{
+
+extern Verdict SentinelMaster(Host *master, Patience *patience);
+extern void SentinelForget();
+
+} // namespace cq::redis
