@@ -49,6 +49,8 @@ override COMPILER   = $(CXX) $(CXXFLAGS)
 override with_llvm  = no
 override autodepend = no
 
+SHLIB_LINK += -lcrypto -llz4 -lzstd
+
 # The SQL tests share the helpers that `init` makes; beyond that their order does not matter.
 TEMP_INSTANCE  = --temp-config=test/cached_query.conf --no-locale --encoding=UTF8
 REGRESS       := $(patsubst sql/%.sql,%,$(wildcard sql/init.sql) $(sort $(filter-out sql/init.sql,$(wildcard sql/*.sql))))
