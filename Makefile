@@ -1,6 +1,6 @@
 # cached_query - answers of SELECTs kept in shared memory
 #
-#   make                 build the extension (needs postgresql-server-dev-15 and g++)
+#   make                 build the extension (README.md names the packages it needs)
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
@@ -49,6 +49,7 @@ override COMPILER   = $(CXX) $(CXXFLAGS)
 override with_llvm  = no
 override autodepend = no
 
+# src/redis/value.cpp
 SHLIB_LINK += -lcrypto -llz4 -lzstd
 
 # The SQL tests share the helpers that `init` makes; beyond that their order does not matter.
@@ -67,6 +68,14 @@ include $(PGXS)
 
 ifeq ($(shell command -v $(CXX) 2>/dev/null),)
 $(error there is no $(CXX): install the Debian package g++)
+endif
+
+LIBRARIES = libssl-dev:openssl/evp.h liblz4-dev:lz4.h libzstd-dev:zstd.h
+MISSING := $(shell for library in $(LIBRARIES); do \
+	printf '\043include <%s>\n' "$${library\#*:}" | $(CXX) $(CPPFLAGS) -E -x c++ - >/dev/null 2>&1 || \
+	echo "$${library%%:*}"; done)
+ifneq ($(MISSING),)
+$(error headers are missing: install the Debian packages $(MISSING))
 endif
 
 src/module.o: private override CPPFLAGS += -DCACHED_QUERY_VERSION='"$(EXTVERSION)"'
@@ -97,7 +106,7 @@ bench:
 
 format-check:
 	@if command -v clang-format-14 >/dev/null; then \
-		clang-format-14 --dry-run -Werror $(SOURCES) $(sort $(wildcard src/*.h src/*/*.h test/unit/*.cpp)); \
+		clang-format-14 --dry-run -Werror $(SOURCES) $(sort $(wildcard src/*.h src/*/*.h test/unit/*.cpp test/fuzz/*.cpp test/bench/*.cpp)); \
 	else \
 		echo "format-check: skipped, there is no clang-format-14"; \
 	fi

@@ -215,6 +215,28 @@ need()
 	"$@" >/dev/null 2>&1 || MISSING+=("$package")
 }
 
+# Does the compiler find a header?  has_header FILE
+has_header() { echo "#include <$1>" | g++ -E -x c++ - >/dev/null 2>&1; }
+
+# The libraries that our sources use, with their headers.
+need_libraries()
+{
+	need libssl-dev has_header openssl/evp.h
+	need liblz4-dev has_header lz4.h
+	need libzstd-dev has_header zstd.h
+}
+
+# Does Debian, or what this is, have all of these packages?
+can_install()
+{
+	local package
+	command -v apt-get >/dev/null || return 1
+	apt_update "$@"
+	for package in "$@"; do
+		[ -n "$(apt-cache madison "$package")" ] || return 1
+	done
+}
+
 install_missing()
 {
 	[ ${#MISSING[@]} -eq 0 ] || install_packages "${MISSING[@]}"

@@ -82,7 +82,7 @@ KeySigner(const Secret &secret)
 
 /* --- tags of chunks ------------------------------------------------------------------------- */
 
-/* AES-256-GCM under the key of the fill that was last worked on. */
+/* ChaCha20-Poly1305 under the key of the fill that was last worked on. */
 struct Tagger
 {
 	Secret secret;
@@ -103,7 +103,7 @@ MakeCipher()
 
 	if (cipher == nullptr)
 		return false;
-	if (EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), nullptr, nullptr, nullptr) != 1)
+	if (EVP_EncryptInit_ex(cipher, EVP_chacha20_poly1305(), nullptr, nullptr, nullptr) != 1)
 	{
 		EVP_CIPHER_CTX_free(cipher);
 		return false;
@@ -125,7 +125,7 @@ KeyTagger(const Secret &secret, const FillId &fill)
 	tagger.keyed = false;
 	memcpy(text, kChunkLabel, sizeof(kChunkLabel) - 1);
 	memcpy(text + sizeof(kChunkLabel) - 1, fill.bytes, kFillIdBytes);
-	static_assert(sizeof(key) == 32, "AES-256 takes all of it");
+	static_assert(sizeof(key) == 32, "a key of ChaCha20 takes all of it");
 	ok = MakeCipher() && Sign(secret, text, sizeof(text), key) &&
 		 EVP_EncryptInit_ex(tagger.cipher, nullptr, nullptr, key, nullptr) == 1;
 	OPENSSL_cleanse(key, sizeof(key));
@@ -142,6 +142,7 @@ MakeTag(const Secret &secret, const FillId &fill, uint32_t n, const void *bytes,
 		uint8_t tag[kTagBytes])
 {
 	uint8_t nonce[kNonceBytes] = {};
+	uint8_t none[kTagBytes]; // where the ciphertext of nothing would go
 	int done;
 
 	static_assert(kChunkBytes <= INT32_MAX, "lengths are int there");
@@ -152,8 +153,8 @@ MakeTag(const Secret &secret, const FillId &fill, uint32_t n, const void *bytes,
 	if (EVP_EncryptInit_ex(tagger.cipher, nullptr, nullptr, nullptr, nonce) == 1 &&
 		EVP_EncryptUpdate(tagger.cipher, nullptr, &done, static_cast<const uint8_t *>(bytes),
 						  static_cast<int>(length)) == 1 &&
-		EVP_EncryptFinal_ex(tagger.cipher, nonce, &done) == 1 &&
-		EVP_CIPHER_CTX_ctrl(tagger.cipher, EVP_CTRL_GCM_GET_TAG, kTagBytes, tag) == 1)
+		EVP_EncryptFinal_ex(tagger.cipher, none, &done) == 1 &&
+		EVP_CIPHER_CTX_ctrl(tagger.cipher, EVP_CTRL_AEAD_GET_TAG, kTagBytes, tag) == 1)
 		return true;
 	tagger.keyed = false;
 	return false;
@@ -427,6 +428,14 @@ Decompress(const Head &head, uint32_t n, const void *bytes, size_t length, void 
 		zstd_in = ZSTD_createDCtx();
 	return zstd_in != nullptr &&
 		   ZSTD_decompressDCtx(zstd_in, out, chunk.plain, bytes, chunk.stored) == chunk.plain;
+}
+
+bool
+CryptoWorks()
+{
+	uint8_t tag[kTagBytes];
+
+	return MakeTag(Secret{}, FillId{}, 0, "", 0, tag);
 }
 
 bool
