@@ -71,9 +71,9 @@ $(error there is no $(CXX): install the Debian package g++)
 endif
 
 LIBRARIES = libssl-dev:openssl/evp.h liblz4-dev:lz4.h libzstd-dev:zstd.h
-MISSING := $(shell for library in $(LIBRARIES); do \
-	printf '\043include <%s>\n' "$${library\#*:}" | $(CXX) $(CPPFLAGS) -E -x c++ - >/dev/null 2>&1 || \
-	echo "$${library%%:*}"; done)
+MISSING := $(strip $(foreach library,$(LIBRARIES),$(shell \
+	printf '\043include <%s>\n' '$(word 2,$(subst :, ,$(library)))' | \
+	$(CXX) $(CPPFLAGS) -E -x c++ - >/dev/null 2>&1 || echo '$(word 1,$(subst :, ,$(library)))')))
 ifneq ($(MISSING),)
 $(error headers are missing: install the Debian packages $(MISSING))
 endif

@@ -11,6 +11,7 @@
 #include "fill/flight.h"
 #include "fill/watch.h"
 #include "query/handle.h"
+#include "redis/identity.h"
 #include "scan/scan.h"
 #include "settings.h"
 #include "sql/sql.h"
@@ -40,6 +41,7 @@ RequestShmem()
 	exact::RequestShmem();
 	StatsRequestShmem();
 	FlightRequestShmem();
+	redis::IdentityRequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -52,6 +54,7 @@ StartShmem()
 	exact::InitShmem();
 	StatsInitShmem();
 	FlightInitShmem();
+	redis::IdentityInitShmem();
 	preloaded = true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "pg.h"
 #include "exact/exact.h"
+#include "redis/identity.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -237,6 +238,7 @@ DefineSettings()
 {
 	DefineServerSettings();
 	DefineSessionSettings();
+	redis::DefineIdentitySettings();
 #ifdef CQ_DEBUG
 	DefineDebugSettings();
 #endif
