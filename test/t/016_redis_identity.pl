@@ -46,9 +46,10 @@ sub reload_with
 	{
 		my $shown = $name eq 'redis_secret' ? '********' : $settings{$name};
 
-		$server->adjust_conf('postgresql.conf', "cached_query.$name", "'$settings{$name}'");
+		$server->adjust_conf('postgresql.conf', "cached_query.$name", undef);
+		$server->append_conf('postgresql.conf', "cached_query.$name = '$settings{$name}'");
 		$server->reload;
-		wait_until(sub { $server->safe_psql('postgres', "SHOW cached_query.$name") eq $shown })
+		wait_until(sub { $server->safe_psql('postgres', "SHOW cached_query.$name") eq $shown }, 20)
 		  or die "no $name after a reload";
 	}
 	return;
@@ -143,9 +144,10 @@ is_deeply(identity($node), $own, 'without settings it is what it was');
 
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
+is((stat $node->backup_dir . '/base/cached_query.secret')[2] & 07777, 0600, 'a base backup has the secret');
 $standby->init_from_backup($node, 'base', has_streaming => 1);
+chmod 0600, $standby->data_dir . '/cached_query.secret'; # init_from_backup() does not keep modes
 $standby->start;
-is((stat $standby->data_dir . '/cached_query.secret')[2] & 07777, 0600, 'a base backup has the secret');
 my $replica = identity($standby);
 is($replica->{hash}, $own->{hash}, 'a replica has the same secret');
 isnt($replica->{namespace}, $own->{namespace}, 'but a namespace of its own');
