@@ -1,6 +1,6 @@
 # cached_query - answers of SELECTs kept in shared memory
 #
-#   make                 build the extension (needs postgresql-server-dev-15 and g++)
+#   make                 build the extension (README.md names the packages it needs)
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
@@ -42,8 +42,8 @@ override PG_CPPFLAGS += -DCQ_DEBUG
 override PG_CXXFLAGS += -O1 -g
 endif
 
-# The Redis client: hiredis for the protocol, OpenSSL for TLS.
-SHLIB_LINK += -lhiredis -lssl -lcrypto
+# For Redis: hiredis for the protocol, OpenSSL for TLS and signatures, lz4 and zstd for values.
+SHLIB_LINK += -lhiredis -lssl -lcrypto -llz4 -lzstd
 
 # PGXS links with the C compiler and compiles bitcode without PG_CXXFLAGS.  A cache gains nothing
 # from inlining its SQL functions, so there is no bitcode.  -MMD above does what autodepend would;
@@ -71,13 +71,14 @@ $(error there is no $(CXX): install the Debian package g++)
 endif
 
 # Say which package is missing, and not only which header.
-HAS_HEADER = $(shell $(CXX) $(filter-out -MMD -MP,$(CPPFLAGS)) -include $(1) -x c++ -E /dev/null >/dev/null 2>&1 && echo yes)
 ifneq ($(filter-out clean distclean,$(or $(MAKECMDGOALS),all)),)
-ifneq ($(call HAS_HEADER,hiredis/hiredis.h),yes)
-$(error there is no hiredis/hiredis.h: install the Debian package libhiredis-dev)
-endif
-ifneq ($(call HAS_HEADER,openssl/ssl.h),yes)
-$(error there is no openssl/ssl.h: install the Debian package libssl-dev)
+LIBRARIES = libhiredis-dev:hiredis/hiredis.h libssl-dev:openssl/ssl.h liblz4-dev:lz4.h libzstd-dev:zstd.h
+MISSING := $(strip $(foreach library,$(LIBRARIES),$(shell \
+	printf '\043include <%s>\n' '$(word 2,$(subst :, ,$(library)))' | \
+	$(CXX) $(filter-out -MMD -MP,$(CPPFLAGS)) -E -x c++ - >/dev/null 2>&1 || \
+	echo '$(word 1,$(subst :, ,$(library)))')))
+ifneq ($(MISSING),)
+$(error headers are missing: install the Debian packages $(MISSING))
 endif
 endif
 
@@ -109,7 +110,7 @@ bench:
 
 format-check:
 	@if command -v clang-format-14 >/dev/null; then \
-		clang-format-14 --dry-run -Werror $(SOURCES) $(sort $(wildcard src/*.h src/*/*.h test/unit/*.cpp)); \
+		clang-format-14 --dry-run -Werror $(SOURCES) $(sort $(wildcard src/*.h src/*/*.h test/unit/*.cpp test/fuzz/*.cpp test/bench/*.cpp)); \
 	else \
 		echo "format-check: skipped, there is no clang-format-14"; \
 	fi

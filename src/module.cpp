@@ -15,6 +15,7 @@
 #include "fill/watch.h"
 #include "query/handle.h"
 #include "redis/client.h"
+#include "redis/identity.h"
 #include "scan/scan.h"
 #include "scan/wire.h"
 #include "settings.h"
@@ -48,6 +49,7 @@ RequestShmem()
 	FlightRequestShmem();
 	RefreshRequestShmem();
 	redis::RequestShmem();
+	redis::IdentityRequestShmem();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -64,6 +66,7 @@ StartShmem()
 	RefreshInitShmem();
 	WarmStartup();
 	redis::InitShmem();
+	redis::IdentityInitShmem();
 	preloaded = true;
 }
 

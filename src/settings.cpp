@@ -8,6 +8,7 @@
 #include "exact/exact.h"
 #include "fill/cost.h"
 #include "redis/client.h"
+#include "redis/identity.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -292,6 +293,7 @@ DefineSettings()
 	DefineServerSettings();
 	DefineSessionSettings();
 	redis::DefineSettings();
+	redis::DefineIdentitySettings();
 #ifdef CQ_DEBUG
 	DefineDebugSettings();
 #endif

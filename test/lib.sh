@@ -215,13 +215,29 @@ need()
 	"$@" >/dev/null 2>&1 || MISSING+=("$package")
 }
 
+# Does the compiler find a header?  has_header FILE
+has_header() { echo "#include <$1>" | g++ -E -x c++ - >/dev/null 2>&1; }
+
 # What building the extension takes besides a server.
 need_build()
 {
 	need g++ command -v g++
 	need make command -v make
-	need libhiredis-dev test -e /usr/include/hiredis/hiredis.h
-	need libssl-dev test -e /usr/include/openssl/ssl.h
+	need libhiredis-dev has_header hiredis/hiredis.h
+	need libssl-dev has_header openssl/ssl.h
+	need liblz4-dev has_header lz4.h
+	need libzstd-dev has_header zstd.h
+}
+
+# Does Debian, or what this is, have all of these packages?
+can_install()
+{
+	local package
+	command -v apt-get >/dev/null || return 1
+	apt_update "$@"
+	for package in "$@"; do
+		[ -n "$(apt-cache madison "$package")" ] || return 1
+	done
 }
 
 install_missing()

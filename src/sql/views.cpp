@@ -6,6 +6,7 @@
 #include "fill/answer.h"
 #include "fill/meta.h"
 #include "query/key.h"
+#include "redis/identity.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
 
@@ -301,6 +302,32 @@ cached_query_check(PG_FUNCTION_ARGS)
 		"entries %llu units %llu pins %llu unlinked %llu", static_cast<unsigned long long>(entries),
 		static_cast<unsigned long long>(units), static_cast<unsigned long long>(pins),
 		static_cast<unsigned long long>(unlinked))));
+}
+
+PG_FUNCTION_INFO_V1(cached_query_redis_identity);
+/* Tests only: whose namespace, its name, and names of the keys of an entry and of its chunk 7. */
+Datum
+cached_query_redis_identity(PG_FUNCTION_ARGS)
+{
+	const cq::redis::Identity &identity = cq::redis::GetIdentity();
+	cq::redis::EntryHash hash;
+	cq::redis::FillId fill;
+	char head[cq::redis::kNameRoom];
+	char chunk[cq::redis::kNameRoom];
+	int head_length;
+	int chunk_length;
+
+	(void) fcinfo;
+	if (!identity.usable)
+		PG_RETURN_TEXT_P(cstring_to_text("unusable"));
+	if (!cq::redis::HashKey(identity, "key", 3, &hash))
+		elog(ERROR, "no hash");
+	memset(fill.bytes, 0xab, sizeof(fill.bytes));
+	head_length = cq::redis::HeadName(identity, hash, head);
+	chunk_length = cq::redis::ChunkName(identity, hash, fill, 7, chunk);
+	PG_RETURN_TEXT_P(
+		cstring_to_text(psprintf("%s|%s|%d|%s|%d|%s", identity.own ? "own" : "given",
+								 identity.name_space, head_length, head, chunk_length, chunk)));
 }
 #endif
 

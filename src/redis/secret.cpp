@@ -1,0 +1,249 @@
+/*
+ * secret.cpp
+ *		Reading the secret, and making the file that has it.
+ *
+ * Files are opened by BasicOpenFilePerm(), since OpenTransientFile() may raise an error; nothing
+ * between opening and closing can raise one or wait for anything but the disk.
+ */
+#include "pg.h"
+#include "redis/secret.h"
+
+extern "C" {
+#include "common/file_perm.h"
+#include "storage/fd.h"
+}
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cq::redis
+{
+namespace
+{
+
+constexpr char kFile[] = "cached_query.secret"; // in the data directory, where every process is
+constexpr char kSettingLabel[] = "cached_query secret";
+
+enum class Found
+{
+	secret,
+	nothing,
+	problem
+};
+
+Found
+Fail(Problem *problem, const char *what, int error = 0)
+{
+	*problem = {what, error};
+	return Found::problem;
+}
+
+/*
+ * Nobody may be able to read it who can't read the data directory: with group access to that, base
+ * backups arrive with mode 0640.
+ */
+bool
+TooOpen(const struct stat &status)
+{
+	return (status.st_mode & 077 & ~static_cast<mode_t>(pg_file_create_mode)) != 0;
+}
+
+Found
+ReadOpened(int fd, Secret *secret, Problem *problem)
+{
+	uint8 bytes[kSecretBytes + 1];
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return Fail(problem, "could not stat file \"%s\"", errno);
+	if (!S_ISREG(status.st_mode))
+		return Fail(problem, "\"%s\" is not a regular file");
+	if (status.st_uid != geteuid())
+		return Fail(problem, "file \"%s\" belongs to another user");
+	if (TooOpen(status))
+		return Fail(problem, "file \"%s\" can be read or written by others");
+
+	ssize_t length = read(fd, bytes, sizeof(bytes));
+
+	if (length < 0)
+		return Fail(problem, "could not read file \"%s\"", errno);
+	if (length != static_cast<ssize_t>(kSecretBytes))
+		return Fail(problem, "file \"%s\" does not have exactly 32 bytes");
+	memcpy(secret->bytes, bytes, kSecretBytes);
+	explicit_bzero(bytes, sizeof(bytes));
+	return Found::secret;
+}
+
+Found
+ReadFile(Secret *secret, Problem *problem)
+{
+	/* not blocking, should somebody have put a FIFO there */
+	int fd = BasicOpenFilePerm(kFile, O_RDONLY | O_NONBLOCK | PG_BINARY, 0);
+
+	if (fd < 0)
+		return errno == ENOENT ? Found::nothing
+							   : Fail(problem, "could not open file \"%s\"", errno);
+
+	Found found = ReadOpened(fd, secret, problem);
+
+	close(fd);
+	return found;
+}
+
+bool
+WriteOpened(int fd, const Secret &secret)
+{
+	ssize_t length;
+
+	errno = 0;
+	length = write(fd, secret.bytes, kSecretBytes);
+	if (length != static_cast<ssize_t>(kSecretBytes))
+	{
+		if (errno == 0)
+			errno = ENOSPC;
+		return false;
+	}
+	return pg_fsync(fd) == 0;
+}
+
+/* The new name of the file survives a crash of the machine. */
+bool
+SyncDirectory()
+{
+	int fd = BasicOpenFilePerm(".", O_RDONLY | PG_BINARY, 0);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = pg_fsync(fd) == 0 || errno == EBADF || errno == EINVAL; /* some systems can't */
+	close(fd);
+	return ok;
+}
+
+/* A file with a new secret under a name of this process; false with errno. */
+bool
+WriteTemporary(const char *name)
+{
+	Secret secret;
+	int fd;
+	bool ok;
+
+	if (!pg_strong_random(secret.bytes, kSecretBytes))
+	{
+		errno = EIO;
+		return false;
+	}
+	unlink(name); /* left by a process of the same id that crashed */
+	fd = BasicOpenFilePerm(name, O_WRONLY | O_CREAT | O_EXCL | PG_BINARY, S_IRUSR | S_IWUSR);
+	ok = fd >= 0 && WriteOpened(fd, secret);
+	explicit_bzero(&secret, sizeof(secret));
+
+	int error = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return ok;
+}
+
+/* Makes the file.  False if it is there already, or can't be made; then problem says why. */
+bool
+MakeFile(Problem *problem)
+{
+	char name[64];
+	int error;
+
+	snprintf(name, sizeof(name), "%s.%d", kFile, MyProcPid);
+	if (!WriteTemporary(name))
+	{
+		Fail(problem, "could not write file \"%s\"", errno);
+		unlink(name);
+		return false;
+	}
+	/* Unlike a rename this does not replace what another process made meanwhile. */
+	error = link(name, kFile) == 0 ? 0 : errno;
+	unlink(name);
+	if (error == 0 && !SyncDirectory())
+	{
+		/* It may be gone after a crash, and another secret be made: nothing gets lost by that. */
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not fsync the data directory for file \"%s\": %m", kFile)));
+	}
+	if (error != 0 && error != EEXIST)
+		Fail(problem, "could not create file \"%s\"", error);
+	return error == 0;
+}
+
+void
+LogMade()
+{
+	if (RecoveryInProgress())
+		ereport(LOG,
+				(errmsg("cached_query made a secret for Redis in file \"%s\"", kFile),
+				 errdetail("This standby was not given the file of its primary, and shares "
+						   "nothing with it in Redis."),
+				 errhint("Set \"cached_query.redis_secret\" and "
+						 "\"cached_query.redis_namespace\" to the same values on both, or copy "
+						 "the file from the primary.")));
+	else
+		ereport(LOG, (errmsg("cached_query made a secret for Redis in file \"%s\"", kFile)));
+}
+
+} // namespace
+
+bool
+GetSecret(const char *setting, Secret *secret, Problem *problem)
+{
+	Found found;
+
+	*problem = {};
+	if (setting != nullptr && setting[0] != '\0')
+	{
+		/* HMAC as a key derivation: any text becomes 32 bytes, none of which show a part of it. */
+		static_assert(kMacBytes == kSecretBytes);
+		Secret label = {};
+
+		memcpy(label.bytes, kSettingLabel, sizeof(kSettingLabel));
+		if (Sign(label, setting, strlen(setting), secret->bytes))
+			return true;
+		Fail(problem, "OpenSSL has no SHA-256");
+		return false;
+	}
+	found = ReadFile(secret, problem);
+	if (found == Found::nothing)
+	{
+		if (MakeFile(problem))
+			LogMade();
+		else if (problem->what != nullptr)
+			return false;
+		found = ReadFile(secret, problem);
+		if (found == Found::nothing)
+			found = Fail(problem, "could not open file \"%s\"", ENOENT);
+	}
+	return found == Found::secret;
+}
+
+void
+LogProblem(const Problem &problem)
+{
+	char text[256];
+
+	/* The formats are those above; one without the name ignores it. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(text, sizeof(text), problem.what, kFile);
+#pragma GCC diagnostic pop
+	errno = problem.error;
+	ereport(LOG,
+			(problem.error != 0 ? errcode_for_file_access() : errcode(ERRCODE_CONFIG_FILE_ERROR),
+			 problem.error != 0 ? errmsg("cached_query does not use Redis: %s: %m", text)
+								: errmsg("cached_query does not use Redis: %s", text),
+			 strstr(problem.what, "%s") == nullptr
+				 ? 0
+				 : errhint("The file must have 32 random bytes, belong to the server's user and "
+						   "have mode 0600. If it is removed, a new one is made. "
+						   "\"cached_query.redis_secret\" is used instead of it.")));
+}
+
+} // namespace cq::redis
