@@ -43,14 +43,14 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC "any") IS
-'cached_query with options for this call: mode, consistency, tag, min_fill_time, wait_timeout, stale_for; with arguments $1..$n';
+'cached_query with options for this call: mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for; with arguments $1..$n';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval, VARIADIC args text[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC text[]) IS
-'cached_query with options for this call: mode, consistency, tag, min_fill_time, wait_timeout, stale_for; with arguments whose types the query infers';
+'cached_query with options for this call: mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for; with arguments whose types the query infers';
 
 CREATE FUNCTION cached_query_as(row_type anyelement, query text, ttl interval DEFAULT NULL)
 RETURNS SETOF anyelement
@@ -231,6 +231,8 @@ CREATE FUNCTION cached_query_get_stats(
 	OUT expirations bigint, OUT invalidations bigint, OUT errors bigint, OUT entries bigint,
 	OUT memory_used bigint, OUT memory_total bigint, OUT saved_ms double precision,
 	OUT image_hits bigint, OUT images bigint, OUT image_memory bigint,
+	OUT redis_hits bigint, OUT redis_misses bigint, OUT redis_skipped bigint,
+	OUT redis_rejected bigint, OUT redis_stores bigint, OUT redis_dropped bigint,
 	OUT stats_reset timestamp with time zone)
 RETURNS record
 AS 'MODULE_PATHNAME'
@@ -262,7 +264,40 @@ COMMENT ON COLUMN cached_query_stats.saved_ms IS 'execution time that hits did n
 COMMENT ON COLUMN cached_query_stats.image_hits IS 'hits whose rows were sent as they had been sent before';
 COMMENT ON COLUMN cached_query_stats.images IS 'results kept as messages beside their entries now';
 COMMENT ON COLUMN cached_query_stats.image_memory IS 'part of memory_used that these take';
+COMMENT ON COLUMN cached_query_stats.redis_hits IS 'of the hits, answers taken from Redis';
+COMMENT ON COLUMN cached_query_stats.redis_misses IS 'looks into Redis that found nothing';
+COMMENT ON COLUMN cached_query_stats.redis_skipped IS 'looks into Redis that were not made, or in vain, because it was unavailable';
+COMMENT ON COLUMN cached_query_stats.redis_rejected IS 'values found in Redis that were damaged, not authentic, another server''s, too old or void';
+COMMENT ON COLUMN cached_query_stats.redis_stores IS 'entries written to Redis';
+COMMENT ON COLUMN cached_query_stats.redis_dropped IS 'entries that could not be written to Redis';
 COMMENT ON COLUMN cached_query_stats.stats_reset IS 'when the counters were set to zero';
+
+CREATE FUNCTION cached_query_get_redis(
+	OUT configured boolean, OUT state text, OUT since timestamp with time zone,
+	OUT last_error text, OUT last_error_time timestamp with time zone, OUT requests bigint,
+	OUT errors bigint, OUT timeouts bigint, OUT bytes_in bigint, OUT bytes_out bigint,
+	OUT latency_ms double precision, OUT carrier_pid integer, OUT queued bigint)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION cached_query_get_redis() IS 'the row of view cached_query_redis';
+
+CREATE VIEW cached_query_redis AS SELECT * FROM cached_query_get_redis();
+COMMENT ON VIEW cached_query_redis IS
+'how this server gets on with Redis, since it was started; sizes in bytes, times in milliseconds';
+COMMENT ON COLUMN cached_query_redis.configured IS 'is there a cached_query.redis_url?';
+COMMENT ON COLUMN cached_query_redis.state IS 'of the circuit breaker: off, closed (in use), open (unavailable), half-open (being tried)';
+COMMENT ON COLUMN cached_query_redis.since IS 'since when';
+COMMENT ON COLUMN cached_query_redis.last_error IS 'what went wrong last; for pg_read_all_stats';
+COMMENT ON COLUMN cached_query_redis.last_error_time IS 'and when';
+COMMENT ON COLUMN cached_query_redis.requests IS 'requests, each one or more commands';
+COMMENT ON COLUMN cached_query_redis.errors IS 'requests that failed, timeouts included';
+COMMENT ON COLUMN cached_query_redis.timeouts IS 'requests that took longer than cached_query.redis_timeout';
+COMMENT ON COLUMN cached_query_redis.bytes_in IS 'received';
+COMMENT ON COLUMN cached_query_redis.bytes_out IS 'sent';
+COMMENT ON COLUMN cached_query_redis.latency_ms IS 'moving average of the time of a request';
+COMMENT ON COLUMN cached_query_redis.carrier_pid IS 'process that writes to Redis; NULL: not running';
+COMMENT ON COLUMN cached_query_redis.queued IS 'entries and removals that wait for it';
 
 CREATE FUNCTION cached_query_get_reasons(
 	OUT reason text, OUT description text, OUT calls bigint)
@@ -314,4 +349,4 @@ COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time the query took, in milli
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, expired or invalidated';
 
-GRANT SELECT ON cached_query_stats, cached_query_reasons, cached_query_entries TO PUBLIC;
+GRANT SELECT ON cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries TO PUBLIC;

@@ -10,6 +10,7 @@
 #include "fill/answer.h"
 #include "fill/cost.h"
 #include "fill/flight.h"
+#include "fill/jobs.h"
 #include "fill/refresh.h"
 #include "fill/warm.h"
 #include "fill/watch.h"
@@ -47,9 +48,18 @@ RequestShmem()
 	StatsRequestShmem();
 	CostRequestShmem();
 	FlightRequestShmem();
+	JobsRequestShmem();
 	RefreshRequestShmem();
 	redis::RequestShmem();
 	redis::IdentityRequestShmem();
+}
+
+/* What the next start wants to know, if Redis may have answers of this one. */
+void
+SaveAtShutdown(int code, Datum)
+{
+	if (code == 0 && redis::Configured())
+		exact::SaveChanges();
 }
 
 /* Also after a crash of some backend: then on memory that is new. */
@@ -63,10 +73,13 @@ StartShmem()
 	StatsInitShmem();
 	CostInitShmem();
 	FlightInitShmem();
+	JobsInitShmem();
 	RefreshInitShmem();
 	WarmStartup();
 	redis::InitShmem();
 	redis::IdentityInitShmem();
+	if (!IsUnderPostmaster)
+		on_shmem_exit(SaveAtShutdown, static_cast<Datum>(0));
 	preloaded = true;
 }
 

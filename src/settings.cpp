@@ -43,6 +43,8 @@ double refresh_ahead = 0;
 int refresh_workers = 2;
 int refresh_load = 50;
 bool warm_start = false;
+int store = static_cast<int>(StoreKind::memory);
+int redis_compression = static_cast<int>(Compression::none);
 } // namespace settings
 
 namespace
@@ -79,6 +81,18 @@ const config_enum_entry eviction_options[] = {
 
 const config_enum_entry wire_image_options[] = {
 	{"auto", 1, false}, {"off", 0, false}, {nullptr, 0, false}};
+const config_enum_entry store_options[] = {
+	{"memory", static_cast<int>(StoreKind::memory), false},
+	{"redis", static_cast<int>(StoreKind::redis), false},
+	{"tiered", static_cast<int>(StoreKind::tiered), false},
+	{nullptr, 0, false}};
+
+const config_enum_entry compression_options[] = {
+	{"none", static_cast<int>(Compression::none), false},
+	{"lz4", static_cast<int>(Compression::lz4), false},
+	{"zstd", static_cast<int>(Compression::zstd), false},
+	{"off", static_cast<int>(Compression::none), true},
+	{nullptr, 0, false}};
 
 /* 0 would mean that nothing is ever kept; say so instead of obeying. */
 bool
@@ -183,6 +197,12 @@ DefineServerSettings()
 							"Share of its time that a refresh worker may run queries, in percent.",
 							nullptr, &settings::refresh_load, 50, 1, 100, PGC_SIGHUP, 0, nullptr,
 							nullptr, nullptr);
+	DefineCustomEnumVariable("cached_query.redis_compression",
+							 "How rows are compressed on their way to Redis.",
+							 "none, lz4 or zstd. What does not shrink by an eighth is kept as it "
+							 "is. Either way is read whatever the setting.",
+							 &settings::redis_compression, static_cast<int>(Compression::none),
+							 compression_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
 void
@@ -234,6 +254,11 @@ DefineSessionSettings()
 		"cached_query.refresh_ahead", "How eagerly answers are refreshed before they expire.",
 		"0: never. 1: about once, by the time the query takes. More: earlier.",
 		&settings::refresh_ahead, 0, 0, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomEnumVariable("cached_query.store", "Where answers are kept and looked for.",
+							 "memory: shared memory of this server. redis: the Redis of "
+							 "cached_query.redis_url. tiered: memory, then Redis.",
+							 &settings::store, static_cast<int>(StoreKind::memory), store_options,
+							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);
@@ -348,6 +373,12 @@ bool
 ParseConsistency(const char *name, Consistency *consistency)
 {
 	return ParseEnum(consistency_options, name, reinterpret_cast<int *>(consistency));
+}
+
+bool
+ParseStore(const char *name, StoreKind *store)
+{
+	return ParseEnum(store_options, name, reinterpret_cast<int *>(store));
 }
 
 } // namespace cq

@@ -37,6 +37,21 @@ enum class Nondeterministic : int
 	cache
 };
 
+/* Where answers are kept and looked for. */
+enum class StoreKind : int
+{
+	memory,
+	redis, // shared by servers; memory only on the way there
+	tiered // memory in front of Redis
+};
+
+enum class Compression : int
+{
+	none,
+	lz4,
+	zstd
+};
+
 namespace settings
 {
 extern int memory_mb;           // cached_query.memory
@@ -59,6 +74,8 @@ extern double refresh_ahead;    // XFetch's beta; 0: never ahead
 extern int refresh_workers;     // cached_query.refresh_workers
 extern int refresh_load;        // percent of a worker's time
 extern bool warm_start;         // cached_query.warm_start
+extern int store;               // StoreKind
+extern int redis_compression;   // Compression
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;
@@ -72,6 +89,7 @@ extern Size StoreMemory();
 extern bool TrustedFunction(Oid function);
 extern bool ParseMode(const char *name, Mode *mode);
 extern bool ParseConsistency(const char *name, Consistency *consistency);
+extern bool ParseStore(const char *name, StoreKind *store);
 
 extern void DefineSettings();
 

@@ -108,6 +108,24 @@ extern void StartWriters();
  * when there is none (crowded). */
 extern uint64 FreshPosition();
 
+/* --- answers from elsewhere: another server's, or of before a restart ----------------------- */
+/*
+ * They have no position that could be compared with ours, only an age, and are good within a ttl:
+ * what they depend on must not have changed here since.  Milliseconds on a clock that never goes
+ * back; the same in all processes.
+ */
+extern int64 MonotonicMs();
+/* A number that no other server and no earlier start has; constant until shared memory is new. */
+extern uint64 Incarnation();
+/* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
+extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms);
+/* Another server says that what the slot stands for was invalidated: everything of before is void.
+ * In a transaction, since it takes a snapshot. */
+extern void InvalidateSlotNow(SlotNo slot);
+/* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
+extern void SaveChanges();
+extern void ForgetSavedChanges();
+
 /* --- set-up -------------------------------------------------------------------------------- */
 extern void RequestShmem();
 extern void InitShmem();

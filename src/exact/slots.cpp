@@ -69,6 +69,20 @@ BeginChange(Slot &slot)
 	pg_write_barrier();
 }
 
+/*
+ * Everything of before is void.  `now` was taken before the lock, and after the change was seen
+ * complete, or is 0 if it was noted before; it is stored first, so that who sees the new `last` sees when it came.
+ */
+void
+RaiseLast(Slot &slot, uint64 pos, int64 now)
+{
+	if (static_cast<int64>(pg_atomic_read_u64(&slot.changed_at)) < now)
+		pg_atomic_write_u64(&slot.changed_at, static_cast<uint64>(now));
+	pg_write_barrier();
+	if (pg_atomic_read_u64(&slot.last) < pos)
+		pg_atomic_write_u64(&slot.last, pos);
+}
+
 /* Tell readers what is left, `last` before `state`. */
 void
 EndChange(Slot &slot)
@@ -174,9 +188,14 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 void
 Retire(Slot &slot, const Judgement &judgement, uint64 pos)
 {
+	/* of a definition it was noted when its messages were out: before that nobody passed */
+	bool noted = judgement.overflow == 0;
+	const int64 now = MonotonicMs();
+
 	BeginChange(slot);
 	for (int i = 0; i < judgement.ngone; i++)
 	{
+		noted = noted && (judgement.gone[i] & kSent) != 0;
 		for (pg_atomic_uint64 &place : slot.words)
 		{
 			if (pg_atomic_read_u64(&place) == judgement.gone[i])
@@ -185,8 +204,7 @@ Retire(Slot &slot, const Judgement &judgement, uint64 pos)
 	}
 	if (judgement.overflow != 0 && pg_atomic_read_u64(&slot.overflow) == judgement.overflow)
 		pg_atomic_write_u64(&slot.overflow, 0);
-	if (pg_atomic_read_u64(&slot.last) < pos)
-		pg_atomic_write_u64(&slot.last, pos);
+	RaiseLast(slot, pos, noted ? 0 : now);
 	EndChange(slot);
 }
 
@@ -364,6 +382,7 @@ ListReplayed(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
 	const uint64 above = (compat::LatestCompletedXid() + 2) << kCountBits;
+	const int64 now = MonotonicMs();
 
 	if (TryList(slot, word))
 		return;
@@ -372,8 +391,7 @@ ListReplayed(SlotNo no, uint64 word)
 		pg_atomic_write_u64(&place, 0);
 	pg_atomic_write_u64(&slot.overflow, 0);
 	pg_atomic_write_u64(&slot.words[0], word);
-	if (pg_atomic_read_u64(&slot.last) < above)
-		pg_atomic_write_u64(&slot.last, above);
+	RaiseLast(slot, above, now);
 	EndChange(slot);
 }
 
@@ -399,9 +417,11 @@ void
 MarkSent(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
+	const int64 now = MonotonicMs();
 	pg_atomic_uint64 *place;
 
 	BeginChange(slot);
+	RaiseLast(slot, 0, now);
 	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
 	place = Find(slot, word);
 	if (place != nullptr)
@@ -427,10 +447,10 @@ void
 Raise(SlotNo no, uint64 pos)
 {
 	Slot &slot = shared->slots[no];
+	const int64 now = MonotonicMs();
 
 	BeginChange(slot);
-	if (pg_atomic_read_u64(&slot.last) < pos)
-		pg_atomic_write_u64(&slot.last, pos);
+	RaiseLast(slot, pos, now);
 	EndChange(slot);
 }
 
@@ -477,6 +497,7 @@ InitShmem()
 		pg_atomic_init_u64(&shared->boot, 0);
 		pg_atomic_init_u64(&shared->boot_writes, 0);
 		pg_atomic_init_u32(&shared->writers, 0);
+		pg_atomic_init_u64(&shared->unsettled, static_cast<uint64>(PG_INT64_MIN));
 		pg_atomic_init_u32(&shared->nunsent, 0);
 		SpinLockInit(&shared->unsent_lock);
 		shared->unsent_size = UnsentSize();
@@ -492,9 +513,12 @@ InitShmem()
 			for (pg_atomic_uint64 &word : slot.words)
 				pg_atomic_init_u64(&word, 0);
 			SpinLockInit(&slot.lock);
+			pg_atomic_init_u64(&slot.changed_at, 0);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);
+	if (!found)
+		InitChanges();
 }
 
 } // namespace cq::exact

@@ -33,6 +33,7 @@ struct alignas(128) Slot
 	pg_atomic_uint64 overflow; /* largest id that found no room, 0 = none; lock, read under seq */
 	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
 	slock_t lock;
+	pg_atomic_uint64 changed_at; /* of the last change that is over, MonotonicMs(); lock, read without */
 };
 static_assert(sizeof(Slot) == 128, "a slot is two cache lines, which processors fetch together");
 static_assert(sizeof(void *) == 8, "64-bit values are read without a lock");
@@ -44,6 +45,8 @@ struct Shared
 	pg_atomic_uint64 boot;        /* era and first id whose definitions are published; atomic */
 	pg_atomic_uint64 boot_writes; /* the same for rows, 0 = not yet; atomic */
 	pg_atomic_uint32 writers;     /* are rows published?  0 -> 1 once; atomic */
+	uint64 incarnation;           /* constant */
+	pg_atomic_uint64 unsettled;   /* when booters were last unseen, MonotonicMs(); atomic */
 
 	/* written by every DDL */
 	alignas(128) pg_atomic_uint32 ddl_gen[kDdlGens]; /* atomic, raised under the slot's lock */
@@ -68,6 +71,9 @@ extern void Unlist(SlotNo slot, uint64 word);
 extern void MarkSent(SlotNo slot, uint64 word);
 extern void MarkPrepared(SlotNo slot, uint64 word);
 extern void Raise(SlotNo slot, uint64 pos); // everything before is void for this slot
+
+/* --- elsewhere.cpp --------------------------------------------------------------------------- */
+extern void InitChanges();
 
 /* --- unsent.cpp ------------------------------------------------------------------------------ */
 extern void AddUnsent(uint64 word);

@@ -11,6 +11,7 @@
 #include "fill/attempt.h"
 #include "fill/cost.h"
 #include "fill/flight.h"
+#include "fill/tier.h"
 #include "stats/stats.h"
 
 extern "C" {
@@ -120,6 +121,19 @@ Take(Attempt *attempt, Answer *answer, Reason reason)
 	return reason;
 }
 
+/* Rows from Redis if it has them, else the query's. */
+Reason
+Obtain(Attempt *attempt, Answer *answer, Reason miss, bool leads)
+{
+	bool published = false;
+
+	if (LookUpRedis(attempt, answer, miss, &published) != Reason::redis_hit)
+		return Fill(attempt, answer, miss, leads);
+	if (leads)
+		Land(published ? Boarding::stored : Boarding::unstorable);
+	return Reason::redis_hit;
+}
+
 /*
  * As the one whom others may wait for.  Somebody may have landed between our look-up and our
  * take-off: look again.
@@ -134,7 +148,7 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
 			reason = LookUp(attempt, answer);
 		if (Describe(reason).kind == Kind::miss)
-			reason = Fill(attempt, answer, miss, true);
+			reason = Obtain(attempt, answer, miss, true);
 		else
 		{
 			Land(Boarding::stored);
@@ -169,7 +183,12 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 							   ? DT_NOBEGIN
 							   : attempt->now + static_cast<int64>(wait_ms) * 1000;
 	int in_vain = 0;
+	bool published;
 
+	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
+	if (attempt->call->options.store == StoreKind::redis &&
+		LookUpRedis(attempt, answer, miss, &published) == Reason::redis_hit)
+		return Reason::redis_hit;
 	while (in_vain < 2)
 	{
 		switch (Board(attempt->key.hash, deadline))
@@ -178,7 +197,7 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 			return Lead(attempt, answer, miss);
 		case Boarding::alone:
 		case Boarding::unstorable:
-			return Fill(attempt, answer, miss, false);
+			return Obtain(attempt, answer, miss, false);
 		case Boarding::stopped:
 			break;
 		case Boarding::failed:
@@ -195,7 +214,7 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 			break;
 		}
 	}
-	return Fill(attempt, answer, miss, false);
+	return Obtain(attempt, answer, miss, false);
 }
 
 /*
@@ -286,6 +305,17 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		reason = RenewOrServe(attempt, answer, reason);
 	else if (reason != Reason::hit)
 	{
+		bool published;
+
+		/* who may not run the query to keep it looks, and that is all */
+		if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
+			reason = LookUpRedis(attempt, answer, reason, &published);
+		if (reason == Reason::redis_hit)
+		{
+			answer->reason = reason;
+			CountOutcome(reason);
+			return;
+		}
 		if (options.mode == Mode::only_cached && settings::enabled)
 		{
 			CountOutcome(reason);
@@ -334,7 +364,8 @@ SessionOptions()
 			settings::min_fill_time_ms,
 			settings::wait_timeout_ms,
 			settings::stale_for_ms,
-			settings::tag};
+			settings::tag,
+			static_cast<StoreKind>(settings::store)};
 }
 
 void

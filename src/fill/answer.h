@@ -32,6 +32,7 @@ struct CallOptions
 	int wait_timeout_ms;
 	int stale_for_ms;
 	const char *tag; /* "" = none */
+	StoreKind store;
 };
 
 /* What the session's settings say. */

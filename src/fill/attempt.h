@@ -7,6 +7,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/meta.h"
 #include "fill/rows.h"
 #include "fill/watch.h"
 
@@ -43,6 +44,14 @@ extern Reason TtlVerdict(const Findings &findings, char **detail);
 extern Reason JudgeTransaction(Attempt *attempt);
 /* Has this transaction changed one of these? */
 extern bool OwnChange(List *relations);
+/* May an entry of these facts be served, as far as they tell? */
+extern Reason JudgeFacts(const Attempt *attempt, const EntryFacts &facts);
+/* ... and as far as what it depends on tells? */
+extern Reason JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+/* Has this transaction changed what it depends on? */
+extern Reason JudgeOwn(const Meta &meta);
+/* It is served: what an answer that is being kept around this call must know. */
+extern void TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
 /*
  * The entry under our key, pinned in the answer, if it may be served; otherwise why not.  With
  * may_renew it may be stale, or fresh and early; then RenewOrServe() says what becomes of it.
@@ -92,6 +101,9 @@ struct Yield
 	int64 fill_us;
 	TimestampTz as_of;
 };
+/* Is what the answer depends on the same as when the fill began? */
+extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
+					   uint32 count);
 /* Publish what was filled if everything speaks for it: `miss`, or why not. */
 extern Reason Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss,
 					  bool *published);

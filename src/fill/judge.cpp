@@ -68,10 +68,12 @@ OwnChange(const Oid *relations, int count)
 	return false;
 }
 
+} // namespace
+
+/* Leaves open what the entry depends on: hit, or stale_hit where that will do. */
 Reason
-JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
+JudgeFacts(const Attempt *attempt, const EntryFacts &facts)
 {
-	Reason reason;
 	bool expired;
 
 	if (facts.generation != exact::Generation())
@@ -83,17 +85,54 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 	expired = attempt->now - facts.as_of >= attempt->call->ttl_us;
 	if (expired && !MayBeStale(attempt, facts))
 		return Reason::miss_expired;
-	if (IsolationUsesXactSnapshot() && facts.pos > attempt->view.pos && !attempt->exact)
+	if (IsolationUsesXactSnapshot() && !attempt->exact &&
+		(facts.pos > attempt->view.pos || (facts.flags & kEntryElsewhere)))
 		return expired ? Reason::miss_expired : Reason::newer_than_snapshot;
+	return expired ? Reason::stale_hit : Reason::hit;
+}
 
-	*meta = ReadEntryMeta(PinnedEntry(pin), buffer, size);
-	reason = CheckSlots(meta->slots, meta->head.slots, attempt->view, facts.pos);
+Reason
+JudgeOwn(const Meta &meta)
+{
+	if (exact::OwnAnything() && OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
+		return Reason::own_write;
+	return Reason::hit;
+}
+
+Reason
+JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+{
+	Reason reason = CheckSlots(meta.slots, meta.head.slots, attempt->view, facts.pos);
+
 	if (reason == Reason::hit && attempt->exact)
-		reason = CheckSlots(meta->write_slots, meta->head.write_slots, attempt->view, facts.pos);
-	if (reason == Reason::hit && exact::OwnAnything() &&
-		OwnChange(meta->relations, static_cast<int>(meta->head.relations)))
-		reason = Reason::own_write;
-	if (expired && reason != Reason::miss_invalidated)
+		reason = CheckSlots(meta.write_slots, meta.head.write_slots, attempt->view, facts.pos);
+	return reason == Reason::hit ? JudgeOwn(meta) : reason;
+}
+
+void
+TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+{
+	if (!Watching())
+		return;
+	WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
+	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+	WatchAnswer(facts.as_of, facts.pos, (facts.flags & kEntryExact) && attempt->exact);
+}
+
+namespace
+{
+
+Reason
+JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
+{
+	Reason age = JudgeFacts(attempt, facts);
+	Reason reason;
+
+	if (age != Reason::hit && age != Reason::stale_hit)
+		return age;
+	*meta = ReadEntryMeta(PinnedEntry(pin), buffer, size);
+	reason = JudgeMeta(attempt, facts, *meta);
+	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
 		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
 	return reason;
 }
@@ -212,6 +251,12 @@ LookUp(Attempt *attempt, Answer *answer)
 	if (pin == nullptr)
 		return Reason::miss_cold;
 	facts = FactsOf(PinnedEntry(pin));
+	if (attempt->call->options.store == StoreKind::redis && !(facts.flags & kEntryTransit))
+	{
+		/* whether that one is the latest, only Redis knows */
+		Unpin(pin);
+		return Reason::miss_cold;
+	}
 	attempt->inherited_ttl = facts.ttl_us;
 	attempt->as_of = facts.as_of;
 	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
@@ -227,12 +272,7 @@ LookUp(Attempt *attempt, Answer *answer)
 		return reason;
 	}
 
-	if (Watching())
-	{
-		WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
-		WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
-		WatchAnswer(facts.as_of, facts.pos, (facts.flags & kEntryExact) && attempt->exact);
-	}
+	TellWatch(attempt, facts, meta);
 	answer->pin = pin;
 	answer->rows = facts.rows;
 	answer->age_us = Max(attempt->now - facts.as_of, 0); /* it may have come after we asked */

@@ -28,21 +28,39 @@ EncodeMeta(const Meta &meta, uint32 *length)
 	return bytes.data;
 }
 
+bool
+DecodeMeta(const char *bytes, uint32 length, Meta *meta)
+{
+	uint64 fixed;
+
+	if (length < sizeof(MetaHead))
+		return false;
+	memcpy(&meta->head, bytes, sizeof(MetaHead));
+	meta->slots = reinterpret_cast<const exact::SlotNo *>(bytes + sizeof(MetaHead));
+	meta->write_slots = meta->slots + meta->head.slots;
+	meta->relations = reinterpret_cast<const Oid *>(meta->write_slots + meta->head.write_slots);
+	meta->tag = reinterpret_cast<const char *>(meta->relations + meta->head.relations);
+	meta->origin = meta->tag + meta->head.tag_length;
+	fixed = sizeof(MetaHead) +
+			(uint64{meta->head.slots} + meta->head.write_slots) * sizeof(exact::SlotNo) +
+			uint64{meta->head.relations} * sizeof(Oid) + meta->head.tag_length;
+	if (fixed > length)
+		return false;
+	meta->origin_length = length - static_cast<uint32>(fixed);
+	return true;
+}
+
 Meta
 ReadEntryMeta(const Entry *entry, char *buffer, Size size)
 {
 	uint32 length = MetaLength(entry);
 	char *bytes = length <= size ? buffer : static_cast<char *>(palloc(length));
+	bool whole pg_attribute_unused();
 	Meta meta;
 
 	ReadMeta(entry, 0, bytes, length);
-	memcpy(&meta.head, bytes, sizeof(MetaHead));
-	meta.slots = reinterpret_cast<exact::SlotNo *>(bytes + sizeof(MetaHead));
-	meta.write_slots = meta.slots + meta.head.slots;
-	meta.relations = reinterpret_cast<const Oid *>(meta.write_slots + meta.head.write_slots);
-	meta.tag = reinterpret_cast<const char *>(meta.relations + meta.head.relations);
-	meta.origin = meta.tag + meta.head.tag_length;
-	meta.origin_length = length - TagOffset(meta.head) - meta.head.tag_length;
+	whole = DecodeMeta(bytes, length, &meta);
+	CqAssert(whole);
 	return meta;
 }
 

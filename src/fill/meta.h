@@ -11,7 +11,10 @@
 namespace cq
 {
 
-constexpr uint32 kEntryExact = 1; /* EntryFacts.flags: good for exact reads, too */
+/* EntryFacts.flags */
+constexpr uint32 kEntryExact = 1;     /* good for exact reads, too */
+constexpr uint32 kEntryElsewhere = 2; /* from Redis, of another server or of before a restart */
+constexpr uint32 kEntryTransit = 4;   /* on its way to Redis, then dropped here */
 
 constexpr uint32 kMaxDependencies = 1000; /* of each kind; more is not kept */
 
@@ -53,6 +56,8 @@ TagOffset(const MetaHead &head)
 }
 
 extern char *EncodeMeta(const Meta &meta, uint32 *length);
+/* The parts of meta bytes, aligned for 4; false: they contradict themselves. */
+extern bool DecodeMeta(const char *bytes, uint32 length, Meta *meta);
 /* The meta of a pinned entry, in `buffer` if it fits there, else palloc'd. */
 extern Meta ReadEntryMeta(const Entry *entry, char *buffer, Size size);
 

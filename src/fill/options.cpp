@@ -68,6 +68,13 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 			BadOption(key, wanted);
 		options->tag = tag;
 	}
+	else if (strcmp(key, "store") == 0)
+	{
+		const char *wanted = "\"memory\", \"redis\" or \"tiered\"";
+
+		if (!ParseStore(StringOption(key, value, wanted), &options->store))
+			BadOption(key, wanted);
+	}
 	else if (strcmp(key, "min_fill_time") == 0)
 		options->min_fill_time_ms =
 			MillisecondsOption(key, value, -1, "an integer number of milliseconds, or -1 for auto");
@@ -80,7 +87,7 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 	else
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
-				 errhint("Options are mode, consistency, tag, min_fill_time, wait_timeout and "
+				 errhint("Options are mode, consistency, store, tag, min_fill_time, wait_timeout and "
 						 "stale_for.")));
 }
 

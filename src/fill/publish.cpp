@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
+#include "fill/tier.h"
 #include "fill/warm.h"
 #include "stats/stats.h"
 
@@ -84,19 +85,6 @@ ArrayOf(List *list, uint32 *count)
 	return array;
 }
 
-/* Was what the answer depends on the same from the snapshot to this moment? */
-bool
-StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
-{
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
-			!exact::Unmoved(mark, slots[i]))
-			return false;
-	}
-	return true;
-}
-
 /* Did the run itself show something that forbids keeping its rows? */
 bool
 Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
@@ -128,6 +116,19 @@ Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 }
 
 } // namespace
+
+/* Was what the answer depends on the same from the snapshot to this moment? */
+bool
+StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
+			!exact::Unmoved(mark, slots[i]))
+			return false;
+	}
+	return true;
+}
 
 Reason
 Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, bool *published)
@@ -188,11 +189,15 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = attempt->handle->queryid;
-	facts.flags = exact_answer ? kEntryExact : 0;
+	facts.flags = (exact_answer ? kEntryExact : 0) |
+				  (IsTransit(attempt->call->options) ? kEntryTransit : 0);
 	bytes = EncodeMeta(meta, &length);
 	*published = PublishFill(rows.fill, &facts, bytes, length);
 	if (*published)
+	{
 		Count(Counter::stores);
+		PassOn(attempt->call->options, rows.fill);
+	}
 	return reason;
 }
 

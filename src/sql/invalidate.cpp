@@ -9,8 +9,11 @@
  */
 #include "pg.h"
 #include "exact/exact.h"
+#include "fill/carrier.h"
 #include "fill/call.h"
 #include "fill/meta.h"
+#include "redis/client.h"
+#include "redis/identity.h"
 #include "settings.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
@@ -33,6 +36,8 @@ struct Target
 	Oid relation;
 	char *tag;
 	bool everything;
+	bool named; /* it has a name in Redis, too */
+	redis::EntryHash name;
 };
 
 /* Those of this transaction, in TopTransactionContext. */
@@ -119,6 +124,26 @@ Sweep(List *targets)
 		Count(Counter::invalidations, count);
 }
 
+/*
+ * Have them removed from Redis.  Values that aren't, by relation or tag, are refused by this server all
+ * the same, and end with their ttl.
+ */
+void
+RemoveFromRedis(List *targets)
+{
+	ListCell *cell;
+
+	foreach (cell, targets)
+	{
+		const Target *target = static_cast<Target *>(lfirst(cell));
+
+		if (target->everything)
+			CarryClear();
+		else if (target->named)
+			CarryRemoval(target->name);
+	}
+}
+
 /* Invalidate the targets; the number of entries that are any now. */
 int64
 InvalidateTargets(List *targets)
@@ -127,10 +152,14 @@ InvalidateTargets(List *targets)
 	ListCell *cell;
 
 	VisitEntries(CountTarget, &census);
+	if (redis::Configured())
+		EnsureCarrier();
 	if (RecoveryInProgress())
 	{
 		exact::InvalidateNow();
 		Sweep(targets);
+		if (redis::Configured())
+			RemoveFromRedis(targets);
 		return census.count;
 	}
 	foreach (cell, targets)
@@ -166,6 +195,8 @@ SweepAtCommit(XactEvent event, void *)
 	case XACT_EVENT_COMMIT:
 		if (pending != NIL)
 			Sweep(pending);
+		if (pending != NIL && redis::Configured())
+			RemoveFromRedis(pending);
 		pending = NIL;
 		break;
 	case XACT_EVENT_ABORT:
@@ -197,6 +228,13 @@ KeyTarget(const Call &call, Shape shape)
 													  &prospect.key.hash, sizeof(uint64)));
 
 	target->key_hash = prospect.key.hash;
+	if (redis::Configured())
+	{
+		const redis::Identity &identity = redis::GetIdentity();
+
+		target->named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
+														  prospect.key.length, &target->name);
+	}
 	if (prospect.pin != nullptr)
 		Unpin(prospect.pin);
 	return target;

@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "fill/call.h"
 #include "fill/meta.h"
+#include "fill/tier.h"
 #include "scan/wire.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
@@ -259,6 +260,24 @@ ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
 	values[4] = RelationArray(findings.relations);
 }
 
+/* Memory has none: does Redis, where this session looks? */
+void
+ExplainRemote(const Key &key, Datum *values, bool *nulls)
+{
+	Remote remote;
+
+	if (!UsesRedis(SessionOptions()) || !PeekRedis(key, &remote))
+		return;
+	values[6] = CStringGetTextDatum(NameOf(State::fresh));
+	values[7] = CStringGetTextDatum("redis");
+	values[8] = IntervalFromUs(remote.age_us);
+	values[9] = IntervalFromUs(remote.left_us);
+	values[10] = Int64GetDatum(static_cast<int64>(remote.rows));
+	values[11] = Int64GetDatum(static_cast<int64>(remote.bytes));
+	for (int i = 7; i <= 11; i++)
+		nulls[i] = false;
+}
+
 /* key, state, tier, age, expires_in, rows, bytes: what is in the cache */
 void
 ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
@@ -270,7 +289,10 @@ ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
 	for (int i = 7; i <= 11; i++)
 		nulls[i] = prospect.pin == nullptr;
 	if (prospect.pin == nullptr)
+	{
+		ExplainRemote(prospect.key, values, nulls);
 		return;
+	}
 
 	EntrySummary entry = Summarize(prospect.pin);
 	TimestampTz now = GetCurrentTimestamp();

@@ -4,8 +4,10 @@
  */
 #include "pg.h"
 #include "fill/answer.h"
+#include "fill/jobs.h"
 #include "fill/meta.h"
 #include "query/key.h"
+#include "redis/client.h"
 #include "redis/identity.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
@@ -44,6 +46,7 @@ Big(uint64 value)
 /* --- entries -------------------------------------------------------------------------------- */
 
 constexpr int kEntryColumns = 19;
+constexpr int kStatsColumns = 28;
 
 struct EntryRow
 {
@@ -199,8 +202,8 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	StoreTotals totals;
-	Datum values[22];
-	bool nulls[22] = {};
+	Datum values[kStatsColumns];
+	bool nulls[kStatsColumns] = {};
 	int i = 0;
 
 	RequirePreload();
@@ -228,7 +231,50 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	values[i++] = Big(CounterTotal(Counter::image_hits));
 	values[i++] = Big(totals.images);
 	values[i++] = Big(totals.image_memory);
+	values[i++] = Big(CounterTotal(Counter::redis_hits));
+	values[i++] = Big(CounterTotal(Counter::redis_misses));
+	values[i++] = Big(CounterTotal(Counter::redis_skipped));
+	values[i++] = Big(CounterTotal(Counter::redis_rejected));
+	values[i++] = Big(CounterTotal(Counter::redis_stores));
+	values[i++] = Big(CounterTotal(Counter::redis_dropped));
 	values[i++] = TimestampTzGetDatum(StatsResetTime());
+	CqAssert(i == kStatsColumns);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+PG_FUNCTION_INFO_V1(cached_query_get_redis);
+Datum
+cached_query_get_redis(PG_FUNCTION_ARGS)
+{
+	using namespace cq;
+	TupleDesc desc;
+	redis::Status status;
+	Datum values[13];
+	bool nulls[13] = {};
+	bool visible;
+	int i = 0;
+
+	RequirePreload();
+	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	redis::GetStatus(&status);
+	visible = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+	values[i++] = BoolGetDatum(redis::Configured());
+	values[i++] = CStringGetTextDatum(status.state);
+	values[i++] = TimestampTzGetDatum(status.since);
+	nulls[i] = !visible || status.last_error_time == 0;
+	values[i++] = CStringGetTextDatum(status.last_error);
+	nulls[i] = status.last_error_time == 0;
+	values[i++] = TimestampTzGetDatum(status.last_error_time);
+	values[i++] = Big(status.requests);
+	values[i++] = Big(status.errors);
+	values[i++] = Big(status.timeouts);
+	values[i++] = Big(status.bytes_in);
+	values[i++] = Big(status.bytes_out);
+	values[i++] = Float8GetDatum(static_cast<double>(status.latency_us) / 1000.0);
+	nulls[i] = CarrierPid() == 0;
+	values[i++] = Int32GetDatum(CarrierPid());
+	values[i++] = Big(JobsQueued());
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

@@ -24,6 +24,7 @@ enum class Kind : uint8_t
 #define CQ_REASONS(X)                                                                              \
 	X(hit, hit, "rows came from the cache")                                                        \
 	X(stale_hit, hit, "rows came from an expired entry within stale_for")                          \
+	X(redis_hit, hit, "rows came from Redis")                                                      \
 	X(miss_cold, miss, "no entry had this key")                                                    \
 	X(miss_expired, miss, "the entry was older than the ttl asked for")                            \
 	X(miss_invalidated, miss, "the entry was invalidated, or a definition it depends on changed")  \

@@ -23,6 +23,12 @@ enum class Counter : int
 	refresh_failures,  // requests that a worker could not fulfil
 	refreshes_skipped, // requests that no worker took: no worker, no room, too late
 	image_hits,        // hits that were sent from an image
+	redis_hits,        // answers taken from Redis
+	redis_misses,      // looked for there in vain
+	redis_skipped,     // not looked for: Redis was unavailable
+	redis_rejected,    // found there, but not to be believed or used
+	redis_stores,      // entries written there
+	redis_dropped,     // entries that could not be written there
 	count
 };
 

@@ -315,6 +315,18 @@ PinListed(uint64 hash, UnitRef unit, uint64 id)
 	return pin;
 }
 
+EntryTicket
+TicketOf(const Pin *pin)
+{
+	return {pin->entry->hash, pin->entry->id, UnitOf(pin->entry)};
+}
+
+Pin *
+PinTicket(const EntryTicket &ticket)
+{
+	return PinListed(ticket.hash, ticket.unit, ticket.id);
+}
+
 /* Count one hit and note its time; nothing is written outside of the entry's first line. */
 void
 CountHit(Pin *pin, TimestampTz now, int64 ttl_us)

@@ -165,6 +165,9 @@ struct Piece
 	Size len;
 };
 extern bool AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_bytes);
+/* The same for bytes of another entry's stream, whole tuples or parts of them; `rows` that end in
+ * them.  `len` is a multiple of MAXIMUM_ALIGNOF. */
+extern bool AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_bytes);
 /* What max_bytes is compared with: header, key and tuples so far. */
 extern uint64 FillBytes(const Pin *fill);
 /* Link it under its key in place of any entry that is there (unless that one's facts.as_of is
@@ -189,6 +192,16 @@ extern uint64 HitsOf(const Pin *answer);
 /* Is this the hit that makes an image?  True at most once until SetImageDue(). */
 extern bool ClaimImage(Pin *answer, uint64 hits);
 extern void SetImageDue(Pin *answer, uint64 hits);
+/* --- passing an entry on ------------------------------------------------------------------ */
+/* Enough to find a linked entry again from another process, without keeping it. */
+struct EntryTicket
+{
+	uint64 hash;
+	uint64 id;
+	uint32 unit;
+};
+extern EntryTicket TicketOf(const Pin *pin);
+extern Pin *PinTicket(const EntryTicket &ticket); // nullptr: it is gone
 
 /* --- walking ------------------------------------------------------------------------------ */
 /* Calls fn for each entry linked when its turn comes, images left out, pinned, no lock held; stops

@@ -250,6 +250,23 @@ AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_bytes)
 	return true;
 }
 
+bool
+AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_bytes)
+{
+	CqAssert(len == MAXALIGN(len));
+	if (!fill->filling)
+		return false;
+	if (fill->bytes + len > max_bytes || !EnsureRoom(fill, len))
+	{
+		fill->filling = false;
+		return false;
+	}
+	Write(fill, bytes, len);
+	fill->entry->payload += len;
+	fill->rows += rows;
+	return true;
+}
+
 uint64
 FillBytes(const Pin *fill)
 {

@@ -1,0 +1,212 @@
+/*
+ * elsewhere.cpp
+ *		Answers from elsewhere: of another server, or of before a restart of this one.
+ *
+ * Positions are of one incarnation of shared memory; beyond that only time is left.  A slot tells when
+ * its last change was over: of a definition, when its messages were out, of others when somebody
+ * first saw it, so never before it was made.
+ * An answer whose snapshot is younger than that shows the change; an older one, or one too close to
+ * tell, is refused.  That is enough for definitions and explicit invalidation within a ttl; exact
+ * answers never come from elsewhere.
+ *
+ * What happened before a restart is kept in a file: the age of each slot's last change.  It is
+ * written by the postmaster when all others have ended, and read and removed at the next start.  It
+ * is believed only if the cluster was shut down cleanly and not touched since: then pg_control is
+ * as it was.  Without it everything of before the start is refused.  Ages are taken to stand still
+ * while the server is down: changes then seem younger than they are, which costs misses only.
+ *
+ * Locking: `changed_at` and `unsettled` are atomic.  The file is the postmaster's alone.
+ */
+#include "pg.h"
+#include "exact/slots.h"
+
+extern "C" {
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+}
+
+#include <cerrno>
+#include <unistd.h>
+
+namespace cq::exact
+{
+namespace
+{
+
+const char *const saved_changes = "cached_query.changes"; /* in the data directory */
+constexpr uint32 kSavedMagic = 0x43514331;                /* "CQC1" */
+
+/* Ages are rounded to milliseconds several times, and clocks run unevenly. */
+constexpr int64 kMarginMs = 100;
+
+struct Saved
+{
+	uint32 magic;
+	uint32 slots;
+	XLogRecPtr checkpoint; /* of pg_control when all was written */
+	XLogRecPtr min_recovery_point;
+	int64 ages_ms[kSlots];
+	pg_crc32c crc; /* of what is before */
+};
+
+/* pg_control if the cluster was shut down cleanly. */
+bool
+ReadShutdown(XLogRecPtr *checkpoint, XLogRecPtr *min_recovery_point)
+{
+	bool crc_ok;
+	ControlFileData *control = get_controlfile(DataDir, &crc_ok);
+	bool clean = crc_ok && (control->state == DB_SHUTDOWNED ||
+							control->state == DB_SHUTDOWNED_IN_RECOVERY);
+
+	*checkpoint = control->checkPoint;
+	*min_recovery_point = control->minRecoveryPoint;
+	pfree(control);
+	return clean;
+}
+
+pg_crc32c
+ChecksumOf(const Saved *saved)
+{
+	pg_crc32c crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, saved, offsetof(Saved, crc));
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+/* False: there is none that can be believed. */
+bool
+ReadSaved(Saved *saved)
+{
+	XLogRecPtr checkpoint;
+	XLogRecPtr min_recovery_point;
+	FILE *file = AllocateFile(saved_changes, PG_BINARY_R);
+	bool whole;
+
+	if (file == nullptr)
+		return false;
+	whole = fread(saved, sizeof(*saved), 1, file) == 1;
+	FreeFile(file);
+	return whole && saved->magic == kSavedMagic && saved->slots == kSlots &&
+		   saved->crc == ChecksumOf(saved) && ReadShutdown(&checkpoint, &min_recovery_point) &&
+		   saved->checkpoint == checkpoint && saved->min_recovery_point == min_recovery_point;
+}
+
+} // namespace
+
+int64
+MonotonicMs()
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return static_cast<int64>(INSTR_TIME_GET_MILLISEC(now));
+}
+
+uint64
+Incarnation()
+{
+	return shared->incarnation;
+}
+
+/*
+ * The slots as for an answer computed under our own snapshot: that takes out what we see complete
+ * and objects to definitions in flight.  What is left to ask is whether the answer came after.
+ */
+Verdict
+CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms)
+{
+	const int64 since = then_ms - kMarginMs;
+
+	if (UnseenBooters(view) > 0)
+	{
+		/* they may change definitions without telling, and we have no number to compare */
+		pg_atomic_write_u64(&shared->unsettled, static_cast<uint64>(MonotonicMs()));
+		return Verdict::in_ddl;
+	}
+	if (static_cast<int64>(pg_atomic_read_u64(&shared->unsettled)) >= since)
+		return Verdict::changed;
+	for (uint32 i = 0; i < count; i++)
+	{
+		const Verdict verdict = Check(slots[i], view, view.pos);
+
+		if (verdict != Verdict::valid)
+			return verdict;
+		pg_read_barrier();
+		if (static_cast<int64>(pg_atomic_read_u64(&shared->slots[slots[i]].changed_at)) >= since)
+			return Verdict::changed;
+	}
+	return Verdict::valid;
+}
+
+void
+InvalidateSlotNow(SlotNo slot)
+{
+	if (slot < kSlots)
+		Raise(slot, UpperPosition());
+}
+
+/* At the start of shared memory, by the postmaster: when did what change last? */
+void
+InitChanges()
+{
+	const int64 now = MonotonicMs();
+	Saved *saved = static_cast<Saved *>(palloc(sizeof(Saved)));
+	const bool believed = ReadSaved(saved);
+
+	for (uint32 i = 0; i < kSlots; i++)
+		pg_atomic_write_u64(&shared->slots[i].changed_at,
+							static_cast<uint64>(believed ? now - saved->ages_ms[i] : now));
+	pfree(saved);
+	ForgetSavedChanges();
+	if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
+		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes")));
+}
+
+/* Everybody else has ended: what is still listed is complete, and nobody has seen it. */
+void
+SaveChanges()
+{
+	const int64 now = MonotonicMs();
+	Saved *saved = static_cast<Saved *>(palloc0(sizeof(Saved)));
+	FILE *file;
+	bool written;
+
+	if (!ReadShutdown(&saved->checkpoint, &saved->min_recovery_point))
+		return;
+	saved->magic = kSavedMagic;
+	saved->slots = kSlots;
+	for (uint32 i = 0; i < kSlots; i++)
+	{
+		Slot &slot = shared->slots[i];
+		const bool listed = pg_atomic_read_u32(&slot.state) != 0;
+
+		saved->ages_ms[i] =
+			listed ? 0 : now - static_cast<int64>(pg_atomic_read_u64(&slot.changed_at));
+	}
+	saved->crc = ChecksumOf(saved);
+
+	file = AllocateFile(saved_changes, PG_BINARY_W);
+	written = file != nullptr && fwrite(saved, sizeof(*saved), 1, file) == 1;
+	if (file != nullptr && FreeFile(file) != 0)
+		written = false;
+	if (!written)
+	{
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not write file \"%s\": %m", saved_changes)));
+		ForgetSavedChanges();
+	}
+}
+
+void
+ForgetSavedChanges()
+{
+	if (unlink(saved_changes) < 0 && errno != ENOENT)
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not remove file \"%s\": %m", saved_changes)));
+}
+
+} // namespace cq::exact

@@ -1,0 +1,657 @@
+/*
+ * carrier.cpp
+ *		The background worker that carries entries and removals to Redis.
+ *
+ * It has no database: it reads entries in shared memory, pinned, and knows nothing of what is in
+ * them.  An entry's chunks are written first, its head last, and then the chunks of the value that
+ * it replaced are removed.  An entry that can't be written is dropped from the queue and counted;
+ * removals are kept until they are done.  Until then nothing depends on them: this server refuses what
+ * it has invalidated by the slots (exact/), others by their ttl.
+ *
+ * Everything here belongs to the worker's process.
+ */
+#include "pg.h"
+#include "fill/carrier.h"
+#include "fill/jobs.h"
+#include "fill/meta.h"
+#include "fill/tier.h"
+#include "redis/client.h"
+#include "redis/identity.h"
+#include "settings.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
+
+PGDLLEXPORT void cached_query_carrier_main(Datum);
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kWindow = 4;
+constexpr int kMaxOwed = 1024;
+constexpr int kRetryMs = 1000;
+constexpr int kScanCount = 500;
+/* Longer is no use, and PX must not overflow. */
+constexpr int64 kMaxLifeMs = INT64CONST(10) * 365 * 86400 * 1000;
+
+/* Removals that Redis has not had yet. */
+Job owed[kMaxOwed];
+int nowed = 0;
+bool clear_owed = false;
+bool refused = false; /* the last write was refused: said once */
+
+redis::Slice
+Text(const char *text)
+{
+	return {text, strlen(text)};
+}
+
+/* --- one command ---------------------------------------------------------------------------- */
+
+struct Single
+{
+	const redis::Slice *argv;
+	int argc;
+	bool (*take)(void *arg, const redis::Reply &reply);
+	void *arg;
+};
+
+int
+AskSingle(void *arg, int, redis::Slice *argv, int)
+{
+	const Single *single = static_cast<Single *>(arg);
+
+	for (int i = 0; i < single->argc; i++)
+		argv[i] = single->argv[i];
+	return single->argc;
+}
+
+bool
+TakeSingle(void *arg, int, const redis::Reply &reply)
+{
+	const Single *single = static_cast<Single *>(arg);
+
+	return single->take == nullptr || single->take(single->arg, reply);
+}
+
+bool
+RunSingle(redis::Slice route, const redis::Slice *argv, int argc,
+		  bool (*take)(void *, const redis::Reply &) = nullptr, void *arg = nullptr)
+{
+	Single single = {argv, argc, take, arg};
+
+	return redis::Run({route, 1, 1, AskSingle, TakeSingle, &single}) == redis::Result::done;
+}
+
+/* --- writing an entry ----------------------------------------------------------------------- */
+
+struct Shipment
+{
+	redis::Identity identity;
+	redis::EntryHash hash;
+	redis::Header header;
+	redis::Chunk *table;
+	StreamReader rows;
+	uint64 left; /* bytes of them */
+	char *plain[kWindow];
+	char *scratch[kWindow];
+	const void *stored[kWindow];
+	char names[kWindow][redis::kNameRoom];
+	char px[32]; /* end of its life, see EndOfLife() */
+	bool good;
+};
+
+/* Says once that writes are refused, and once that they are not any more. */
+void
+NoteWrite(const redis::Reply &reply)
+{
+	if (reply.type == redis::Reply::Type::error && !refused)
+		ereport(LOG, (errmsg("Redis refuses to store: %.*s", static_cast<int>(reply.length),
+							 reply.bytes)));
+	else if (reply.type != redis::Reply::Type::error && refused)
+		ereport(LOG, (errmsg("Redis stores again")));
+	refused = reply.type == redis::Reply::Type::error;
+}
+
+bool
+TakeWritten(Shipment *shipment, const redis::Reply &reply)
+{
+	NoteWrite(reply);
+	shipment->good = reply.type == redis::Reply::Type::status;
+	return shipment->good;
+}
+
+/* The next chunk of rows, sealed, in the place of this number. */
+bool
+SealNext(Shipment *shipment, uint32 n)
+{
+	const int place = static_cast<int>(n % kWindow);
+	const Size length = Min(shipment->left, uint64{redis::kChunkBytes});
+
+	StreamCopy(&shipment->rows, shipment->plain[place], length);
+	shipment->left -= length;
+	return redis::SealChunk(shipment->identity.secret, shipment->header.fill_id, n,
+							shipment->header.compression, shipment->plain[place], length,
+							shipment->scratch[place], &shipment->table[n],
+							&shipment->stored[place]);
+}
+
+/* Asked again for a number, it must give the same: so a chunk is sealed once only. */
+struct ChunkWriter
+{
+	Shipment *shipment;
+	uint32 sealed;
+};
+
+int
+AskToWriteChunk(void *arg, int index, redis::Slice *argv, int)
+{
+	ChunkWriter *writer = static_cast<ChunkWriter *>(arg);
+	Shipment *shipment = writer->shipment;
+	const uint32 n = static_cast<uint32>(index);
+	const int place = index % kWindow;
+
+	if (n == writer->sealed)
+	{
+		if (!SealNext(shipment, n))
+			elog(ERROR, "could not seal rows for Redis");
+		writer->sealed++;
+	}
+	argv[0] = {"SET", 3};
+	argv[1] = {shipment->names[place],
+			   static_cast<size_t>(redis::ChunkName(shipment->identity, shipment->hash,
+													shipment->header.fill_id, n,
+													shipment->names[place]))};
+	argv[2] = {static_cast<const char *>(shipment->stored[place]), shipment->table[n].stored};
+	argv[3] = {"PXAT", 4};
+	argv[4] = Text(shipment->px);
+	return 5;
+}
+
+bool
+TakeChunkWritten(void *arg, int, const redis::Reply &reply)
+{
+	return TakeWritten(static_cast<ChunkWriter *>(arg)->shipment, reply);
+}
+
+bool
+TakeHeadWritten(void *arg, const redis::Reply &reply)
+{
+	return TakeWritten(static_cast<Shipment *>(arg), reply);
+}
+
+/* What the value that is there says of its chunks; not authenticated, and used for names only. */
+struct Former
+{
+	uint32 chunks;
+	redis::FillId fill_id;
+};
+
+bool
+TakeFormer(void *arg, const redis::Reply &reply)
+{
+	Former *former = static_cast<Former *>(arg);
+	redis::Header header;
+
+	if (reply.type != redis::Reply::Type::string || reply.length != sizeof(header))
+		return true;
+	memcpy(&header, reply.bytes, sizeof(header));
+	if (header.magic != redis::kMagic || header.version != redis::kFormatVersion ||
+		header.chunk_count < 2 || header.chunk_count > redis::kMaxChunks)
+		return true;
+	former->chunks = header.chunk_count;
+	former->fill_id = header.fill_id;
+	return true;
+}
+
+void
+FindFormer(redis::Slice head, Former *former)
+{
+	char last[16];
+	const redis::Slice argv[] = {{"GETRANGE", 8}, head, {"0", 1}, Text(last)};
+
+	former->chunks = 0;
+	snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
+	RunSingle(head, argv, 4, TakeFormer, former);
+}
+
+void
+RemoveFormer(const Shipment &shipment, redis::Slice head, const Former &former)
+{
+	for (uint32 n = 0; n < former.chunks; n++)
+	{
+		char name[redis::kNameRoom];
+		const int length =
+			redis::ChunkName(shipment.identity, shipment.hash, former.fill_id, n, name);
+		const redis::Slice argv[] = {{"UNLINK", 6}, {name, static_cast<size_t>(length)}};
+
+		if (!RunSingle(head, argv, 2))
+			return;
+	}
+}
+
+/* The head, with the rows in it if they are one chunk. */
+bool
+WriteHead(Shipment *shipment, redis::Slice name, const char *key, const char *meta)
+{
+	const uint32 chunks = static_cast<uint32>(redis::ChunksFor(shipment->header.plain_size));
+	const Size room = redis::HeadBytes(shipment->header.key_length, shipment->header.meta_length,
+									   chunks) +
+					  (chunks == 1 ? redis::kChunkBytes : 0);
+	char *head = static_cast<char *>(MemoryContextAllocHuge(CurrentMemoryContext, room));
+	size_t length;
+
+	if (chunks == 1 && !SealNext(shipment, 0))
+		return false;
+	length = redis::EncodeHead(shipment->identity.secret, shipment->header, key, meta,
+							   shipment->table, chunks == 1 ? shipment->stored[0] : nullptr, head,
+							   room);
+	if (length == 0)
+		return false;
+
+	const redis::Slice argv[] = {{"SET", 3}, name, {head, length}, {"PXAT", 4}, Text(shipment->px)};
+
+	shipment->good = false;
+	return RunSingle(name, argv, 5, TakeHeadWritten, shipment) && shipment->good;
+}
+
+bool
+WriteChunks(Shipment *shipment, redis::Slice head)
+{
+	const int chunks = static_cast<int>(redis::ChunksFor(shipment->header.plain_size));
+	ChunkWriter writer = {shipment, 0};
+
+	if (chunks < 2)
+		return true;
+	shipment->good = false;
+	return redis::Run({head, chunks, kWindow, AskToWriteChunk, TakeChunkWritten, &writer}) ==
+			   redis::Result::done &&
+		   shipment->good;
+}
+
+redis::Compression
+CompressionNow()
+{
+	switch (static_cast<Compression>(settings::redis_compression))
+	{
+	case Compression::lz4:
+		return redis::Compression::lz4;
+	case Compression::zstd:
+		return redis::Compression::zstd;
+	case Compression::none:
+		break;
+	}
+	return redis::Compression::none;
+}
+
+bool
+TakeTime(void *arg, const redis::Reply &reply)
+{
+	int64 *ms = static_cast<int64 *>(arg);
+	int64 parts[2] = {};
+
+	if (reply.type != redis::Reply::Type::array || reply.count != 2)
+		return true;
+	for (int i = 0; i < 2; i++)
+	{
+		char digits[32] = {};
+
+		if (reply.children[i].length >= sizeof(digits))
+			return true;
+		memcpy(digits, reply.children[i].bytes, reply.children[i].length);
+		parts[i] = strtoll(digits, nullptr, 10);
+	}
+	*ms = parts[0] * 1000 + parts[1] / 1000;
+	return true;
+}
+
+/*
+ * When the value shall end, by Redis's clock: however long it is on the way, what is left of its life
+ * then tells how old its rows are.  Needs Redis 6.2, for PXAT.
+ */
+bool
+EndOfLife(Shipment *shipment, redis::Slice head, const EntrySummary &entry)
+{
+	const int64 life_ms = Min(entry.facts.ttl_us / 1000, kMaxLifeMs);
+	const redis::Slice argv[] = {{"TIME", 4}};
+	int64 redis_ms = 0;
+	int64 age_ms;
+
+	if (!RunSingle(head, argv, 1, TakeTime, &redis_ms) || redis_ms == 0)
+		return false;
+	age_ms = (Max(GetCurrentTimestamp() - entry.facts.as_of, 0) + 999) / 1000;
+	shipment->header.px_ms = life_ms;
+	shipment->header.written_us = entry.facts.as_of;
+	snprintf(shipment->px, sizeof(shipment->px), INT64_FORMAT, redis_ms + life_ms - age_ms);
+	return age_ms < life_ms;
+}
+
+/* All that is to be said of the entry; false: it is not worth writing any more. */
+bool
+FillHeader(Shipment *shipment, const Pin *pin, redis::Slice head, const EntrySummary &entry)
+{
+	redis::Header &header = shipment->header;
+
+	static_assert(sizeof(EntryFacts) <= redis::kFactsRoom);
+	if (!redis::NewFillId(&header.fill_id) || !EndOfLife(shipment, head, entry))
+		return false;
+	header.origin = OriginHere();
+	header.incarnation = exact::Incarnation();
+	header.plain_size = entry.payload;
+	header.rows = entry.facts.rows;
+	header.timeline = TimelineHere();
+	header.compression = CompressionNow();
+	header.key_length = entry.key_len;
+	header.meta_length = entry.meta_len;
+	header.facts_length = sizeof(EntryFacts);
+	memcpy(header.facts, &entry.facts, sizeof(EntryFacts));
+	StreamBegin(&shipment->rows, pin);
+	shipment->left = entry.payload;
+	return true;
+}
+
+bool
+WriteEntry(const Pin *pin)
+{
+	const Entry *entry = PinnedEntry(pin);
+	const EntrySummary summary = Summarize(pin);
+	Shipment *shipment = static_cast<Shipment *>(palloc0(sizeof(Shipment)));
+	char *key = static_cast<char *>(palloc(summary.key_len));
+	char *meta = static_cast<char *>(palloc(summary.meta_len));
+	char name[redis::kNameRoom];
+	redis::Slice head;
+	Former former;
+
+	shipment->identity = redis::GetIdentity();
+	ReadKey(entry, 0, key, summary.key_len);
+	ReadMeta(entry, 0, meta, summary.meta_len);
+	if (!shipment->identity.usable || redis::ChunksFor(summary.payload) > redis::kMaxChunks ||
+		!redis::HashKey(shipment->identity, key, summary.key_len, &shipment->hash))
+		return false;
+	head = {name, static_cast<size_t>(redis::HeadName(shipment->identity, shipment->hash, name))};
+	if (!FillHeader(shipment, pin, head, summary))
+		return false;
+	shipment->table = static_cast<redis::Chunk *>(
+		palloc(sizeof(redis::Chunk) * Max(redis::ChunksFor(summary.payload), uint64{1})));
+	for (int i = 0; i < kWindow; i++)
+	{
+		shipment->plain[i] = static_cast<char *>(palloc(redis::kChunkBytes));
+		shipment->scratch[i] = static_cast<char *>(palloc(redis::kChunkBytes));
+	}
+	FindFormer(head, &former);
+	if (!WriteChunks(shipment, head) || !WriteHead(shipment, head, key, meta))
+		return false;
+	RemoveFormer(*shipment, head, former);
+	return true;
+}
+
+void
+DoEntry(const Job &job)
+{
+	Pin *pin = PinTicket(job.ticket);
+
+	if (pin == nullptr)
+	{
+		Count(Counter::redis_dropped);
+		return;
+	}
+	Count(redis::Usable() && WriteEntry(pin) ? Counter::redis_stores : Counter::redis_dropped);
+	if (FactsOf(PinnedEntry(pin)).flags & kEntryTransit)
+		DropEntry(pin);
+	Unpin(pin);
+}
+
+/* --- removals ------------------------------------------------------------------------------- */
+
+bool
+Remove(const Job &job)
+{
+	const redis::Identity identity = redis::GetIdentity();
+	char name[redis::kNameRoom];
+	const redis::Slice head = {name,
+							   static_cast<size_t>(redis::HeadName(identity, job.name, name))};
+	const redis::Slice argv[] = {{"UNLINK", 6}, head};
+
+	return identity.usable && RunSingle(head, argv, 2);
+}
+
+/* One step through the server's keys; those of the namespace are copied out. */
+struct Scan
+{
+	char cursor[32];
+	char (*names)[redis::kNameRoom];
+	size_t *lengths;
+	int count;
+	bool good;
+};
+
+bool
+TakeScan(void *arg, const redis::Reply &reply)
+{
+	Scan *scan = static_cast<Scan *>(arg);
+
+	scan->good = reply.type == redis::Reply::Type::array && reply.count == 2 &&
+				 reply.children[0].length < sizeof(scan->cursor);
+	if (!scan->good)
+		return true;
+	memcpy(scan->cursor, reply.children[0].bytes, reply.children[0].length);
+	scan->cursor[reply.children[0].length] = '\0';
+	for (int i = 0; i < reply.children[1].count && scan->count < kScanCount * 4; i++)
+	{
+		const redis::Reply &key = reply.children[1].children[i];
+
+		if (key.length >= redis::kNameRoom)
+			continue;
+		memcpy(scan->names[scan->count], key.bytes, key.length);
+		scan->lengths[scan->count++] = key.length;
+	}
+	return true;
+}
+
+/*
+ * Give back the memory of everything in the namespace.  In a cluster that is the keys of one node;
+ * those of others expire, and are void in any case.
+ */
+bool
+RemoveAll()
+{
+	const redis::Identity identity = redis::GetIdentity();
+	char pattern[redis::kNameRoom];
+	char count[16];
+	Scan scan = {};
+
+	if (!identity.usable)
+		return false;
+	snprintf(pattern, sizeof(pattern), "%s%s:*", redis::kNamePrefix, identity.name_space);
+	snprintf(count, sizeof(count), "%d", kScanCount);
+	scan.names = static_cast<char(*)[redis::kNameRoom]>(palloc(kScanCount * 4 * redis::kNameRoom));
+	scan.lengths = static_cast<size_t *>(palloc(kScanCount * 4 * sizeof(size_t)));
+	strcpy(scan.cursor, "0");
+	do
+	{
+		const redis::Slice argv[] = {{"SCAN", 4},   Text(scan.cursor), {"MATCH", 5},
+									 Text(pattern), {"COUNT", 5},      Text(count)};
+
+		scan.count = 0;
+		if (!RunSingle(Text(pattern), argv, 6, TakeScan, &scan) || !scan.good)
+			return false;
+		for (int i = 0; i < scan.count; i++)
+		{
+			const redis::Slice name = {scan.names[i], scan.lengths[i]};
+			const redis::Slice unlink[] = {{"UNLINK", 6}, name};
+
+			if (!RunSingle(name, unlink, 2))
+				return false;
+		}
+	}
+	while (strcmp(scan.cursor, "0") != 0 && !ShutdownRequestPending);
+	return true;
+}
+
+/* Removals that didn't succeed are tried again later; too many of them become one of everything. */
+void
+Owe(const Job &job)
+{
+	if (job.kind == Job::Kind::clear || nowed == kMaxOwed)
+	{
+		clear_owed = true;
+		nowed = 0;
+	}
+	else
+		owed[nowed++] = job;
+}
+
+void
+PayOwed()
+{
+	if (clear_owed && redis::Usable())
+		clear_owed = !RemoveAll();
+	while (nowed > 0 && redis::Usable() && Remove(owed[nowed - 1]))
+		nowed--;
+}
+
+void
+Do(const Job &job)
+{
+	switch (job.kind)
+	{
+	case Job::Kind::entry:
+		DoEntry(job);
+		break;
+	case Job::Kind::removal:
+		if (!Remove(job))
+			Owe(job);
+		break;
+	case Job::Kind::clear:
+		if (!RemoveAll())
+			Owe(job);
+		break;
+	}
+}
+
+/* --- the process ---------------------------------------------------------------------------- */
+
+void
+Leave(int, Datum)
+{
+	CarrierPresent(false);
+}
+
+void
+WorkOff(MemoryContext context)
+{
+	Job job;
+
+	while (TakeJob(&job))
+	{
+		MemoryContext caller = MemoryContextSwitchTo(context);
+
+		Do(job);
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(context);
+	}
+}
+
+void
+Loop()
+{
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "CachedQueryCarrier", ALLOCSET_DEFAULT_SIZES);
+
+	while (redis::Configured())
+	{
+		MemoryContext caller;
+
+		ResetLatch(MyLatch);
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (redis::ResolveWanted())
+			redis::ResolveNames();
+		WorkOff(context);
+		caller = MemoryContextSwitchTo(context);
+		PayOwed();
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(context);
+		if (ShutdownRequestPending)
+			return;
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+				  nowed > 0 || clear_owed || redis::ResolveWanted() ? kRetryMs : 60 * 1000,
+				  compat::RedisWaitEvent());
+	}
+}
+
+} // namespace
+
+void
+EnsureCarrier()
+{
+	BackgroundWorker worker = {};
+
+	if (!CarrierMissing())
+		return;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_ConsistentState;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strcpy(worker.bgw_library_name, "cached_query");
+	strcpy(worker.bgw_function_name, "cached_query_carrier_main");
+	strcpy(worker.bgw_name, "cached_query carrier to Redis");
+	strcpy(worker.bgw_type, "cached_query carrier");
+	if (!RegisterDynamicBackgroundWorker(&worker, nullptr) && NoteNoCarrier())
+		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
+					  errhint("You might need to increase max_worker_processes.")));
+}
+
+bool
+CarryEntry(const Pin *pin)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::entry;
+	job.ticket = TicketOf(pin);
+	return PutJob(job);
+}
+
+void
+CarryRemoval(const redis::EntryHash &name)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::removal;
+	job.name = name;
+	(void) PutJob(job);
+}
+
+void
+CarryClear()
+{
+	Job job = {};
+
+	job.kind = Job::Kind::clear;
+	(void) PutJob(job);
+}
+
+} // namespace cq
+
+void
+cached_query_carrier_main(Datum)
+{
+	using namespace cq;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+	before_shmem_exit(Leave, static_cast<Datum>(0));
+	CarrierPresent(true);
+	Loop();
+	proc_exit(0);
+}

@@ -1,0 +1,28 @@
+/*
+ * carrier.h
+ *		The background worker that carries entries and removals to Redis.
+ *
+ * No caller waits for a write to Redis: it puts a job into the queue (jobs.h), which takes a few
+ * instructions, and the carrier does the rest.  It is started when it is needed for the first time,
+ * and ends when Redis is no longer configured; who doesn't use Redis never has one.
+ */
+#pragma once
+
+#include "pg.h"
+#include "redis/identity.h"
+#include "store/store.h"
+
+namespace cq
+{
+
+/* Start the carrier unless it runs.  Not in a commit callback. */
+extern void EnsureCarrier();
+/* Have this published entry written; false: there is no room in the queue. */
+extern bool CarryEntry(const Pin *pin);
+
+/* Both raise nothing: for commit callbacks.  Have the answer of a key removed. */
+extern void CarryRemoval(const redis::EntryHash &name);
+/* Have everything in the namespace removed. */
+extern void CarryClear();
+
+} // namespace cq

@@ -1,0 +1,147 @@
+/*
+ * jobs.cpp
+ *		The queue of what is to be carried to Redis, in shared memory.
+ */
+#include "pg.h"
+#include "fill/jobs.h"
+
+extern "C" {
+#include "storage/latch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr uint32 kRoom = 1024;
+constexpr uint32 kForRemovals = 256; /* of these, not for entries: those can be lost */
+constexpr int64 kLaunchPauseMs = 1000;
+
+struct Shared
+{
+	slock_t lock;
+	uint32 first;   /* lock */
+	uint32 count;   /* lock; read without */
+	bool lost;      /* lock: a removal found no room */
+	Latch *carrier; /* lock: nullptr: there is none */
+	int pid;        /* lock; read without */
+	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
+	pg_atomic_uint64 launched; /* MonotonicMs() of the last try; atomic */
+	Job jobs[kRoom];           /* lock */
+};
+
+Shared *shared = nullptr;
+
+} // namespace
+
+bool
+PutJob(const Job &job)
+{
+	const uint32 room = job.kind == Job::Kind::entry ? kRoom - kForRemovals : kRoom;
+	Latch *carrier;
+	bool done;
+
+	SpinLockAcquire(&shared->lock);
+	done = shared->count < room;
+	if (done)
+		shared->jobs[(shared->first + shared->count++) % kRoom] = job;
+	else if (job.kind != Job::Kind::entry)
+		shared->lost = true;
+	carrier = shared->carrier;
+	SpinLockRelease(&shared->lock);
+
+	/* it may be gone by now: then somebody is woken for nothing */
+	if (carrier != nullptr)
+		SetLatch(carrier);
+	return done;
+}
+
+bool
+TakeJob(Job *job)
+{
+	bool found = true;
+
+	SpinLockAcquire(&shared->lock);
+	if (shared->lost)
+	{
+		shared->lost = false;
+		*job = {};
+		job->kind = Job::Kind::clear;
+	}
+	else if (shared->count > 0)
+	{
+		*job = shared->jobs[shared->first];
+		shared->first = (shared->first + 1) % kRoom;
+		shared->count--;
+	}
+	else
+		found = false;
+	SpinLockRelease(&shared->lock);
+	return found;
+}
+
+uint32
+JobsQueued()
+{
+	return shared->count;
+}
+
+void
+CarrierPresent(bool present)
+{
+	SpinLockAcquire(&shared->lock);
+	shared->carrier = present ? MyLatch : nullptr;
+	shared->pid = present ? MyProcPid : 0;
+	SpinLockRelease(&shared->lock);
+	if (present)
+		pg_atomic_write_u32(&shared->complained, 0);
+}
+
+bool
+NoteNoCarrier()
+{
+	return pg_atomic_exchange_u32(&shared->complained, 1) == 0;
+}
+
+int
+CarrierPid()
+{
+	return shared->pid;
+}
+
+bool
+CarrierMissing()
+{
+	const uint64 now = static_cast<uint64>(exact::MonotonicMs());
+	uint64 launched = pg_atomic_read_u64(&shared->launched);
+
+	return shared->pid == 0 && now - launched >= kLaunchPauseMs &&
+		   pg_atomic_compare_exchange_u64(&shared->launched, &launched, now);
+}
+
+void
+JobsRequestShmem()
+{
+	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+}
+
+void
+JobsInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = static_cast<Shared *>(
+		ShmemInitStruct("cached_query jobs for Redis", sizeof(Shared), &found));
+	if (!found)
+	{
+		memset(shared, 0, offsetof(Shared, jobs));
+		SpinLockInit(&shared->lock);
+		pg_atomic_init_u64(&shared->launched, 0);
+		pg_atomic_init_u32(&shared->complained, 0);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq
