@@ -81,11 +81,10 @@ const config_enum_entry eviction_options[] = {
 
 const config_enum_entry wire_image_options[] = {
 	{"auto", 1, false}, {"off", 0, false}, {nullptr, 0, false}};
-const config_enum_entry store_options[] = {
-	{"memory", static_cast<int>(StoreKind::memory), false},
-	{"redis", static_cast<int>(StoreKind::redis), false},
-	{"tiered", static_cast<int>(StoreKind::tiered), false},
-	{nullptr, 0, false}};
+const config_enum_entry store_options[] = {{"memory", static_cast<int>(StoreKind::memory), false},
+										   {"redis", static_cast<int>(StoreKind::redis), false},
+										   {"tiered", static_cast<int>(StoreKind::tiered), false},
+										   {nullptr, 0, false}};
 
 const config_enum_entry compression_options[] = {
 	{"none", static_cast<int>(Compression::none), false},

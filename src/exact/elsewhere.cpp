@@ -57,8 +57,8 @@ ReadShutdown(XLogRecPtr *checkpoint, XLogRecPtr *min_recovery_point)
 {
 	bool crc_ok;
 	ControlFileData *control = get_controlfile(DataDir, &crc_ok);
-	bool clean = crc_ok && (control->state == DB_SHUTDOWNED ||
-							control->state == DB_SHUTDOWNED_IN_RECOVERY);
+	bool clean =
+		crc_ok && (control->state == DB_SHUTDOWNED || control->state == DB_SHUTDOWNED_IN_RECOVERY);
 
 	*checkpoint = control->checkPoint;
 	*min_recovery_point = control->minRecoveryPoint;

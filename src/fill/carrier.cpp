@@ -164,10 +164,9 @@ AskToWriteChunk(void *arg, int index, redis::Slice *argv, int)
 		writer->sealed++;
 	}
 	argv[0] = {"SET", 3};
-	argv[1] = {shipment->names[place],
-			   static_cast<size_t>(redis::ChunkName(shipment->identity, shipment->hash,
-													shipment->header.fill_id, n,
-													shipment->names[place]))};
+	argv[1] = {shipment->names[place], static_cast<size_t>(redis::ChunkName(
+										   shipment->identity, shipment->hash,
+										   shipment->header.fill_id, n, shipment->names[place]))};
 	argv[2] = {static_cast<const char *>(shipment->stored[place]), shipment->table[n].stored};
 	argv[3] = {"PXAT", 4};
 	argv[4] = Text(shipment->px);
@@ -241,17 +240,17 @@ bool
 WriteHead(Shipment *shipment, redis::Slice name, const char *key, const char *meta)
 {
 	const uint32 chunks = static_cast<uint32>(redis::ChunksFor(shipment->header.plain_size));
-	const Size room = redis::HeadBytes(shipment->header.key_length, shipment->header.meta_length,
-									   chunks) +
-					  (chunks == 1 ? redis::kChunkBytes : 0);
+	const Size room =
+		redis::HeadBytes(shipment->header.key_length, shipment->header.meta_length, chunks) +
+		(chunks == 1 ? redis::kChunkBytes : 0);
 	char *head = static_cast<char *>(MemoryContextAllocHuge(CurrentMemoryContext, room));
 	size_t length;
 
 	if (chunks == 1 && !SealNext(shipment, 0))
 		return false;
-	length = redis::EncodeHead(shipment->identity.secret, shipment->header, key, meta,
-							   shipment->table, chunks == 1 ? shipment->stored[0] : nullptr, head,
-							   room);
+	length =
+		redis::EncodeHead(shipment->identity.secret, shipment->header, key, meta, shipment->table,
+						  chunks == 1 ? shipment->stored[0] : nullptr, head, room);
 	if (length == 0)
 		return false;
 

@@ -21,14 +21,14 @@ constexpr int64 kLaunchPauseMs = 1000;
 struct Shared
 {
 	slock_t lock;
-	uint32 first;   /* lock */
-	uint32 count;   /* lock; read without */
-	bool lost;      /* lock: a removal found no room */
-	Latch *carrier; /* lock: nullptr: there is none */
-	int pid;        /* lock; read without */
+	uint32 first;                /* lock */
+	uint32 count;                /* lock; read without */
+	bool lost;                   /* lock: a removal found no room */
+	Latch *carrier;              /* lock: nullptr: there is none */
+	int pid;                     /* lock; read without */
 	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
-	pg_atomic_uint64 launched; /* MonotonicMs() of the last try; atomic */
-	Job jobs[kRoom];           /* lock */
+	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
+	Job jobs[kRoom];             /* lock */
 };
 
 Shared *shared = nullptr;

@@ -85,10 +85,11 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 		options->stale_for_ms =
 			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
-				 errhint("Options are mode, consistency, store, tag, min_fill_time, wait_timeout and "
-						 "stale_for.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
+			 errhint("Options are mode, consistency, store, tag, min_fill_time, wait_timeout and "
+					 "stale_for.")));
 }
 
 } // namespace

@@ -189,8 +189,8 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = attempt->handle->queryid;
-	facts.flags = (exact_answer ? kEntryExact : 0) |
-				  (IsTransit(attempt->call->options) ? kEntryTransit : 0);
+	facts.flags =
+		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
 	bytes = EncodeMeta(meta, &length);
 	*published = PublishFill(rows.fill, &facts, bytes, length);
 	if (*published)

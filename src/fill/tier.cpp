@@ -184,8 +184,7 @@ Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
 		return false;
 	memcpy(&facts, header.facts, sizeof(EntryFacts));
 	facts.flags &= ~kEntryTransit;
-	candidate->own =
-		header.incarnation == exact::Incarnation() && !(facts.flags & kEntryElsewhere);
+	candidate->own = header.incarnation == exact::Incarnation() && !(facts.flags & kEntryElsewhere);
 	if (candidate->own)
 		return true;
 	if (header.timeline != TimelineHere() || !AgeOf(found, &age_us))
@@ -271,9 +270,9 @@ AskForChunk(void *arg, int index, redis::Slice *argv, int)
 {
 	Load *load = static_cast<Load *>(arg);
 	char *name = load->names[index % kWindow];
-	const int length = redis::ChunkName(*load->identity, load->found->hash,
-										load->found->head.header.fill_id,
-										static_cast<uint32>(index), name);
+	const int length =
+		redis::ChunkName(*load->identity, load->found->hash, load->found->head.header.fill_id,
+						 static_cast<uint32>(index), name);
 
 	argv[0] = {"GET", 3};
 	argv[1] = {name, static_cast<size_t>(length)};
@@ -430,7 +429,8 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 		NoAnswer();
 		return miss;
 	}
-	scratch = AllocSetContextCreate(CurrentMemoryContext, "CachedQueryRedis", ALLOCSET_DEFAULT_SIZES);
+	scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryRedis", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(scratch);
 	found = FromRedis(attempt, answer, published);
 	MemoryContextSwitchTo(caller);
