@@ -89,19 +89,43 @@ ExpandRangeTableEntry(RangeTblEntry *rte, int rtindex, List **names, List **vars
 #endif
 }
 
-/* What pg_stat_activity shows of a wait for another session's fill (named from 17 on). */
+/* What pg_stat_activity shows of a wait of ours (named from 17 on). */
+inline uint32
+NamedWaitEvent(uint32 *event, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*event == 0)
+		*event = WaitEventExtensionNew(name);
+	return *event;
+#else
+	(void) event;
+	(void) name;
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
 inline uint32
 FlightWaitEvent()
 {
-#if PG_VERSION_NUM >= 170000
 	static uint32 event = 0;
 
-	if (event == 0)
-		event = WaitEventExtensionNew("CachedQueryFlight");
-	return event;
-#else
-	return PG_WAIT_EXTENSION;
-#endif
+	return NamedWaitEvent(&event, "CachedQueryFlight");
+}
+
+inline uint32
+RefreshWaitEvent()
+{
+	static uint32 event = 0;
+
+	return NamedWaitEvent(&event, "CachedQueryRefresh");
+}
+
+inline uint32
+RedisWaitEvent()
+{
+	static uint32 event = 0;
+
+	return NamedWaitEvent(&event, "CachedQueryRedis");
 }
 
 /* ExecutorRun lost its last parameter in 18. */
@@ -112,36 +136,6 @@ FlightWaitEvent()
 #define CQ_EXECUTE_ONCE_PARAMETER , bool execute_once
 #define CQ_EXECUTE_ONCE , execute_once
 #endif
-
-/* What pg_stat_activity shows of a refresh worker that has nothing to do (named from 17 on). */
-inline uint32
-RefreshWaitEvent()
-{
-#if PG_VERSION_NUM >= 170000
-	static uint32 event = 0;
-
-	if (event == 0)
-		event = WaitEventExtensionNew("CachedQueryRefresh");
-	return event;
-#else
-	return PG_WAIT_EXTENSION;
-#endif
-}
-
-/* The same for a wait for Redis. */
-inline uint32
-RedisWaitEvent()
-{
-#if PG_VERSION_NUM >= 170000
-	static uint32 event = 0;
-
-	if (event == 0)
-		event = WaitEventExtensionNew("CachedQueryRedis");
-	return event;
-#else
-	return PG_WAIT_EXTENSION;
-#endif
-}
 
 /* A wait event set that lives until it is freed (17 has a resource owner for it). */
 inline WaitEventSet *

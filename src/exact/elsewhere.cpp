@@ -95,6 +95,14 @@ ReadSaved(Saved *saved)
 		   saved->checkpoint == checkpoint && saved->min_recovery_point == min_recovery_point;
 }
 
+void
+ForgetSavedChanges()
+{
+	if (unlink(saved_changes) < 0 && errno != ENOENT)
+		ereport(LOG, (errcode_for_file_access(),
+					  errmsg("could not remove file \"%s\": %m", saved_changes)));
+}
+
 } // namespace
 
 int64
@@ -140,13 +148,6 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 			return Verdict::changed;
 	}
 	return Verdict::valid;
-}
-
-void
-InvalidateSlotNow(SlotNo slot)
-{
-	if (slot < kSlots)
-		Raise(slot, UpperPosition());
 }
 
 /* At the start of shared memory, by the postmaster: when did what change last? */
@@ -199,14 +200,6 @@ SaveChanges()
 					  errmsg("could not write file \"%s\": %m", saved_changes)));
 		ForgetSavedChanges();
 	}
-}
-
-void
-ForgetSavedChanges()
-{
-	if (unlink(saved_changes) < 0 && errno != ENOENT)
-		ereport(LOG, (errcode_for_file_access(),
-					  errmsg("could not remove file \"%s\": %m", saved_changes)));
 }
 
 } // namespace cq::exact

@@ -119,12 +119,8 @@ extern int64 MonotonicMs();
 extern uint64 Incarnation();
 /* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
 extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms);
-/* Another server says that what the slot stands for was invalidated: everything of before is void.
- * In a transaction, since it takes a snapshot. */
-extern void InvalidateSlotNow(SlotNo slot);
 /* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
 extern void SaveChanges();
-extern void ForgetSavedChanges();
 
 /* --- set-up -------------------------------------------------------------------------------- */
 extern void RequestShmem();

@@ -71,7 +71,8 @@ BeginChange(Slot &slot)
 
 /*
  * Everything of before is void.  `now` was taken before the lock, and after the change was seen
- * complete, or is 0 if it was noted before; it is stored first, so that who sees the new `last` sees when it came.
+ * complete, or is 0 if it was noted before; it is stored first, so that who sees the new `last`
+ * sees when it came.
  */
 void
 RaiseLast(Slot &slot, uint64 pos, int64 now)

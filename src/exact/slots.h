@@ -33,8 +33,7 @@ struct alignas(128) Slot
 	pg_atomic_uint64 overflow; /* largest id that found no room, 0 = none; lock, read under seq */
 	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
 	slock_t lock;
-	pg_atomic_uint64
-		changed_at; /* of the last change that is over, MonotonicMs(); lock, read without */
+	pg_atomic_uint64 changed_at; /* MonotonicMs() of the last change; lock, read without */
 };
 static_assert(sizeof(Slot) == 128, "a slot is two cache lines, which processors fetch together");
 static_assert(sizeof(void *) == 8, "64-bit values are read without a lock");

@@ -300,22 +300,15 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 {
 	const CallOptions &options = attempt->call->options;
 	Reason reason = Decide(attempt, answer);
+	bool published;
 
+	/* who may not run the query to keep it looks into Redis, and that is all */
+	if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
+		reason = LookUpRedis(attempt, answer, reason, &published);
 	if (reason == Reason::stale_hit || attempt->early)
 		reason = RenewOrServe(attempt, answer, reason);
-	else if (reason != Reason::hit)
+	else if (Describe(reason).kind != Kind::hit)
 	{
-		bool published;
-
-		/* who may not run the query to keep it looks, and that is all */
-		if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
-			reason = LookUpRedis(attempt, answer, reason, &published);
-		if (reason == Reason::redis_hit)
-		{
-			answer->reason = reason;
-			CountOutcome(reason);
-			return;
-		}
 		if (options.mode == Mode::only_cached && settings::enabled)
 		{
 			CountOutcome(reason);

@@ -378,7 +378,7 @@ WriteEntry(const Pin *pin)
 		return false;
 	shipment->table = static_cast<redis::Chunk *>(
 		palloc(sizeof(redis::Chunk) * Max(redis::ChunksFor(summary.payload), uint64{1})));
-	for (int i = 0; i < kWindow; i++)
+	for (uint64 i = 0; i < Min(redis::ChunksFor(summary.payload), uint64{kWindow}); i++)
 	{
 		shipment->plain[i] = static_cast<char *>(palloc(redis::kChunkBytes));
 		shipment->scratch[i] = static_cast<char *>(palloc(redis::kChunkBytes));

@@ -17,6 +17,7 @@ namespace
 constexpr uint32 kRoom = 1024;
 constexpr uint32 kForRemovals = 256; /* of these, not for entries: those can be lost */
 constexpr int64 kLaunchPauseMs = 1000;
+constexpr int64 kRejectedPauseMs = 60 * 1000;
 
 struct Shared
 {
@@ -27,11 +28,23 @@ struct Shared
 	Latch *carrier;              /* lock: nullptr: there is none */
 	int pid;                     /* lock; read without */
 	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
+	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
 	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
 	Job jobs[kRoom];             /* lock */
 };
 
 Shared *shared = nullptr;
+
+/* Was it so long ago?  True for one of those who ask at the same time, and counted from now then. */
+bool
+Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
+{
+	const uint64 now = static_cast<uint64>(exact::MonotonicMs());
+	uint64 then = pg_atomic_read_u64(last);
+
+	return (then == 0 || static_cast<int64>(now - then) >= pause_ms) &&
+		   pg_atomic_compare_exchange_u64(last, &then, now);
+}
 
 } // namespace
 
@@ -113,11 +126,13 @@ CarrierPid()
 bool
 CarrierMissing()
 {
-	const uint64 now = static_cast<uint64>(exact::MonotonicMs());
-	uint64 launched = pg_atomic_read_u64(&shared->launched);
+	return shared->pid == 0 && Elapsed(&shared->launched, kLaunchPauseMs);
+}
 
-	return shared->pid == 0 && now - launched >= kLaunchPauseMs &&
-		   pg_atomic_compare_exchange_u64(&shared->launched, &launched, now);
+bool
+NoteRejected()
+{
+	return Elapsed(&shared->rejected, kRejectedPauseMs);
 }
 
 void
@@ -138,6 +153,7 @@ JobsInitShmem()
 	{
 		memset(shared, 0, offsetof(Shared, jobs));
 		SpinLockInit(&shared->lock);
+		pg_atomic_init_u64(&shared->rejected, 0);
 		pg_atomic_init_u64(&shared->launched, 0);
 		pg_atomic_init_u32(&shared->complained, 0);
 	}

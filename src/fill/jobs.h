@@ -40,6 +40,8 @@ extern int CarrierPid();
 extern bool CarrierMissing();
 /* It could not be started: is that to be said?  Once until it was there again. */
 extern bool NoteNoCarrier();
+/* A value of Redis's was not believed: is that to be said?  Once a minute at most. */
+extern bool NoteRejected();
 
 extern void JobsRequestShmem();
 extern void JobsInitShmem();

@@ -13,6 +13,7 @@
  */
 #include "pg.h"
 #include "fill/carrier.h"
+#include "fill/jobs.h"
 #include "fill/tier.h"
 #include "redis/client.h"
 #include "redis/identity.h"
@@ -44,20 +45,17 @@ struct Found
 	int64 asked_ms;    /* MonotonicMs() */
 };
 
-/* A value that is not to be believed; said once a session, since somebody should know. */
+/* A value that is not to be believed; somebody should know. */
 void
 Reject(redis::Decoded why)
 {
-	static bool said = false;
-
 	Count(Counter::redis_rejected);
-	if (said)
+	if (!NoteRejected())
 		return;
-	said = true;
 	ereport(LOG, (errmsg("a value in Redis was not used: %s", redis::NameOf(why)),
 				  errhint("Servers that share a namespace must be of one cluster and have the same "
 						  "PostgreSQL version and cached_query.redis_secret. This is said once a "
-						  "session; redis_rejected in cached_query_stats counts it.")));
+						  "minute at most; redis_rejected in cached_query_stats counts it.")));
 }
 
 /* No answer from Redis; a name that it couldn't look up is looked up by the carrier. */
@@ -166,8 +164,10 @@ AgeOf(const Found &found, int64 *age_us)
 {
 	const redis::Header &header = found.head.header;
 
-	*age_us = (header.px_ms - found.left_ms) * 1000;
-	return found.asked - header.written_us - *age_us <= kMaxClockSkew;
+	const int64 kept_us = (header.px_ms - found.left_ms) * 1000;
+
+	*age_us = header.age_us + kept_us;
+	return found.asked - header.written_us - kept_us <= kMaxClockSkew;
 }
 
 bool
@@ -421,9 +421,11 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 	bool found;
 
 	*published = false;
-	if (!UsesRedis(attempt->call->options) || Describe(miss).kind != Kind::miss ||
-		miss == Reason::miss_refresh || miss == Reason::miss_ahead || miss == Reason::cheap)
+	if (attempt->asked_redis || !UsesRedis(attempt->call->options) ||
+		Describe(miss).kind != Kind::miss || miss == Reason::miss_refresh ||
+		miss == Reason::miss_ahead || miss == Reason::cheap)
 		return miss;
+	attempt->asked_redis = true;
 	if (!redis::Usable())
 	{
 		NoAnswer();

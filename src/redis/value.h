@@ -101,9 +101,9 @@ struct Header
 	FillId fill_id;
 	uint64_t plain_size; // bytes of rows, all chunks together
 	uint64_t rows;
-	int64_t age_us;     // of the rows, when written
-	int64_t px_ms;      // expiry given to Redis: age now = age_us + px_ms - PTTL
-	int64_t written_us; // wall clock of the writer: shown, not relied on
+	int64_t age_us;     // of the rows when px_ms began: age now = age_us + px_ms - PTTL
+	int64_t px_ms;      // the life whose end Redis was given
+	int64_t written_us; // wall clock when px_ms began: bounds how far a life can be prolonged
 	uint32_t timeline;
 	Compression compression; // of the chunks that are smaller than their rows
 	uint32_t key_length;

@@ -55,20 +55,6 @@ sub connected { return map { CachedQueryTest::Deaf->connect($node) } 1 .. $_[0];
 
 sub close_all { $_->close foreach @_; return; }
 
-# Answers of clients that were sent something: rows or SQLSTATEs, and how often each came.
-sub answers
-{
-	my %count;
-
-	foreach my $client (@_)
-	{
-		my $answer = $client->until_ready;
-
-		$count{ $answer->{sqlstate} || $answer->{first} }++;
-	}
-	return join ', ', map { "$_ x$count{$_}" } sort keys %count;
-}
-
 sub event_of
 {
 	my ($client) = @_;

@@ -70,20 +70,6 @@ sub executions
 	return scalar(() = $log =~ /LOG:  executing \Q$what\E$/mg);
 }
 
-# Answers of clients that were sent something: rows or SQLSTATEs, and how often each came.
-sub answers
-{
-	my %count;
-
-	foreach my $client (@_)
-	{
-		my $answer = $client->until_ready;
-
-		$count{ $answer->{sqlstate} || $answer->{first} }++;
-	}
-	return join ', ', map { "$_ x$count{$_}" } sort keys %count;
-}
-
 sub slow
 {
 	my ($seconds, $what, $ttl) = @_;

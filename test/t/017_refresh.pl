@@ -73,19 +73,6 @@ sub executions
 	return scalar(() = $log =~ /LOG:  executing \Q$what\E$/mg);
 }
 
-sub answers
-{
-	my %count;
-
-	foreach my $client (@_)
-	{
-		my $answer = $client->until_ready;
-
-		$count{ $answer->{sqlstate} || $answer->{first} }++;
-	}
-	return join ', ', map { "$_ x$count{$_}" } sort keys %count;
-}
-
 sub workers { return value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'cached_query refresh worker'}); }
 
 # A session with background refresh; psql as some role, kept open.

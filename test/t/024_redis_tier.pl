@@ -20,14 +20,6 @@ my $node = start_node('main', "cached_query.redis_url = '" . $redis->unix_url . 
 
 sub counter { return $node->safe_psql('postgres', "SELECT $_[0] FROM cached_query_stats"); }
 
-# Everything that was queued for Redis is there.
-sub settled
-{
-	return wait_until(sub {
-		return $node->safe_psql('postgres', q{SELECT s.stores <= s.redis_stores + s.redis_dropped AND r.queued = 0
-			FROM cached_query_stats AS s, cached_query_redis AS r}) eq 't'; }, 20);
-}
-
 sub heads { return grep { !/\}:/ } split /\n/, $redis->cli('--raw', 'KEYS', 'cached_query:*'); }
 
 # Calls it once, as a new session; the outcome must be the expected one, and the rows the query's own.
@@ -62,7 +54,7 @@ foreach my $query (\@small, \@big, \@none, \@func)
 	call_is(@$query, 'miss_cold', "$query->[0]: first call");
 	call_is(@$query, 'hit', "$query->[0]: from memory");
 }
-ok(settled(), 'written to Redis');
+ok(settled($node), 'written to Redis');
 is(scalar heads(), 4, 'as many heads');
 is(counter('redis_stores'), 4, 'counted');
 $node->restart;
@@ -87,7 +79,7 @@ $node->restart;
 sleep 1;
 call_is(@func, 'miss_cold', 'a function was replaced before the restart');
 call_is(@big, 'miss_cold', 'a table was truncated before the restart');
-ok(settled(), 'written again');
+ok(settled($node), 'written again');
 $node->restart;
 call_is(@func, 'redis_hit', 'its answer is good again');
 $node->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql STABLE AS 'SELECT 200 + count(*)::int FROM t'});
@@ -96,11 +88,11 @@ call_is(@func, 'miss_invalidated', 'replaced after the restart');
 # A crash leaves nothing that tells what changed.
 my @plain = ('SELECT id FROM t ORDER BY id', 'id int');
 call_is(@plain, 'miss_cold', 'one more');
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $node->stop('immediate');
 $node->start;
 call_is(@plain, 'miss_cold', 'after a crash nothing of before is believed');
-ok(settled(), 'written');
+ok(settled($node), 'written');
 
 # Nor does a start without the library, even if the file is there.
 $node->stop;
@@ -114,32 +106,34 @@ call_is(@plain, 'miss_cold', 'after a start without the library nothing of befor
 
 # ---- Explicit invalidation ----
 
-ok(settled(), 'written');
+ok(settled($node), 'written');
 my $before = () = heads();
 is($node->safe_psql('postgres', "SELECT cached_query_invalidate('$plain[0]')"), '1', 'invalidated');
 ok(wait_until(sub { my $now = () = heads(); return $now == $before - 1; }, 10), 'and removed from Redis');
 call_is(@plain, 'miss_cold', 'run again');
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $node->safe_psql('postgres', "SELECT pg_sleep(0.3); SELECT cached_query_refresh('$plain[0]', '1h')"); # surely after it
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $node->safe_psql('postgres', "BEGIN; SELECT cached_query_invalidate('$plain[0]'); ROLLBACK");
 $node->restart;
 call_is(@plain, 'redis_hit', 'a rollback invalidates nothing');
 $node->safe_psql('postgres', "SELECT cached_query_invalidate_relation('t')");
 call_is(@plain, 'miss_cold', 'by relation: refused at once');
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $node->safe_psql('postgres', "SELECT cached_query_invalidate_relation('t')");
 $node->restart;
 call_is(@plain, 'miss_cold', 'by relation: also after a restart');
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $node->safe_psql('postgres', 'SELECT cached_query_clear()');
 ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') =~ /^0/; }, 10), 'clear empties the namespace');
 
 # ---- Mode redis ----
 
 my $only = 'SET cached_query.store = redis; ';
+my $misses = counter('redis_misses');
 call_is(@plain, 'miss_cold', 'mode redis: first call', $only);
-ok(settled(), 'written');
+is(counter('redis_misses'), $misses + 1, 'which has looked into Redis once');
+ok(settled($node), 'written');
 is($node->safe_psql('postgres', 'SELECT entries FROM cached_query_stats'), '0', 'and not kept in memory');
 call_is(@plain, 'redis_hit', 'mode redis: second call', $only);
 call_is(@plain, 'redis_hit', 'third call', $only);
@@ -153,33 +147,35 @@ my $exact = $only . 'SET cached_query.consistency = exact; ';
 $node->safe_psql('postgres', 'SELECT cached_query_clear()');
 ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') =~ /^0/; }, 10), 'cleared');
 call_is(@plain, 'miss_cold', 'exact: first call', $exact);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 call_is(@plain, 'redis_hit', 'exact: from Redis', $exact);
 $node->safe_psql('postgres', 'INSERT INTO t VALUES (7)');
 call_is(@plain, 'miss_cold', 'exact: not after a write', $exact);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 call_is(@plain, 'redis_hit', 'exact: the new one', $exact);
 $node->restart;
 call_is(@plain, 'miss_cold', 'exact: never of another start', $exact);
 
 # ---- What is not to be believed ----
 
-ok(settled(), 'written');
+ok(settled($node), 'written');
+my $offset = -s $node->logfile;
 my ($head) = heads();
 my $length = $redis->cli('--raw', 'STRLEN', $head);
 chomp $length;
 $redis->cli('SETRANGE', $head, $length - 3, 'X');
 call_is(@plain, 'miss_cold', 'a damaged value is not used', $only);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 call_is(@plain, 'redis_hit', 'and replaced', $only);
 $redis->cli('PEXPIRE', $head, 36000000);
 call_is(@plain, 'miss_cold', 'nor one whose life was prolonged', $only);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 $redis->cli('PERSIST', $head);
 call_is(@plain, 'miss_cold', 'nor one that never ends', $only);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 my $rejected = counter('redis_rejected');
 cmp_ok($rejected, '>=', 3, 'counted');
+is(scalar(() = slurp_file($node->logfile, $offset) =~ /a value in Redis was not used/g), 1, 'and said once, not by each session');
 $node->append_conf('postgresql.conf', "cached_query.redis_secret = 'another secret of enough bytes'");
 $node->restart;
 call_is(@plain, 'miss_cold', 'nor one signed with another secret', $only);
@@ -194,7 +190,7 @@ foreach my $method ('lz4', 'zstd')
 	$node->safe_psql('postgres', 'SELECT cached_query_clear(); TRUNCATE big; INSERT INTO big SELECT g, md5(g::text) || repeat(\'x\', 60), now() FROM generate_series(1, 30000) AS g');
 	ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') =~ /^0/; }, 10), "$method: cleared");
 	call_is(@big, 'miss_cold', "$method: first call", $only);
-	ok(settled(), 'written');
+	ok(settled($node), 'written');
 	call_is(@big, 'redis_hit', "$method: many chunks", $only);
 }
 my ($chunk) = grep { /\}:.*:1$/ } split /\n/, $redis->cli('--raw', 'KEYS', 'cached_query:*');
@@ -202,7 +198,7 @@ ok(defined $chunk, 'there are chunks');
 my $keys = $redis->cli('--raw', 'DBSIZE');
 $redis->cli('DEL', $chunk);
 call_is(@big, 'miss_cold', 'a value with a missing chunk is not used', $only);
-ok(settled(), 'written');
+ok(settled($node), 'written');
 call_is(@big, 'redis_hit', 'and replaced', $only);
 ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') eq $keys; }, 10), 'the chunks of the old one are removed');
 

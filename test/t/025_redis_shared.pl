@@ -34,14 +34,6 @@ $standby->start;
 
 sub caught_up { $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert')); return; }
 
-sub settled
-{
-	my ($node) = @_;
-	return wait_until(sub {
-		return $node->safe_psql('postgres', q{SELECT s.stores <= s.redis_stores + s.redis_dropped AND r.queued = 0
-			FROM cached_query_stats AS s, cached_query_redis AS r}) eq 't'; }, 20);
-}
-
 sub call_is
 {
 	my ($node, $query, $columns, $expected, $name) = @_;

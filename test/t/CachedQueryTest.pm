@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
-  session_pid wait_until log_is_quiet complaints);
+  session_pid answers wait_until log_is_quiet complaints);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -138,6 +138,20 @@ sub session_pid
 	my ($session) = @_;
 
 	return $session->query_safe('SELECT pg_backend_pid()');
+}
+
+# Answers of clients that were sent something: rows or SQLSTATEs, and how often each came.
+sub answers
+{
+	my %count;
+
+	foreach my $client (@_)
+	{
+		my $answer = $client->until_ready;
+
+		$count{ $answer->{sqlstate} || $answer->{first} }++;
+	}
+	return join ', ', map { "$_ x$count{$_}" } sort keys %count;
 }
 
 # Lines of the log, from an offset on, with a level that nothing of ours should reach.

@@ -6,6 +6,7 @@ package RedisTest;
 use strict;
 use warnings;
 
+use CachedQueryTest ();
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::INET;
@@ -15,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_redis start_cluster start_sentinels start_proxy add_redis_functions
-  redis_command redis_status redis_setting);
+  redis_command redis_status redis_setting settled);
 
 my $owner = $$;
 my %running;    # pid => 1
@@ -91,6 +92,16 @@ sub redis_command
 	return $server->can('query_safe')
 	  ? $server->query_safe($sql)
 	  : $server->safe_psql('postgres', $sql);
+}
+
+# Waits until everything that was stored while all calls used Redis is there, or was given up.
+sub settled
+{
+	my ($node) = @_;
+
+	return CachedQueryTest::wait_until(sub {
+		return $node->safe_psql('postgres', q{SELECT s.stores <= s.redis_stores + s.redis_dropped AND r.queued = 0
+			FROM cached_query_stats AS s, cached_query_redis AS r}) eq 't'; }, 20);
 }
 
 # The client's state and counters as a hash; {last} is the last error.
