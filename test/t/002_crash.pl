@@ -27,9 +27,7 @@ sub crash_with
 	  or die 'the statement does not run';
 	is(PostgreSQL::Test::Utils::system_log('pg_ctl', 'kill', 'KILL', $pid), 0, 'backend is killed');
 	$session->{run}->finish;
-	ok(wait_until(sub { slurp_file($node->logfile, $offset) =~ /database system is ready/ }),
-		'server recovers');
-	ok($node->poll_query_until('postgres', 'SELECT true'), 'and lets clients in');
+	recovers($node, $offset);
 	return;
 }
 

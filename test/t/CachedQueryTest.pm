@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
-  session_pid answers wait_until log_is_quiet complaints);
+  session_pid answers wait_until recovers log_is_quiet complaints);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -72,6 +72,18 @@ sub wait_until
 		sleep 0.05;
 	}
 	return 1;
+}
+
+# Two tests: the server has restarted itself after a crash, which the log tells from an offset on.
+# No client is tried before: psql that ends at once can be a broken pipe to its caller.
+sub recovers
+{
+	my ($node, $offset) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok(wait_until(sub { slurp_file($node->logfile, $offset) =~ /database system is ready/ }), 'server recovers');
+	ok($node->poll_query_until('postgres', 'SELECT true'), '... and lets clients in');
+	return;
 }
 
 # A test: nothing is pinned, no memory is in use that no entry owns, and the recount is right.
