@@ -27,6 +27,14 @@ extern "C" {
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #endif
+
+/*
+ * From utils/pg_locale.h, which includes ICU's headers: PostgreSQL's development packages don't
+ * bring those.
+ */
+extern PGDLLIMPORT char *locale_monetary;
+extern PGDLLIMPORT char *locale_numeric;
+extern PGDLLIMPORT char *locale_time;
 }
 
 namespace cq::compat
