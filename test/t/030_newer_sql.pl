@@ -105,7 +105,7 @@ if ($version >= 170000)
 	depends_on('JSON_VALUE', q{SELECT JSON_VALUE(j, '$.d' RETURNING date) FROM t}, 'd date', @date_order);
 	depends_on('JSON_QUERY', q{SELECT JSON_QUERY(j, '$.d' RETURNING date[] WITH WRAPPER) FROM t}, 'd date[]', @date_order);
 	depends_on('JSON_EXISTS',
-		q{SELECT JSON_EXISTS(jsonb '"2024-07-01 00:00:00"', '$.datetime() ? (@ < $at)' PASSING at AS at) FROM t WHERE at > '2024-06-30 12:00Z'}, 'e bool',
+		q{SELECT JSON_EXISTS(jsonb '"2024-07-01 10:00:00"', '$.datetime() ? (@ < $at)' PASSING at AS at) FROM t WHERE at > '2024-06-30 12:00Z'}, 'e bool',
 		"TimeZone = 'UTC'", "TimeZone = 'America/Los_Angeles'");
 	depends_on('JSON_TABLE', q{SELECT u.d FROM t, JSON_TABLE(j, '$' COLUMNS (d date PATH '$.d')) AS u}, 'd date', @date_order);
 	never_exact('JSON_TABLE', q{SELECT u.n FROM t, JSON_TABLE(j, '$' COLUMNS (n date PATH '$.n')) AS u}, 'n date');
