@@ -109,18 +109,24 @@ stop_servers()
 	done < <(find "$WORK" -name postmaster.pid 2>/dev/null)
 }
 
+undo()
+{
+	local i
+	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
+		eval "${UNDO[i]}"
+	done
+}
+
 clean_up()
 {
-	local status=$? i
+	local status=$?
 	trap '' INT TERM HUP
 	trap - EXIT
 	if [ -n "$JOB" ]; then
 		kill -TERM -- "-$JOB" 2>/dev/null
 		wait "$JOB" 2>/dev/null
 	fi
-	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
-		eval "${UNDO[i]}"
-	done
+	undo
 	if [ -z "$LEAVE_RUNNING" ]; then
 		stop_servers
 		if [ -n "$WORK" ] && [ -n "${KEEP:-}${CQ_WORK:-}" ]; then
