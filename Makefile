@@ -3,7 +3,9 @@
 #   make                 build the extension (README.md names the packages it needs)
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
+#   make deb             Debian packages, one for each server whose -dev package is installed, in dist/
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
+#   make test-versions   all tests with 17 and 18, the packages and pg_upgrade, in chroots; as root
 #   make demo            a slow query, direct and cached, on a throw-away server
 #   make bench           the benchmarks
 #   make unit            the unit tests that need no server
@@ -21,7 +23,7 @@ OBJS       = $(SOURCES:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # These goals find or install a server by themselves, or need none.
-STANDALONE = test demo bench unit format-check
+STANDALONE = test test-versions demo bench unit deb format-check
 .PHONY: $(STANDALONE)
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
@@ -99,8 +101,14 @@ endif
 test:
 	@test/run $(PARTS)
 
+test-versions:
+	@test/versions
+
 unit:
 	@test/run unit
+
+deb:
+	@packaging/deb
 
 demo:
 	@test/demo
