@@ -13,6 +13,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/lease.h"
 #include "fill/meta.h"
 #include "fill/tier.h"
 #include "redis/client.h"
@@ -394,13 +395,17 @@ void
 DoEntry(const Job &job)
 {
 	Pin *pin = PinTicket(job.ticket);
+	bool written;
 
 	if (pin == nullptr)
 	{
 		Count(Counter::redis_dropped);
+		EndLease(job.lease, LeaseEnd::unstorable);
 		return;
 	}
-	Count(redis::Usable() && WriteEntry(pin) ? Counter::redis_stores : Counter::redis_dropped);
+	written = redis::Usable() && WriteEntry(pin);
+	Count(written ? Counter::redis_stores : Counter::redis_dropped);
+	EndLease(job.lease, written ? LeaseEnd::free : LeaseEnd::unstorable);
 	if (FactsOf(PinnedEntry(pin)).flags & kEntryTransit)
 		DropEntry(pin);
 	Unpin(pin);
@@ -531,6 +536,9 @@ Do(const Job &job)
 		if (!RemoveAll())
 			Owe(job);
 		break;
+	case Job::Kind::lease:
+		EndLease(job.lease, job.lease_end);
+		break;
 	}
 }
 
@@ -610,11 +618,12 @@ EnsureCarrier()
 }
 
 bool
-CarryEntry(const Pin *pin)
+CarryEntry(const Pin *pin, const Lease &lease)
 {
 	Job job = {};
 
 	job.kind = Job::Kind::entry;
+	job.lease = lease;
 	job.ticket = TicketOf(pin);
 	return PutJob(job);
 }

@@ -14,6 +14,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/lease.h"
 #include "fill/tier.h"
 #include "redis/client.h"
 #include "redis/identity.h"
@@ -380,6 +381,16 @@ FromRedis(Attempt *attempt, Answer *answer, bool *published)
 	return true;
 }
 
+/* Will an answer that another server has run do?  For a worker, if the one it is to renew has expired. */
+bool
+WillDo(const Attempt *attempt, Reason miss)
+{
+	if (miss == Reason::miss_refresh)
+		return attempt->call->by_worker && attempt->as_of != 0 &&
+			   attempt->now - attempt->as_of >= attempt->call->ttl_us;
+	return Describe(miss).kind == Kind::miss && miss != Reason::miss_ahead && miss != Reason::cheap;
+}
+
 } // namespace
 
 redis::Origin
@@ -421,9 +432,7 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 	bool found;
 
 	*published = false;
-	if (attempt->asked_redis || !UsesRedis(attempt->call->options) ||
-		Describe(miss).kind != Kind::miss || miss == Reason::miss_refresh ||
-		miss == Reason::miss_ahead || miss == Reason::cheap)
+	if (attempt->asked_redis || !UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
 		return miss;
 	attempt->asked_redis = true;
 	if (!redis::Usable())
@@ -441,12 +450,12 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 }
 
 void
-PassOn(const CallOptions &options, const Pin *pin)
+PassOn(const Attempt *attempt, const Pin *pin)
 {
-	if (!UsesRedis(options))
+	if (!UsesRedis(attempt->call->options))
 		return;
 	EnsureCarrier();
-	if (!CarryEntry(pin))
+	if (!CarryEntry(pin, HandOverLease(attempt->key.hash)))
 		Count(Counter::redis_dropped);
 }
 
