@@ -12,6 +12,7 @@
 #include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/lease.h"
+#include "fill/relay.h"
 #include "fill/tier.h"
 #include "stats/stats.h"
 
@@ -51,6 +52,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	exact::FillMark mark;
 	instr_time start;
 	TimestampTz as_of = TimeOf(attempt->view);
+	const int32 lag_ms = LagAt(as_of);
 	volatile int64 fill_us = 0;
 	Pin *fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	bool published = false;
@@ -78,7 +80,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	PG_END_TRY();
 	EndWatch(&watch);
 
-	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of}, miss, &published);
+	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
 	{
 		GiveUpLease(LeaseEnd::unstorable); /* a published entry has it */

@@ -33,6 +33,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/lease.h"
+#include "fill/relay.h"
 #include "fill/tier.h"
 #include "redis/client.h"
 #include "redis/identity.h"
@@ -51,6 +52,7 @@ constexpr char kUnstorable[] = "-"; /* instead of an id */
 constexpr char kMarkMs[] = "1000";  /* longer than any pause */
 constexpr int64 kMinPauseUs = 1000;
 constexpr int64 kMaxPauseUs = 100 * 1000;
+constexpr int64 kAgainUs = 30 * 1000;
 constexpr int64 kPauseShare = 8; /* of the time that was waited so far */
 
 /* The lease of this process. */
@@ -223,8 +225,9 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
 	inquiry->value_length = 0;
-	if (!redis::Usable() || redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry,
-										inquiry}) != redis::Result::done)
+	if (!redis::Usable() || !RelayInStep() ||
+		redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
+			redis::Result::done)
 		return Claim::none;
 	if (inquiry->state == Claim::ours)
 		Take(attempt, *inquiry);
@@ -247,15 +250,8 @@ WantsLease(const Attempt *attempt, Reason miss)
 /* --- waiting for it ------------------------------------------------------------------------- */
 
 void
-Pause(TimestampTz since, TimestampTz deadline)
+SleepUntil(TimestampTz end)
 {
-	const TimestampTz now = GetCurrentTimestamp();
-	const int64 longest = Max(kMinPauseUs, Min((now - since) / kPauseShare, kMaxPauseUs));
-	/* waiters of different servers shall not come all at once */
-	const double part = 0.5 + pg_prng_double(&pg_global_prng_state) / 2;
-	const TimestampTz end =
-		Min(deadline, now + static_cast<int64>(static_cast<double>(longest) * part));
-
 	for (;;)
 	{
 		const int64 left = end - GetCurrentTimestamp();
@@ -267,6 +263,33 @@ Pause(TimestampTz since, TimestampTz deadline)
 						 static_cast<long>((left + 999) / 1000), compat::LeaseWaitEvent());
 		ResetLatch(MyLatch);
 	}
+}
+
+void
+Pause(TimestampTz since, TimestampTz deadline)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+	const int64 longest = Max(kMinPauseUs, Min((now - since) / kPauseShare, kMaxPauseUs));
+	/* waiters of different servers shall not come all at once */
+	const double part = 0.5 + pg_prng_double(&pg_global_prng_state) / 2;
+
+	SleepUntil(Min(deadline, now + static_cast<int64>(static_cast<double>(longest) * part)));
+}
+
+/*
+ * In a stampede of new connections a request may have been given up for no good reason (see
+ * redis/breaker.h): once it is tried again.
+ */
+bool
+TryAgain(bool *tried, TimestampTz deadline)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+
+	if (*tried || now >= deadline || !redis::Usable())
+		return false;
+	*tried = true;
+	SleepUntil(Min(deadline, now + kAgainUs));
+	return true;
 }
 
 /* What has been seen of a key while it was waited for. */
@@ -323,6 +346,7 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 {
 	Inquiry inquiry;
 	Vigil vigil = {};
+	bool tried = false;
 
 	*published = false;
 	if (!WantsLease(attempt, miss) || !BeginInquiry(attempt, &inquiry))
@@ -331,6 +355,8 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 	{
 		const Claim claim = Inquire(attempt, &inquiry);
 
+		if (claim == Claim::none && TryAgain(&tried, deadline))
+			continue;
 		if (claim == Claim::none)
 			return miss;
 		if (IsNews(&vigil, inquiry))
@@ -443,19 +469,20 @@ TakeEnded(void *, int, const redis::Reply &)
 
 } // namespace
 
-void
+bool
 EndLease(const Lease &lease, LeaseEnd end)
 {
 	const redis::Identity &identity = redis::GetIdentity();
 	char text[redis::kNameRoom];
 	Ending ending = {{text, 0}, lease.id, end, false};
 
-	if (!lease.any || !identity.usable || !redis::Usable())
-		return;
+	if (!identity.usable)
+		return true;
 	ending.name.length = static_cast<size_t>(redis::LeaseName(identity, lease.name, text));
-	if (redis::Run({ending.name, 1, 1, AskWhose, TakeWhose, &ending}) == redis::Result::done &&
-		ending.ours)
-		(void) redis::Run({ending.name, 1, 1, AskToEnd, TakeEnded, &ending});
+	if (redis::Run({ending.name, 1, 1, AskWhose, TakeWhose, &ending}) != redis::Result::done)
+		return false;
+	return !ending.ours ||
+		   redis::Run({ending.name, 1, 1, AskToEnd, TakeEnded, &ending}) == redis::Result::done;
 }
 
 } // namespace cq

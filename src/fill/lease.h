@@ -28,7 +28,7 @@ extern void GiveUpLease(LeaseEnd end);
 
 /* --- for the carrier -------------------------------------------------------------------------- */
 
-/* End it, if there is one and it is not over yet. */
-extern void EndLease(const Lease &lease, LeaseEnd end);
+/* End it, if it is not over yet; false: Redis can't be asked. */
+extern bool EndLease(const Lease &lease, LeaseEnd end);
 
 } // namespace cq
