@@ -55,7 +55,8 @@ ExecutorRun_hook_type previous_executor_run = nullptr;
 const PQcommMethods *own_methods = nullptr;
 bool (*own_receive)(TupleTableSlot *, DestReceiver *) = nullptr;
 
-PQcommMethods tee;
+PQcommMethods tee;   /* keeps what is sent */
+PQcommMethods quiet; /* sends nothing */
 
 WireRun *innermost = nullptr;
 
@@ -81,63 +82,140 @@ constexpr uint64 kFewValues = 8;
 /* --- sending -------------------------------------------------------------------------------- */
 
 /*
- * Into the output buffer.  pq_putmessage_v2() is how PostgreSQL writes a first byte and then what
- * follows it, with no length between: that is what we have.  A block that crosses extents goes out
- * piece by piece, but for the rare one where a piece would begin with a zero, which can't be
- * told from no message type.
+ * PostgreSQL's output buffer holds 8 kB, and each time it is full that much is written to the socket.
+ * To write more at once takes less than half of the time.  So what is to be sent is put together
+ * here, and if it is much, it is written as pqcomm.c would write it: after what is in its buffer,
+ * blocking, by secure_write(), which knows of TLS and GSS and of being told to quit while it waits.
+ *
+ * Nothing else may go out in the midst of a message, whatever a signal handler has to say.  For its
+ * own messages pqcomm.c sees to that; here `quiet` is in the place of its methods from the first
+ * byte of a message to the last.
+ */
+constexpr Size kOutSize = 65536;
+
+/* Less than this goes into the output buffer, and out with what follows it. */
+constexpr Size kLeastWrite = 16384;
+
+char out[kOutSize];
+Size out_len = 0;       /* not yet written */
+bool out_begun = false; /* some was */
+
+int
+QuietMessage(char, const char *, size_t)
+{
+	return 0;
+}
+
+int
+QuietFlush()
+{
+	return 0;
+}
+
+void
+BeginOut()
+{
+	out_len = 0;
+	out_begun = false;
+	PqCommMethods = &quiet;
+}
+
+/* As in pqcomm.c, a client that is gone ends the session at the next CHECK_FOR_INTERRUPTS(). */
+void
+LoseClient()
+{
+	ereport(COMMERROR, (errcode_for_socket_access(), errmsg("could not send data to client: %m")));
+	ClientConnectionLost = 1;
+	InterruptPending = 1;
+}
+
+void
+WriteOut()
+{
+	Size done = 0;
+
+	if (!ClientConnectionLost && own_methods->flush() == 0)
+	{
+		while (done < out_len)
+		{
+			ssize_t written = secure_write(MyProcPort, out + done, out_len - done);
+
+			if (written > 0)
+				done += static_cast<Size>(written);
+			else if (errno != EINTR)
+			{
+				LoseClient();
+				break;
+			}
+		}
+	}
+	out_len = 0;
+	out_begun = true;
+}
+
+void
+PutOut(const void *bytes, Size length)
+{
+	const char *from = static_cast<const char *>(bytes);
+
+	while (length > 0)
+	{
+		Size part = Min(length, kOutSize - out_len);
+
+		memcpy(out + out_len, from, part);
+		out_len += part;
+		from += part;
+		length -= part;
+		if (out_len == kOutSize)
+			WriteOut();
+	}
+}
+
+/*
+ * pq_putmessage_v2() puts a first byte, which must not be zero, and others into the output buffer,
+ * with no length between them.
  */
 void
-SendWhole(StreamReader *reader, Size length)
+EndOut()
 {
-	char *bytes = static_cast<char *>(MemoryContextAllocHuge(CurrentMemoryContext, length));
-
-	StreamCopy(reader, bytes, length);
-	pq_putmessage_v2(bytes[0], bytes + 1, length - 1);
-	pfree(bytes);
-}
-
-bool
-PiecesCanBegin(StreamReader reader, Size length)
-{
-	Size got;
-
-	for (; length > 0; length -= got)
-	{
-		if (*StreamNext(&reader, length, &got) == '\0')
-			return false;
-	}
-	return true;
+	if (out_begun || out_len >= kLeastWrite)
+		WriteOut();
+	else if (out_len > 0)
+		pq_putmessage_v2(out[0], out + 1, out_len - 1);
+	PqCommMethods = own_methods;
 }
 
 void
-SendBytes(StreamReader *reader, Size length)
+PutFromStore(StreamReader *reader, Size length)
 {
 	Size got;
 
-	if (!PiecesCanBegin(*reader, length))
-	{
-		SendWhole(reader, length);
-		return;
-	}
 	for (; length > 0; length -= got)
 	{
 		const char *piece = StreamNext(reader, length, &got);
 
-		/* a client that is gone is noticed by the next CHECK_FOR_INTERRUPTS() */
-		pq_putmessage_v2(piece[0], piece + 1, got - 1);
+		PutOut(piece, got);
 	}
 }
 
+/* As many blocks as are written at once, but one at least. */
 void
-SendBlock(WireRun *run)
+SendBlocks(WireRun *run)
 {
 	BlockHead head;
 	char padding[MAXIMUM_ALIGNOF];
 
-	StreamCopy(&run->reader, &head, sizeof(head));
-	SendBytes(&run->reader, head.length);
-	StreamCopy(&run->reader, padding, MAXALIGN(head.length) - head.length);
-	run->block_rows = head.rows;
+	BeginOut();
+	do
+	{
+		StreamCopy(&run->reader, &head, sizeof(head));
+		PutFromStore(&run->reader, head.length);
+		StreamCopy(&run->reader, padding, MAXALIGN(head.length) - head.length);
+		run->sent_rows += head.rows;
+		run->rows_left -= head.rows;
+	}
+	while (run->rows_left > 0 && !out_begun && kOutSize - out_len > kBlockSize);
+	EndOut();
 }
 
 /* In the place of printtup(). */
@@ -146,9 +224,9 @@ ReceiveForImage(TupleTableSlot *, DestReceiver *)
 {
 	WireRun *run = innermost;
 
-	if (run->block_rows == 0)
-		SendBlock(run);
-	run->block_rows--;
+	if (run->sent_rows == 0)
+		SendBlocks(run);
+	run->sent_rows--;
 	return true;
 }
 
@@ -185,14 +263,16 @@ ReceiveForDocument(TupleTableSlot *, DestReceiver *)
 	uint32 length = static_cast<uint32>(run->document);
 	uint32 whole = pg_hton32(length + 2 * sizeof(uint32) + sizeof(uint16));
 	uint16 columns = pg_hton16(1);
-	char head[10];
+	char type = 'D';
 
 	length = pg_hton32(length);
-	memcpy(head, &whole, sizeof(whole));
-	memcpy(head + 4, &columns, sizeof(columns));
-	memcpy(head + 6, &length, sizeof(length));
-	pq_putmessage_v2('D', head, sizeof(head));
-	SendBytes(&run->reader, run->document);
+	BeginOut();
+	PutOut(&type, sizeof(type));
+	PutOut(&whole, sizeof(whole));
+	PutOut(&columns, sizeof(columns));
+	PutOut(&length, sizeof(length));
+	PutFromStore(&run->reader, run->document);
+	EndOut();
 	return true;
 }
 
@@ -371,7 +451,7 @@ EndRun(WireRun *run)
 	innermost = run->outer;
 	if (run->receive != nullptr)
 		run->client->receiveSlot = run->receive;
-	if (PqCommMethods == &tee)
+	if (PqCommMethods == &tee || PqCommMethods == &quiet)
 		PqCommMethods = own_methods;
 }
 
@@ -449,6 +529,7 @@ BeginWire(WireRun *run, const Answer &answer)
 	TouchImage(run->image, GetCurrentStatementStartTimestamp());
 	Count(Counter::image_hits);
 	StreamBegin(&run->reader, run->image);
+	run->rows_left = answer.rows;
 	run->receive = run->client->receiveSlot;
 	run->client->receiveSlot = ReceiveForImage;
 	return true;
@@ -486,6 +567,9 @@ InitWire()
 	own_methods = PqCommMethods;
 	tee = *own_methods;
 	tee.putmessage = PutMessage;
+	quiet = *own_methods;
+	quiet.putmessage = QuietMessage;
+	quiet.flush = QuietFlush;
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = RunForWire;
 }
