@@ -9,9 +9,10 @@
  * back.
  *
  * An image is a sequence of blocks, each a head and some whole messages, so that whatever ends a run
- * early ends it between messages.  A block goes out when its first row is received.
+ * early ends it between messages.  Some blocks go out at once, when their first row is received.
  *
- * Bytes go through PostgreSQL's own output buffer and so through TLS or GSS where they are used.
+ * Bytes go through PostgreSQL's own output buffer or, when they are many, by the same function as
+ * it does from there to the socket: so through TLS or GSS where they are used.
  * A statement that is one call of cached_query_json() sends its document in the same way, without an
  * image: the text that is stored is what goes out.
  *
@@ -41,6 +42,7 @@ extern "C" {
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "tcop/pquery.h"
+#include "utils/inval.h"
 #include "utils/portal.h"
 }
 
@@ -378,10 +380,36 @@ Pays(const Answer &answer, uint64 hits)
 		   settings::mode != static_cast<int>(Mode::read_only);
 }
 
-void
-BeginImageOf(WireRun *run, const Answer &answer, StringInfo key, uint64 hits)
+/* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
+StringInfo
+ImageKey(TupleDesc desc, const int16 *formats)
 {
+	static StringInfoData key = {};
+	constexpr uint16 mark = PG_UINT16_MAX; /* no entry's key begins so */
+
+	if (key.data == nullptr)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		initStringInfo(&key);
+		MemoryContextSwitchTo(caller);
+	}
+	resetStringInfo(&key);
+	appendBinaryStringInfo(&key, reinterpret_cast<const char *>(&mark), sizeof(mark));
+	return formats != nullptr && AppendOutputForm(&key, desc, formats) ? &key : nullptr;
+}
+
+void
+BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
+{
+	StringInfo key;
+
 	if (!Pays(answer, hits) || !ClaimImage(answer.pin, hits))
+		return;
+	/* definitions that output functions read: those that the answer depends on (query/output.cpp) */
+	AcceptInvalidationMessages();
+	key = ImageKey(answer.desc, ActivePortal->formats);
+	if (key == nullptr)
 		return;
 	run->block = static_cast<char *>(palloc(kBlockSize));
 	run->fill = BeginImage(answer.pin, key->data, static_cast<uint32>(key->len));
@@ -482,25 +510,6 @@ RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ON
 		Unpin(run.image);
 }
 
-/* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
-StringInfo
-ImageKey(TupleDesc desc, const int16 *formats)
-{
-	static StringInfoData key = {};
-	constexpr uint16 mark = PG_UINT16_MAX; /* no entry's key begins so */
-
-	if (key.data == nullptr)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-
-		initStringInfo(&key);
-		MemoryContextSwitchTo(caller);
-	}
-	resetStringInfo(&key);
-	appendBinaryStringInfo(&key, reinterpret_cast<const char *>(&mark), sizeof(mark));
-	return formats != nullptr && AppendOutputForm(&key, desc, formats) ? &key : nullptr;
-}
-
 } // namespace
 
 bool
@@ -523,7 +532,7 @@ BeginWire(WireRun *run, const Answer &answer)
 	run->image = FindImage(answer.pin, key->data, static_cast<uint32>(key->len));
 	if (run->image == nullptr)
 	{
-		BeginImageOf(run, answer, key, hits);
+		BeginImageOf(run, answer, hits);
 		return false;
 	}
 	TouchImage(run->image, GetCurrentStatementStartTimestamp());
