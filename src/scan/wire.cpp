@@ -380,6 +380,14 @@ Pays(const Answer &answer, uint64 hits)
 		   settings::mode != static_cast<int>(Mode::read_only);
 }
 
+/* Is nobody in between, as a hook that runs inside ours may be? */
+bool
+StraightToClient(const WireRun *run)
+{
+	return run->query->dest == run->client && run->client->receiveSlot == own_receive &&
+		   PqCommMethods == own_methods;
+}
+
 /* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
 StringInfo
 ImageKey(TupleDesc desc, const int16 *formats)
@@ -519,8 +527,7 @@ BeginWire(WireRun *run, const Answer &answer)
 	uint64 hits;
 
 	if (Describe(answer.reason).kind != Kind::hit || answer.pin == nullptr ||
-		answer.rest != nullptr || run != innermost || run->query->dest != run->client ||
-		run->client->receiveSlot != own_receive ||
+		answer.rest != nullptr || run != innermost || !StraightToClient(run) ||
 		answer.rows * static_cast<uint64>(answer.desc->natts) < kFewValues)
 		return false;
 	hits = HitsOf(answer.pin);
@@ -552,8 +559,7 @@ SendDocument(FunctionCallInfo fcinfo, Answer *answer)
 	int client = pg_get_client_encoding();
 
 	if (run == nullptr || run->call == nullptr || run->call != fcinfo->flinfo->fn_expr ||
-		run->image != nullptr || run->query->dest != run->client ||
-		run->client->receiveSlot != own_receive || answer->pin == nullptr ||
+		run->image != nullptr || !StraightToClient(run) || answer->pin == nullptr ||
 		answer->rest != nullptr || (client != server && client != PG_SQL_ASCII))
 		return false;
 	run->document = FindText(&run->reader, answer->pin);
