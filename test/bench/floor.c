@@ -11,6 +11,8 @@
  *
  * Simple protocol, no authentication, no TLS.  Its process id is in DIRECTORY/floor.pid.
  */
+#define _GNU_SOURCE /* memmem() */
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -146,13 +148,15 @@ write_bytes(int fd, const char *from, size_t length)
 static bool
 greet(int fd)
 {
-	static const char welcome[] = "R\0\0\0\10\0\0\0\0"
-								  "S\0\0\0\31client_encoding\0UTF8\0"
-								  "K\0\0\0\14\0\0\0\1\0\0\0\1"
-								  "Z\0\0\0\5I";
+	char welcome[] = "R\0\0\0\10\0\0\0\0"
+					 "S\0\0\0\31client_encoding\0UTF8\0"
+					 "K\0\0\0\14PID_\0\0\0\1"
+					 "Z\0\0\0\5I";
+	uint32_t pid = htonl(getpid());
 	char body[10000];
 	char head[4];
 
+	memcpy(memmem(welcome, sizeof(welcome), "PID_", 4), &pid, sizeof(pid));
 	for (;;)
 	{
 		size_t length;
