@@ -253,6 +253,8 @@ main(int argc, char **argv)
 				continue;
 			if (fork() == 0)
 			{
+				/* as a backend does: Linux may give processors to sessions, not to processes */
+				setsid();
 				if (i == 1)
 					setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 				serve(fd);
