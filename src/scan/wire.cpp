@@ -213,6 +213,7 @@ SendBlocks(WireRun *run)
 		StreamCopy(&run->reader, &head, sizeof(head));
 		PutFromStore(&run->reader, head.length);
 		StreamCopy(&run->reader, padding, MAXALIGN(head.length) - head.length);
+		CqAssert(head.rows <= run->rows_left);
 		run->sent_rows += head.rows;
 		run->rows_left -= head.rows;
 	}

@@ -45,15 +45,15 @@ static ExecutorStart_hook_type previous_start = NULL;
 static int64 rows = 0;
 static int64 sum = 0;
 
-static bool (*passed_on) (TupleTableSlot *slot, DestReceiver *self);
+static bool (*passed_on)(TupleTableSlot *slot, DestReceiver *self);
 static const PQcommMethods *real_methods;
 static PQcommMethods counting_methods;
 
 static void
 count_row(TupleTableSlot *slot)
 {
-	bool		isnull;
-	Datum		first = slot_getattr(slot, 1, &isnull);
+	bool isnull;
+	Datum first = slot_getattr(slot, 1, &isnull);
 
 	rows++;
 	if (!isnull)
@@ -135,7 +135,7 @@ static void
 run(RUN_PARAMETERS)
 {
 	DestReceiver *dest = query->dest;
-	Wrapper		wrapper = {*dest, dest};
+	Wrapper wrapper = {*dest, dest};
 	const PQcommMethods *methods = PqCommMethods;
 
 	/* not neighbour_seen() itself */
@@ -177,8 +177,8 @@ run(RUN_PARAMETERS)
 void
 _PG_init(void)
 {
-	DefineCustomStringVariable("neighbour.mode", "How to look at rows.", NULL, &mode, "", PGC_USERSET,
-							   0, NULL, NULL, NULL);
+	DefineCustomStringVariable("neighbour.mode", "How to look at rows.", NULL, &mode, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
 	previous_start = ExecutorStart_hook;
 	ExecutorStart_hook = start;
 	previous_run = ExecutorRun_hook;
@@ -188,7 +188,7 @@ _PG_init(void)
 Datum
 neighbour_seen(PG_FUNCTION_ARGS)
 {
-	char	   *seen = psprintf(INT64_FORMAT " " INT64_FORMAT, rows, sum);
+	char *seen = psprintf(INT64_FORMAT " " INT64_FORMAT, rows, sum);
 
 	rows = sum = 0;
 	PG_RETURN_TEXT_P(cstring_to_text(seen));
@@ -203,7 +203,7 @@ loud_in(PG_FUNCTION_ARGS)
 Datum
 loud_out(PG_FUNCTION_ARGS)
 {
-	int32		value = PG_GETARG_INT32(0);
+	int32 value = PG_GETARG_INT32(0);
 
 	if (value % 1000 == 77)
 		ereport(NOTICE, (errmsg("that was %d", value)));
