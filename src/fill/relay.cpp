@@ -618,14 +618,12 @@ RelayInStep()
 	return Listen(identity, &any);
 }
 
-int32
-LagAt(TimestampTz moment)
+bool
+ProvedAt(TimestampTz taken, TimestampTz *shown)
 {
-	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - moment) / 1000;
+	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - taken) / 1000;
 	int64 shown_ms = -1;
 
-	if (!RecoveryInProgress())
-		return 0;
 	SpinLockAcquire(&shared->lock);
 	for (uint64 i = 0; i < Min(shared->nproofs, static_cast<uint64>(kProofs)); i++)
 	{
@@ -634,9 +632,8 @@ LagAt(TimestampTz moment)
 			shown_ms = shared->proofs[i].shown_ms;
 	}
 	SpinLockRelease(&shared->lock);
-	if (shown_ms < 0 || then_ms - shown_ms >= kLagUnknown)
-		return kLagUnknown;
-	return static_cast<int32>(Max(then_ms - shown_ms + 1, 0));
+	*shown = taken - (then_ms - shown_ms) * 1000;
+	return shown_ms >= 0;
 }
 
 int
@@ -732,12 +729,19 @@ void
 GetRelayStatus(RelayStatus *status)
 {
 	const uint64 heard_at = pg_atomic_read_u64(&shared->heard_at);
+	const TimestampTz now = GetCurrentTimestamp();
+	TimestampTz shown;
 
 	status->sent = pg_atomic_read_u64(&shared->sent);
 	status->received = pg_atomic_read_u64(&shared->received);
 	status->heard_ms =
 		heard_at == 0 ? -1 : Max(exact::MonotonicMs() - static_cast<int64>(heard_at), 0);
-	status->lag_ms = LagAt(GetCurrentTimestamp());
+	if (!RecoveryInProgress())
+		status->lag_ms = 0;
+	else if (ProvedAt(now, &shown))
+		status->lag_ms = (now - shown) / 1000;
+	else
+		status->lag_ms = -1;
 }
 
 void
