@@ -4,6 +4,7 @@
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
+#   make test-sanitize   unit tests, fuzz targets and regress tests with sanitizers and valgrind
 #   make demo            a slow query, direct and cached, on a throw-away server
 #   make bench           the benchmarks
 #   make unit            the unit tests that need no server
@@ -21,7 +22,7 @@ OBJS       = $(SOURCES:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # These goals find or install a server by themselves, or need none.
-STANDALONE = test demo bench unit format-check
+STANDALONE = test test-sanitize demo bench unit format-check
 .PHONY: $(STANDALONE)
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
@@ -98,6 +99,9 @@ endif
 
 test:
 	@test/run $(PARTS)
+
+test-sanitize:
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-20} test/run unit fuzz sanitize valgrind
 
 unit:
 	@test/run unit
