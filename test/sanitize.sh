@@ -12,11 +12,13 @@
 #              valgrind about memory contexts, and has errors of its own that are none (padding written
 #              to files): what counts is an error with a frame of our library in its stack.
 #
-# Under valgrind everything is some 30 times slower, so VALGRIND_SKIP names tests that are left out.
+# Under valgrind everything is some 30 times slower; VALGRIND_LIMIT is in seconds.  VALGRIND_OPTIONS
+# are further ones.  A server built with USE_VALGRIND and assertions (PG_CONFIG says where) shows what
+# happens in memory contexts, too; for such a one PostgreSQL has a file of suppressions.
 
 SANITIZE="-fsanitize=address,undefined -fsanitize=float-cast-overflow -fno-omit-frame-pointer"
-VALGRIND_SKIP=${VALGRIND_SKIP:-}
-VALGRIND_LIMIT=${VALGRIND_LIMIT:-1200}
+VALGRIND_LIMIT=${VALGRIND_LIMIT:-1800}
+VALGRIND_OPTIONS=${VALGRIND_OPTIONS:-}
 
 # Puts a script in the place of the copied server's postgres, which runs that one as it says when
 # it is to serve (initdb's calls and -V go to it as they are): wrap_server BUILD COMMAND...
@@ -89,15 +91,14 @@ valgrind_errors()
 
 run_valgrind()
 {
-	local reports=$WORK/valgrind/reports count start LIMIT=$VALGRIND_LIMIT name
-	local -a names=()
+	local reports=$WORK/valgrind/reports count start LIMIT=$VALGRIND_LIMIT
+	local -a names
 	as_user rm -rf "$reports"
 	as_user mkdir -p "$reports"
 	wrap_server valgrind valgrind -q --leak-check=no --num-callers=25 --error-limit=no \
-		"--suppressions='$WORK/valgrind/src/test/valgrind.supp'" --xml=yes "--xml-file='$reports/%p.xml'"
-	for name in $(chosen sql .sql); do
-		[ "$name" = init ] || [[ " $VALGRIND_SKIP " == *" $name "* ]] || names+=("$name")
-	done
+		"--suppressions='$WORK/valgrind/src/test/valgrind.supp'" --xml=yes "--xml-file='$reports/%p.xml'" \
+		"$VALGRIND_OPTIONS"
+	mapfile -t names < <(chosen sql .sql | grep -vx init)
 	PGCTLTIMEOUT=300 run_pg_regress regress valgrind . init "${names[@]}"
 	valgrind_errors "$reports"/*.xml >"$WORK/log/valgrind"
 	count=$(grep -c '^$' "$WORK/log/valgrind")
