@@ -11,6 +11,7 @@
 #include "fill/attempt.h"
 #include "fill/cost.h"
 #include "fill/flight.h"
+#include "fill/relay.h"
 #include "fill/tier.h"
 #include "stats/stats.h"
 
@@ -50,6 +51,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	exact::FillMark mark;
 	instr_time start;
 	TimestampTz as_of = TimeOf(attempt->view);
+	const int32 lag_ms = LagAt(as_of);
 	volatile int64 fill_us = 0;
 	Pin *fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	bool published = false;
@@ -77,7 +79,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	PG_END_TRY();
 	EndWatch(&watch);
 
-	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of}, miss, &published);
+	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
 		Land(published ? Boarding::stored : Boarding::unstorable);
 	if (rows.fill != nullptr && !published)
