@@ -357,7 +357,7 @@ COMMENT ON COLUMN cached_query_entries.state IS 'fresh, expired or invalidated';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
-		date_trunc('milliseconds', fill_ms * interval '1 ms') AS fill,
+		fill_ms * interval '1 ms' AS fill,
 		rows, pg_size_pretty(bytes) AS size,
 		date_trunc('seconds', clock_timestamp() - created) AS age,
 		date_trunc('seconds', expires - clock_timestamp()) AS expires_in,

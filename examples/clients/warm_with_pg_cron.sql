@@ -12,3 +12,9 @@ CREATE EXTENSION IF NOT EXISTS pg_cron;
 SELECT cron.schedule('totals', '* * * * *', $$
 	SELECT cached_query_refresh('SELECT region, sum(amount) FROM payments GROUP BY region', '2min')
 $$);
+
+-- A document of cached_query_json() is an entry of its own: ask for it in mode refresh.
+SELECT cron.schedule('document', '* * * * *', $$
+	SET cached_query.mode = refresh;
+	SELECT cached_query_json('SELECT region, sum(amount) AS total FROM payments GROUP BY region', '2min')
+$$);

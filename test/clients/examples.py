@@ -197,49 +197,42 @@ def pgbouncer_example(work):
         equal(run(show, **pooled), "ttl\n", "pgbouncer: SET LOCAL does not")
 
 
-def start_pg_cron():
-    """pg_cron runs jobs at full minutes, so this comes first and is looked at last."""
-    with psycopg2.connect("dbname=postgres") as cron, cron.cursor() as cursor:
-        cursor.execute("SELECT current_setting('shared_preload_libraries') LIKE '%pg_cron%'")
-        if not cursor.fetchone()[0]:
-            return False
-    for name in "schema.sql", "warm_with_pg_cron.sql":
-        printed = run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-f", name], PGDATABASE="postgres",
-                      PGOPTIONS="-c client_min_messages=warning")
-        equal(printed, "" if name == "schema.sql" else "1\n", name + ": runs")
-    return True
-
-
-def end_pg_cron(started):
+def pg_cron_example():
+    """pg_cron runs jobs at full minutes: this comes last, since what others do may void answers."""
     name = "warm_with_pg_cron.sql"
-    if not started:
-        skip(name, "the server has no pg_cron")
-        return
     with psycopg2.connect("dbname=postgres") as cron:
         cron.autocommit = True
         with cron.cursor() as cursor:
+            cursor.execute("SELECT current_setting('shared_preload_libraries') LIKE '%pg_cron%'")
+            if not cursor.fetchone()[0]:
+                skip(name, "the server has no pg_cron")
+                return
+            for file, output in ("schema.sql", ""), (name, "1\n2\n"):
+                printed = run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-f", file],
+                              PGDATABASE="postgres", PGOPTIONS="-c client_min_messages=warning")
+                equal(printed, output, file + ": runs")
             details = []
             end = time.monotonic() + 90
-            while time.monotonic() < end:
+            while len(details) < 2 and time.monotonic() < end:
+                time.sleep(0.2)
                 cursor.execute("SELECT status FROM cron.job_run_details"
                                " WHERE status NOT IN ('starting', 'running')")
                 details = cursor.fetchall()
-                if details:
-                    break
-                time.sleep(0.2)
-            equal(details[:1], [("succeeded",)], name + ": the job succeeds")
-            query = "SELECT region, sum(amount) FROM payments GROUP BY region"
-            cursor.execute("SELECT state, expires_in > interval '1min' FROM cached_query_explain(%s)", (query,))
-            equal(cursor.fetchone(), ("fresh", True), name + ": the answer is there")
+            cursor.execute("SELECT cron.unschedule(jobname) FROM cron.job")
+            equal(details, [("succeeded",)] * 2, name + ": the jobs succeed")
             cursor.execute("SET cached_query.mode = only_cached")
-            cursor.execute("SELECT count(*) FROM cached_query(%s, '2min')"
-                           " AS t(region text, total numeric)", (query,))
-            equal(cursor.fetchone(), (4,), name + ": and is what a caller gets")
-            cursor.execute("SELECT cron.unschedule('totals')")
+            try:
+                cursor.execute("SELECT count(*) FROM cached_query('SELECT region, sum(amount) FROM payments"
+                               " GROUP BY region', '2min') AS t(region text, total numeric)")
+                equal(cursor.fetchone(), (4,), name + ": the answer is there")
+                cursor.execute("SELECT json_array_length(cached_query_json("
+                               "'SELECT region, sum(amount) AS total FROM payments GROUP BY region', '2min'))")
+                equal(cursor.fetchone(), (4,), name + ": and the document")
+            except psycopg2.DatabaseError as error:
+                ok(False, name + ": is warm", error)
 
 
 with tempfile.TemporaryDirectory() as directory:
-    cron_started = start_pg_cron()
     psycopg2_example()
     psycopg3_example()
     asyncpg_example()
@@ -249,5 +242,5 @@ with tempfile.TemporaryDirectory() as directory:
     jdbc_example()
     fastapi_example(directory)
     pgbouncer_example(directory)
-    end_pg_cron(cron_started)
+    pg_cron_example()
 done()
