@@ -75,6 +75,7 @@ static bool prepared = false;
 static const char *redis_port = NULL;
 static const char *statement;
 static pthread_barrier_t barrier;
+static double beginning;
 static double deadline;
 
 /* xorshift64: the same sequence of operations for each system. */
@@ -176,7 +177,8 @@ read_one(Client *client, int number)
 	add_time(&client->times, now_us() - start);
 	if (seen < known)
 	{
-		double stale_us = start - table->when[seen < 0 ? 0 : seen];
+		/* one of before the beginning is at least as old as that */
+		double stale_us = start - (seen < 0 ? beginning : table->when[seen]);
 
 		client->nstale++;
 		if (stale_us > client->stale_us)
@@ -230,7 +232,7 @@ connect_client(Client *client, int number, const char *read_conninfo, const char
 }
 
 static void
-write_figures(const char *csv_name, const char *where, double start)
+write_figures(const char *csv_name, const char *where)
 {
 	FILE *file = fopen(csv_name, "a");
 	Times all = {0};
@@ -257,7 +259,7 @@ write_figures(const char *csv_name, const char *where, double start)
 	if (all.count == 0)
 		fail("nothing was read");
 	qsort(all.values, all.count, sizeof(double), compare_doubles);
-	fprintf(file, "%s,tps,%.6g\n", where, (all.count + nwrites) / (end - start) * 1e6);
+	fprintf(file, "%s,tps,%.6g\n", where, (all.count + nwrites) / (end - beginning) * 1e6);
 	fprintf(file, "%s,reads,%d\n%s,writes,%d\n", where, all.count, where, nwrites);
 	fprintf(file, "%s,stale,%d\n%s,stale_ms,%.3f\n", where, nstale, where, stale_us / 1e3);
 	fprintf(file, "%s,p50,%.6g\n", where, quantile(all.values, all.count, 0.5) / 1e3);
@@ -295,7 +297,6 @@ main(int argc, char **argv)
 	const char *label = "";
 	const char *round = "1";
 	char where[128];
-	double start;
 	int option;
 
 	while ((option = getopt(argc, argv, "c:s:w:k:n:pq:o:t:l:r:")) != -1)
@@ -353,12 +354,12 @@ main(int argc, char **argv)
 		if (pthread_create(&clients[i].thread, NULL, client_main, &clients[i]) != 0)
 			fail("no thread");
 	}
-	start = now_us();
-	deadline = start + seconds * 1e6;
+	beginning = now_us();
+	deadline = beginning + seconds * 1e6;
 	pthread_barrier_wait(&barrier);
 	for (int i = 0; i < nclients; i++)
 		pthread_join(clients[i].thread, NULL);
 	snprintf(where, sizeof(where), "%s,%s,%s", test, label, round);
-	write_figures(csv_name, where, start);
+	write_figures(csv_name, where);
 	return 0;
 }

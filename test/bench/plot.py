@@ -61,8 +61,8 @@ def number(value):
 
 
 def duration(ms):
-    if ms is None:
-        return "-"
+    if not ms:
+        return "-" if ms is None else "0"
     if ms >= 1000:
         return f"{number(ms / 1000)} s"
     return f"{number(ms)} ms" if ms >= 1 else f"{number(ms * 1000)} us"
@@ -90,11 +90,12 @@ text { font-family: system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; font-si
 .card { fill: #ffffff; stroke: #d5dbe1 }
 .title { font-size: 17px; font-weight: 600 }
 .panel { font-weight: 600 }
+.mine { font-weight: 600 }
 .note, .tick { fill: #5b6875; font-size: 11.5px }
 .grid { stroke: #dfe4e9; stroke-width: 1 }
 .one { stroke: #1f2933; stroke-width: 1.5; stroke-dasharray: 4 3 }
 .whisker { stroke: #1f2933; stroke-width: 1.2 }
-.ours { fill: #2f6fd0 } .other { fill: #a3b1bf } .bad { fill: #d0454c }
+.ours { fill: #2f6fd0 } .other { fill: #a3b1bf } .bad { fill: #d0454c } .allowed { fill: #e39b3b }
 .s0 { fill: #2f6fd0 } .s1 { fill: #7fb2ee } .s2 { fill: #8a63c9 } .s3 { fill: #e39b3b } .s4 { fill: #d0454c } .s5 { fill: #a3b1bf }
 @media (prefers-color-scheme: dark) {
 text { fill: #e3e8ed } .card { fill: #14191f; stroke: #37424d } .note, .tick { fill: #9aa7b3 }
@@ -103,6 +104,15 @@ text { fill: #e3e8ed } .card { fill: #14191f; stroke: #37424d } .note, .tick { f
 """
 BAR = 15
 STEP = 22
+
+
+def wrapped(text, width):
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
 
 
 class Picture:
@@ -128,8 +138,10 @@ class Picture:
         self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{css}"/>')
 
     def save(self, name, note):
-        height = self.bottom + 30
-        self.text(20, height - 12, note, "note")
+        lines = wrapped(note, self.width // 7)
+        height = self.bottom + 16 + 15 * len(lines)
+        for i, line in enumerate(lines):
+            self.text(20, self.bottom + 20 + 15 * i, line, "note")
         with open(name, "w", encoding="utf-8") as file:
             file.write(
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {height:.0f}" '
@@ -182,7 +194,8 @@ def panel(picture, x, y, width, title, bars, scale, names=150, tick=number, one=
     for i, bar in enumerate(bars):
         at = top + i * STEP + 3
         if bar.label:
-            picture.text(left - 8, at + 12, bar.label, "", "end")
+            mine = "mine" if bar.label.startswith(("cached_query", "HTTP: cached_query")) else ""
+            picture.text(left - 8, at + 12, bar.label, mine, "end")
         end = left
         if bar.value is not None:
             picture.rect(left, at, scale(bar.value), BAR, bar.css)
@@ -231,15 +244,16 @@ def article_segments(f, endpoint):
 
 def article(f, out, note):
     total = {e: f.median("article", e, "total") for e, _, _ in ARTICLE}
-    rows = int(f.median("article", "table", "rows"))
+    rows, returned = (int(f.median("article", "table", m)) for m in ("rows", "returned"))
     base = total["redis_json"]
+    speed = {e: statistics.median(f.ratios("article", "redis_json", e, "total")) for e, _, _ in ARTICLE}
     picture = Picture(
         960,
         "The article's web service: time of a whole request, shorter is better",
-        f"100,000 rows of a table of {rows:,}, as JSON over HTTP (FastAPI, psycopg2); all but \"no cache\" are hits; "
+        f"{returned:,} rows of a table of {rows:,}, as JSON over HTTP (FastAPI, psycopg2); all but \"no cache\" are hits; "
         "x: times as fast as the article's Redis + JSON",
     )
-    x = 250
+    x = 270
     for name, css in SEGMENTS:
         picture.rect(x, 64, 12, 12, css)
         picture.text(x + 17, 75, name)
@@ -249,25 +263,22 @@ def article(f, out, note):
     for title, which in (("all of them", ARTICLE), ("the fast ones, enlarged", fast)):
         if not which:
             continue
-        scale = Scale([total[e] for e, _, _ in which], 560)
-        bars = []
-        for endpoint, label, _ in which:
-            bars.append(Bar(label, None, 0, 0, "", ""))
+        scale = Scale([total[e] for e, _, _ in which], 540)
+        bars = [Bar(label, None, 0, 0, "", "") for _, label, _ in which]
         top = y + 24
-        y = panel(picture, 20, y, 880, title, bars, scale, 230, duration)
+        y = panel(picture, 20, y, 880, title, bars, scale, 250, duration) + 8
         for i, (endpoint, _, _) in enumerate(which):
-            at = 250.0
+            at = 270.0  # where the bars of a panel begin
             for (_, css), ms in zip(SEGMENTS, article_segments(f, endpoint)):
                 if ms > 0:
                     picture.rect(at, top + i * STEP + 3, scale(ms), BAR, css)
                     at += scale(ms)
-            picture.text(at + 6, top + i * STEP + 15, f"{duration(total[endpoint])}, {number(base / total[endpoint])} x")
+            picture.text(at + 6, top + i * STEP + 15, f"{duration(total[endpoint])}, {number(speed[endpoint])} x")
     picture.save(f"{out}/article.svg", note)
     lines = []
     for endpoint, label, _ in ARTICLE:
         low, high = f.quartiles("article", endpoint, "total")
-        speed = statistics.median(f.ratios("article", "redis_json", endpoint, "total"))
-        cells = [label, f"{duration(total[endpoint])} [{duration(low)} - {duration(high)}]", f"{number(speed)} x"]
+        cells = [label, f"{duration(total[endpoint])} [{duration(low)} - {duration(high)}]", f"{number(speed[endpoint])} x"]
         lines.append(cells + [duration(ms) if ms >= 0.05 else "" for ms in article_segments(f, endpoint)])
     size = f.median("article", "cached_json", "bytes") / 1e6, f.median("article", "redis_json", "bytes") / 1e6
     text = table(["endpoint", "request", "speed"] + [name for name, _ in SEGMENTS], lines)
@@ -362,12 +373,16 @@ WRITES = [
 ]
 
 
+def percent_tick(value):
+    return f"{value:.0f} %" if value in (0, 60, 100) else ""
+
+
 def writes(f, out, note):
     picture = Picture(
         1080,
-        "Reads and writes mixed: more requests per second are better, stale answers are wrong answers",
-        "8 clients, 8 tables of 20,000 rows, aggregates; Pgpool-II and the application delete what a write they see makes void; "
-        "stale: less than what was known to be committed",
+        "Reads and writes mixed: more requests per second are better, stale answers are wrong",
+        "8 clients, aggregates of 8 tables; stale: lacks a write whose commit had been confirmed before the question; a ttl of 1 s "
+        "allows that. The application deletes its keys after each write",
     )
     y = 66
     shares = (0, 1, 10, 50)
@@ -381,19 +396,19 @@ def writes(f, out, note):
             value = f.median(test, who, "tps")
             tps.append(Bar(label, value, *f.quartiles(test, who, "tps"), css, number(value)))
             reads = sum(f.values(test, who, "reads"))
-            part = 100 * sum(f.values(test, who, "hits")) / reads
+            part = 0 if who == "direct" else 100 * sum(f.values(test, who, "hits")) / reads
             hits.append(Bar("", part, 0, 0, css, "" if who == "direct" else f"{number(part)} %"))
             wrong = sum(f.values(test, who, "stale"))
             worst = max(f.values(test, who, "stale_ms"))
             share = 100 * wrong / reads
-            stale.append(Bar("", share, 0, 0, "bad", f"{number(share)} %" if wrong else "0"))
+            stale.append(Bar("", share, 0, 0, "allowed" if who == "ttl" else "bad", f"{number(share)} %" if wrong else "0"))
             lines.append([f"{percent} % writes, {label}", number(value), duration(f.median(test, who, "p50")),
                           duration(f.median(test, who, "p99")), "" if who == "direct" else f"{number(part)} %",
                           f"{wrong:,.0f} of {reads:,.0f}", duration(worst) if wrong else ""])
         bottom = panel(picture, 20, y, 480, f"{percent} % writes: requests per second (logarithmic)", tps,
                        Scale(slowest, 250, log=True, limit=fastest), 180)
-        panel(picture, 540, y, 220, "hits among the reads", hits, Scale([], 170, limit=100), 0, lambda v: f"{v:.0f} %")
-        panel(picture, 800, y, 220, "stale answers", stale, Scale([], 170, limit=100), 0, lambda v: f"{v:.0f} %")
+        panel(picture, 540, y, 220, "hits among the reads", hits, Scale([], 170, limit=100), 0, percent_tick)
+        panel(picture, 800, y, 220, "stale answers", stale, Scale([], 170, limit=100), 0, percent_tick)
         y = bottom
     picture.save(f"{out}/writes.svg", note)
     for percent in shares:
@@ -422,18 +437,22 @@ STAMPEDE = [
 def stampede(f, out, note):
     picture = Picture(
         960,
-        "100 clients ask for the same answer at once and it is not there: how often does the query run?",
-        "an aggregate over a million rows; cold caches (stale_for: an answer that has just expired); FastAPI runs at most 40 requests at a time",
+        "100 clients ask at once for an answer that is not there: how often does the query run?",
+        "an aggregate over a million rows; cold caches (stale_for: an answer that has just expired); FastAPI runs at most 40 requests at a time; shorter is better",
     )
-    runs, last, lines = [], [], []
+    runs, middle, last, lines = [], [], [], []
     for who, label, css in STAMPEDE:
         value, ms = f.median("stampede", who, "executions"), f.median("stampede", who, "last")
         errors = sum(f.values("stampede", who, "errors"))
         runs.append(Bar(label, value, *f.quartiles("stampede", who, "executions"), css, number(value)))
+        p50 = f.median("stampede", who, "p50")
+        middle.append(Bar("", p50, *f.quartiles("stampede", who, "p50"), css, duration(p50)))
         last.append(Bar("", ms, *f.quartiles("stampede", who, "last"), css, duration(ms)))
         lines.append([label, number(value), duration(f.median("stampede", who, "p50")), duration(ms), number(errors)])
-    panel(picture, 20, 66, 560, "executions of the query: fewer is better", runs, Scale([], 270, limit=100), 230)
-    panel(picture, 610, 66, 320, "until the last client has its answer", last, Scale([b.value for b in last], 220), 0, duration)
+    times = [b.value for b in last]
+    panel(picture, 20, 66, 420, "executions of the query", runs, Scale([], 150, limit=100), 230)
+    panel(picture, 460, 66, 220, "how long half of the clients wait", middle, Scale(times, 170), 0, duration)
+    panel(picture, 715, 66, 220, "how long the last waits", last, Scale(times, 170), 0, duration)
     picture.save(f"{out}/stampede.svg", note)
     for who in ("cached", "stale", "slow_cached"):
         label = next(name for w, name, _ in STAMPEDE if w == who)
@@ -490,8 +509,8 @@ LOSES = [
 def loses(f, out, note):
     picture = Picture(
         960,
-        "Where it loses: time with cached_query / time with what it is compared to, right of the line it is slower",
-        "single rows by key, the simple protocol, misses that are never asked for again, and decoding in Python (logarithmic scale)",
+        "Where it loses: time with cached_query / time without, beyond the line it is slower",
+        "single rows by key, the simple protocol, answers that nobody asks for again, and decoding in Python (logarithmic scale)",
     )
     bars, lines = [], []
     for label, test, mine, theirs in LOSES:
@@ -502,7 +521,7 @@ def loses(f, out, note):
         bars.append(Bar(label.strip(), value, low, high, "bad" if value > 1.05 else "ours", f"{number(value)}   ({times})"))
         lines.append([label.strip(), number(value), f"{number(low)} - {number(high)}", times])
         report("", f"loses: {label.strip()}", ratios, "", "", times)
-    panel(picture, 20, 66, 730, "ratio", bars, Scale([b.value for b in bars] + [0.1], 330, log=True), 360, number, one=True)
+    panel(picture, 20, 66, 730, "ratio", bars, Scale([b.value for b in bars] + [0.1, 10], 330, log=True), 360, number, one=True)
     picture.save(f"{out}/loses.svg", note)
     return table(["", "ratio", "quartiles", "times"], lines)
 
@@ -512,7 +531,7 @@ PARTS = {"article": article, "peers": peers, "writes": writes, "stampede": stamp
 
 def main():
     part, name, out, machine = sys.argv[1:]
-    text = PARTS[part](Figures(name), out, machine if len(machine) < 170 else machine[: machine.find("; ")])
+    text = PARTS[part](Figures(name), out, machine)
     with open(f"{out}/{part}.md", "w", encoding="utf-8") as file:
         file.write(f"### {part.capitalize()}\n\n{text}\n{machine}\n")
 

@@ -177,6 +177,7 @@ part_article()
 	done
 	http time "$CSV" "$LONG_ROUNDS" "${endpoints[@]}"
 	add article table 1 rows "$(run_psql -c "SELECT count(*) FROM borrower_payments")"
+	add article table 1 returned "$(run_psql -c "SELECT count(*) FROM ($QUERY) AS q")"
 	finish_side article
 	stop_app
 	stop_redis
@@ -287,9 +288,11 @@ part_writes()
 		for percent in 0 1 10 50; do
 			for i in {1..8}; do echo "VACUUM stock_$i;"; done | run_psql
 			mix $percent direct $round "$direct" "$direct" "$STOCK_QUERY" -p
+			run_psql -c "SELECT cached_query_clear()" >/dev/null
 			before=$(our_hits)
 			mix $percent exact $round "$direct options='-c cached_query.consistency=exact'" "$direct" "$exact_call" -p
 			add writes.$percent exact $round hits $(($(our_hits) - before))
+			run_psql -c "SELECT cached_query_clear()" >/dev/null
 			before=$(our_hits)
 			mix $percent ttl $round "$direct" "$direct" "$ttl_call" -p
 			add writes.$percent ttl $round hits $(($(our_hits) - before))
