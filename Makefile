@@ -5,12 +5,14 @@
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
 #   make demo            a slow query, direct and cached, on a throw-away server
-#   make bench           the benchmarks
+#   make bench           the benchmarks (ROUNDS=... and ROWS=... to shorten them)
+#   make profile         instructions of a hit, by callgrind, against test/bench/budget.txt
 #   make unit            the unit tests that need no server
 #   make format-check    clang-format over src/
 #
 # Variables: PG_CONFIG=..., CQ_DEBUG=1 (own assertions and test waits), WERROR=1,
-# PARTS="regress tap" and TESTS="name ..." for make test, ROWS=... for make demo.
+# PARTS="regress tap" and TESTS="name ..." for make test, PARTS="article" for make bench, ROWS=... for
+# make demo.
 
 MODULE_big = cached_query
 EXTENSION  = control/$(MODULE_big)
@@ -21,7 +23,7 @@ OBJS       = $(SOURCES:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # These goals find or install a server by themselves, or need none.
-STANDALONE = test demo bench unit format-check
+STANDALONE = test demo bench profile unit format-check
 .PHONY: $(STANDALONE)
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
@@ -106,7 +108,10 @@ demo:
 	@test/demo
 
 bench:
-	@test/bench/run
+	@test/bench/run $(PARTS)
+
+profile:
+	@test/bench/profile
 
 format-check:
 	@if command -v clang-format-14 >/dev/null; then \

@@ -358,8 +358,9 @@ def peers(f, out, note):
         for mode in ("prepared", "simple"):
             for clients in (1, 8):
                 test = f"peers.{result}.{mode}.{clients}"
-                for who in ("direct", "view", "pgpool", "redis"):
-                    report("", f"peers: {label}, {mode}, {clients}: {who} / ours", f.ratios(test, who, "cached", "p50"))
+                ratios = {who: f.ratios(test, who, "cached", "p50") for who in ("direct", "view", "pgpool", "redis")}
+                others = ", ".join(f"{who} {number(statistics.median(r))}" for who, r in ratios.items() if who != "pgpool")
+                report("", f"peers: {label}, {mode}, {clients}: Pgpool-II / ours", ratios["pgpool"], "", "", others)
     return text
 
 
