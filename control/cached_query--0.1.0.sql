@@ -276,7 +276,9 @@ CREATE FUNCTION cached_query_get_redis(
 	OUT configured boolean, OUT state text, OUT since timestamp with time zone,
 	OUT last_error text, OUT last_error_time timestamp with time zone, OUT requests bigint,
 	OUT errors bigint, OUT timeouts bigint, OUT bytes_in bigint, OUT bytes_out bigint,
-	OUT latency_ms double precision, OUT carrier_pid integer, OUT queued bigint)
+	OUT latency_ms double precision, OUT carrier_pid integer, OUT queued bigint,
+	OUT invalidations_sent bigint, OUT invalidations_received bigint,
+	OUT heard_ms double precision, OUT lag_ms double precision)
 RETURNS record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE;
@@ -297,7 +299,11 @@ COMMENT ON COLUMN cached_query_redis.bytes_in IS 'received';
 COMMENT ON COLUMN cached_query_redis.bytes_out IS 'sent';
 COMMENT ON COLUMN cached_query_redis.latency_ms IS 'moving average of the time of a request';
 COMMENT ON COLUMN cached_query_redis.carrier_pid IS 'process that writes to Redis; NULL: not running';
-COMMENT ON COLUMN cached_query_redis.queued IS 'entries and removals that wait for it';
+COMMENT ON COLUMN cached_query_redis.queued IS 'entries, removals and invalidations that wait for it';
+COMMENT ON COLUMN cached_query_redis.invalidations_sent IS 'to the other servers of cached_query.redis_namespace';
+COMMENT ON COLUMN cached_query_redis.invalidations_received IS 'from them';
+COMMENT ON COLUMN cached_query_redis.heard_ms IS 'ago it was asked what they have invalidated; NULL: never, or no namespace is shared';
+COMMENT ON COLUMN cached_query_redis.lag_ms IS 'of a standby behind the primary, at most; NULL: it can''t be told, so its answers are not shared';
 
 CREATE FUNCTION cached_query_get_reasons(
 	OUT reason text, OUT description text, OUT calls bigint)

@@ -8,10 +8,12 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/carrier.h"
 #include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/jobs.h"
 #include "fill/refresh.h"
+#include "fill/relay.h"
 #include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
@@ -49,6 +51,7 @@ RequestShmem()
 	CostRequestShmem();
 	FlightRequestShmem();
 	JobsRequestShmem();
+	RelayRequestShmem();
 	RefreshRequestShmem();
 	redis::RequestShmem();
 	redis::IdentityRequestShmem();
@@ -74,6 +77,7 @@ StartShmem()
 	CostInitShmem();
 	FlightInitShmem();
 	JobsInitShmem();
+	RelayInitShmem();
 	RefreshInitShmem();
 	WarmStartup();
 	redis::InitShmem();
@@ -102,6 +106,7 @@ _PG_init(void)
 	InitScan();
 	InitWire();
 	InitInvalidation();
+	InitCarrier();
 	InitWarmStart();
 
 	previous_shmem_request = shmem_request_hook;

@@ -15,7 +15,10 @@
  * as it was.  Without it everything of before the start is refused.  Ages are taken to stand still
  * while the server is down: changes then seem younger than they are, which costs misses only.
  *
- * Locking: `changed_at` and `unsettled` are atomic.  The file is the postmaster's alone.
+ * Another server's explicit invalidations have no position either: what they void is told by time,
+ * in `voided_at`, also for answers of this incarnation.
+ *
+ * Locking: `changed_at`, `unsettled` and `voided_at` are atomic.  The file is the postmaster's alone.
  */
 #include "pg.h"
 #include "exact/slots.h"
@@ -148,6 +151,38 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 			return Verdict::changed;
 	}
 	return Verdict::valid;
+}
+
+/* The time is stored last: who sees it sees that fills in flight are void, too. */
+void
+InvalidatedElsewhere(SlotNo slot, int64 when_ms)
+{
+	pg_atomic_uint64 *voided = &shared->voided_at[slot];
+	uint64 before = pg_atomic_read_u64(voided);
+
+	NoteChange(slot, when_ms);
+	while (static_cast<int64>(before) < when_ms &&
+		   !pg_atomic_compare_exchange_u64(voided, &before, static_cast<uint64>(when_ms)))
+		;
+}
+
+bool
+VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		const int64 when = static_cast<int64>(pg_atomic_read_u64(&shared->voided_at[slots[i]]));
+
+		if (when != 0 && when >= then_ms - kMarginMs)
+			return true;
+	}
+	return false;
+}
+
+bool
+IsSlot(uint64 number)
+{
+	return number < kSlots;
 }
 
 /* At the start of shared memory, by the postmaster: when did what change last? */

@@ -119,6 +119,13 @@ extern int64 MonotonicMs();
 extern uint64 Incarnation();
 /* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
 extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms);
+/*
+ * Another server of the cluster has invalidated this at that moment, or has not made it known until
+ * then.  Answers of before are void, wherever they are; whoever has them asks VoidedSince().
+ */
+extern void InvalidatedElsewhere(SlotNo slot, int64 when_ms);
+extern bool VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms);
+extern bool IsSlot(uint64 number);
 /* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
 extern void SaveChanges();
 

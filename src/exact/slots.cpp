@@ -455,6 +455,21 @@ Raise(SlotNo no, uint64 pos)
 	EndChange(slot);
 }
 
+/*
+ * A change elsewhere, for which there is no position.  Fills in flight may be of before: they are
+ * not kept.
+ */
+void
+NoteChange(SlotNo no, int64 when_ms)
+{
+	Slot &slot = shared->slots[no];
+
+	BeginChange(slot);
+	RaiseLast(slot, 0, when_ms);
+	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
+	EndChange(slot);
+}
+
 /* --- set-up ---------------------------------------------------------------------------------- */
 
 namespace
@@ -516,6 +531,8 @@ InitShmem()
 			SpinLockInit(&slot.lock);
 			pg_atomic_init_u64(&slot.changed_at, 0);
 		}
+		for (pg_atomic_uint64 &voided : shared->voided_at)
+			pg_atomic_init_u64(&voided, 0);
 	}
 	LWLockRelease(AddinShmemInitLock);
 	if (!found)

@@ -61,6 +61,9 @@ struct Shared
 	uint64 *unsent;     /* unsent_lock; the pointer is constant, shared memory is at one address */
 
 	alignas(128) Slot slots[kSlots];
+
+	/* MonotonicMs() of the last change that another server told of, 0 = none; atomic, only raised */
+	pg_atomic_uint64 voided_at[kSlots];
 };
 extern Shared *shared; // null when the library was not preloaded
 
@@ -70,7 +73,8 @@ extern void ListReplayed(SlotNo slot, uint64 word);
 extern void Unlist(SlotNo slot, uint64 word);
 extern void MarkSent(SlotNo slot, uint64 word);
 extern void MarkPrepared(SlotNo slot, uint64 word);
-extern void Raise(SlotNo slot, uint64 pos); // everything before is void for this slot
+extern void Raise(SlotNo slot, uint64 pos);         // everything before is void for this slot
+extern void NoteChange(SlotNo slot, int64 when_ms); // of a time, not a position
 
 /* --- elsewhere.cpp --------------------------------------------------------------------------- */
 extern void InitChanges();

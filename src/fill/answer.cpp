@@ -49,7 +49,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	Rows rows;
 	exact::FillMark mark;
 	instr_time start;
-	TimestampTz as_of = TimeOf(attempt->view);
+	int32 lag_ms;
+	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
 	volatile int64 fill_us = 0;
 	Pin *fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	bool published = false;
@@ -77,7 +78,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	PG_END_TRY();
 	EndWatch(&watch);
 
-	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of}, miss, &published);
+	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
 		Land(published ? Boarding::stored : Boarding::unstorable);
 	if (rows.fill != nullptr && !published)

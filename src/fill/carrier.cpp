@@ -5,8 +5,11 @@
  * It has no database: it reads entries in shared memory, pinned, and knows nothing of what is in
  * them.  An entry's chunks are written first, its head last, and then the chunks of the value that
  * it replaced are removed.  An entry that can't be written is dropped from the queue and counted;
- * removals are kept until they are done.  Until then nothing depends on them: this server refuses what
- * it has invalidated by the slots (exact/), others by their ttl.
+ * removals and news for other servers (relay.cpp) are kept until they are done.  Until then nothing
+ * depends on them: this server refuses what it has invalidated by the slots (exact/), others by
+ * their ttl.
+ *
+ * Where servers share a namespace it runs from the start, since others count on what it says.
  *
  * Everything here belongs to the worker's process.
  */
@@ -14,6 +17,8 @@
 #include "fill/carrier.h"
 #include "fill/jobs.h"
 #include "fill/meta.h"
+#include "fill/purge.h"
+#include "fill/relay.h"
 #include "fill/tier.h"
 #include "redis/client.h"
 #include "redis/identity.h"
@@ -36,11 +41,10 @@ namespace
 constexpr int kWindow = 4;
 constexpr int kMaxOwed = 1024;
 constexpr int kRetryMs = 1000;
-constexpr int kScanCount = 500;
 /* Longer is no use, and PX must not overflow. */
 constexpr int64 kMaxLifeMs = INT64CONST(10) * 365 * 86400 * 1000;
 
-/* Removals that Redis has not had yet. */
+/* Removals and changes that Redis has not had yet. */
 Job owed[kMaxOwed];
 int nowed = 0;
 bool clear_owed = false;
@@ -325,6 +329,8 @@ EndOfLife(Shipment *shipment, redis::Slice head, const EntrySummary &entry)
 	if (!RunSingle(head, argv, 1, TakeTime, &redis_ms) || redis_ms == 0)
 		return false;
 	age_ms = (Max(GetCurrentTimestamp() - entry.facts.as_of, 0) + 999) / 1000;
+	if (entry.facts.lag_ms != kLagUnknown)
+		age_ms += entry.facts.lag_ms;
 	shipment->header.px_ms = life_ms;
 	shipment->header.written_us = entry.facts.as_of;
 	snprintf(shipment->px, sizeof(shipment->px), INT64_FORMAT, redis_ms + life_ms - age_ms);
@@ -420,80 +426,20 @@ Remove(const Job &job)
 	return identity.usable && RunSingle(head, argv, 2);
 }
 
-/* One step through the server's keys; those of the namespace are copied out. */
-struct Scan
-{
-	char cursor[32];
-	char (*names)[redis::kNameRoom];
-	size_t *lengths;
-	int count;
-	bool good;
-};
-
+/* The others hear of it before the memory is given back: that can take long. */
 bool
-TakeScan(void *arg, const redis::Reply &reply)
+Clear()
 {
-	Scan *scan = static_cast<Scan *>(arg);
-
-	scan->good = reply.type == redis::Reply::Type::array && reply.count == 2 &&
-				 reply.children[0].length < sizeof(scan->cursor);
-	if (!scan->good)
-		return true;
-	memcpy(scan->cursor, reply.children[0].bytes, reply.children[0].length);
-	scan->cursor[reply.children[0].length] = '\0';
-	for (int i = 0; i < reply.children[1].count && scan->count < kScanCount * 4; i++)
-	{
-		const redis::Reply &key = reply.children[1].children[i];
-
-		if (key.length >= redis::kNameRoom)
-			continue;
-		memcpy(scan->names[scan->count], key.bytes, key.length);
-		scan->lengths[scan->count++] = key.length;
-	}
-	return true;
+	return RelayInvalidation(exact::kSlotClear) && PurgeRedis();
 }
 
-/*
- * Give back the memory of everything in the namespace.  In a cluster that is the keys of one node;
- * those of others expire, and are void in any case.
- */
 bool
-RemoveAll()
+Pay(const Job &job)
 {
-	const redis::Identity identity = redis::GetIdentity();
-	char pattern[redis::kNameRoom];
-	char count[16];
-	Scan scan = {};
-
-	if (!identity.usable)
-		return false;
-	snprintf(pattern, sizeof(pattern), "%s%s:*", redis::kNamePrefix, identity.name_space);
-	snprintf(count, sizeof(count), "%d", kScanCount);
-	scan.names = static_cast<char(*)[redis::kNameRoom]>(palloc(kScanCount * 4 * redis::kNameRoom));
-	scan.lengths = static_cast<size_t *>(palloc(kScanCount * 4 * sizeof(size_t)));
-	strcpy(scan.cursor, "0");
-	do
-	{
-		const redis::Slice argv[] = {{"SCAN", 4},   Text(scan.cursor), {"MATCH", 5},
-									 Text(pattern), {"COUNT", 5},      Text(count)};
-
-		scan.count = 0;
-		if (!RunSingle(Text(pattern), argv, 6, TakeScan, &scan) || !scan.good)
-			return false;
-		for (int i = 0; i < scan.count; i++)
-		{
-			const redis::Slice name = {scan.names[i], scan.lengths[i]};
-			const redis::Slice unlink[] = {{"UNLINK", 6}, name};
-
-			if (!RunSingle(name, unlink, 2))
-				return false;
-		}
-	}
-	while (strcmp(scan.cursor, "0") != 0 && !ShutdownRequestPending);
-	return true;
+	return job.kind == Job::Kind::change ? RelayInvalidation(job.slot) : Remove(job);
 }
 
-/* Removals that didn't succeed are tried again later; too many of them become one of everything. */
+/* What didn't succeed is tried again later; too much of it becomes one of everything. */
 void
 Owe(const Job &job)
 {
@@ -510,8 +456,8 @@ void
 PayOwed()
 {
 	if (clear_owed && redis::Usable())
-		clear_owed = !RemoveAll();
-	while (nowed > 0 && redis::Usable() && Remove(owed[nowed - 1]))
+		clear_owed = !Clear();
+	while (nowed > 0 && redis::Usable() && Pay(owed[nowed - 1]))
 		nowed--;
 }
 
@@ -524,11 +470,12 @@ Do(const Job &job)
 		DoEntry(job);
 		break;
 	case Job::Kind::removal:
-		if (!Remove(job))
+	case Job::Kind::change:
+		if (!Pay(job))
 			Owe(job);
 		break;
 	case Job::Kind::clear:
-		if (!RemoveAll())
+		if (!Clear())
 			Owe(job);
 		break;
 	}
@@ -539,7 +486,7 @@ Do(const Job &job)
 void
 Leave(int, Datum)
 {
-	CarrierPresent(false);
+	(void) CarrierPresent(false);
 }
 
 void
@@ -566,6 +513,7 @@ Loop()
 	while (redis::Configured())
 	{
 		MemoryContext caller;
+		int pause_ms = 60 * 1000;
 
 		ResetLatch(MyLatch);
 		if (ConfigReloadPending)
@@ -578,25 +526,29 @@ Loop()
 		WorkOff(context);
 		caller = MemoryContextSwitchTo(context);
 		PayOwed();
+		if (RelayWanted())
+			pause_ms = RelayTick();
+		if (nowed > 0 || clear_owed || redis::ResolveWanted())
+			pause_ms = Min(pause_ms, kRetryMs);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
 		if (ShutdownRequestPending)
 			return;
-		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-				  nowed > 0 || clear_owed || redis::ResolveWanted() ? kRetryMs : 60 * 1000,
+		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms,
 				  compat::RedisWaitEvent());
 	}
 }
 
 } // namespace
 
-void
-EnsureCarrier()
+namespace
+{
+
+BackgroundWorker
+DescribeCarrier()
 {
 	BackgroundWorker worker = {};
 
-	if (!CarrierMissing())
-		return;
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
@@ -604,6 +556,29 @@ EnsureCarrier()
 	strcpy(worker.bgw_function_name, "cached_query_carrier_main");
 	strcpy(worker.bgw_name, "cached_query carrier to Redis");
 	strcpy(worker.bgw_type, "cached_query carrier");
+	return worker;
+}
+
+} // namespace
+
+void
+InitCarrier()
+{
+	BackgroundWorker worker = DescribeCarrier();
+
+	if (!redis::Configured() || !redis::NamespaceIsGiven())
+		return;
+	worker.bgw_restart_time = 1;
+	RegisterBackgroundWorker(&worker);
+}
+
+void
+EnsureCarrier()
+{
+	BackgroundWorker worker = DescribeCarrier();
+
+	if (!CarrierMissing())
+		return;
 	if (!RegisterDynamicBackgroundWorker(&worker, nullptr) && NoteNoCarrier())
 		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
 					  errhint("You might need to increase max_worker_processes.")));
@@ -630,6 +605,16 @@ CarryRemoval(const redis::EntryHash &name)
 }
 
 void
+CarryChange(exact::SlotNo slot)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::change;
+	job.slot = slot;
+	(void) PutJob(job);
+}
+
+void
 CarryClear()
 {
 	Job job = {};
@@ -649,8 +634,9 @@ cached_query_carrier_main(Datum)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+	if (!CarrierPresent(true))
+		proc_exit(0);
 	before_shmem_exit(Leave, static_cast<Datum>(0));
-	CarrierPresent(true);
 	Loop();
 	proc_exit(0);
 }

@@ -24,7 +24,7 @@ struct Shared
 	slock_t lock;
 	uint32 first;                /* lock */
 	uint32 count;                /* lock; read without */
-	bool lost;                   /* lock: a removal found no room */
+	bool lost;                   /* lock: one of these found no room */
 	Latch *carrier;              /* lock: nullptr: there is none */
 	int pid;                     /* lock; read without */
 	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
@@ -100,15 +100,22 @@ JobsQueued()
 	return shared->count;
 }
 
-void
+bool
 CarrierPresent(bool present)
 {
+	bool alone;
+
 	SpinLockAcquire(&shared->lock);
-	shared->carrier = present ? MyLatch : nullptr;
-	shared->pid = present ? MyProcPid : 0;
+	alone = shared->pid == 0 || shared->pid == MyProcPid;
+	if (alone)
+	{
+		shared->carrier = present ? MyLatch : nullptr;
+		shared->pid = present ? MyProcPid : 0;
+	}
 	SpinLockRelease(&shared->lock);
 	if (present)
 		pg_atomic_write_u32(&shared->complained, 0);
+	return alone;
 }
 
 bool

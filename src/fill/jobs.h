@@ -21,20 +21,22 @@ struct Job
 	{
 		entry,   /* write it */
 		removal, /* remove the head of a key */
+		change,  /* tell the other servers that a slot was invalidated */
 		clear    /* remove everything */
 	} kind;
 	redis::EntryHash name; /* of a removal */
 	EntryTicket ticket;
+	exact::SlotNo slot; /* of a change */
 };
 
 /* False: no room.  What must not be lost leaves a note then, see TakeJob().  Raises nothing. */
 extern bool PutJob(const Job &job);
-/* The oldest one; when removals were lost, a `clear` instead of them. */
+/* The oldest one; when removals or changes were lost, a `clear` instead of them. */
 extern bool TakeJob(Job *job);
 extern uint32 JobsQueued();
 
 /* The carrier comes and goes. */
-extern void CarrierPresent(bool present);
+extern bool CarrierPresent(bool present); /* false: there is one already */
 extern int CarrierPid();
 /* May the caller try to start it now?  At most one in a second. */
 extern bool CarrierMissing();

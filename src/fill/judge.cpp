@@ -116,7 +116,7 @@ TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
 		return;
 	WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
-	WatchAnswer(facts.as_of, facts.pos, (facts.flags & kEntryExact) && attempt->exact);
+	WatchAnswer(facts, (facts.flags & kEntryExact) && attempt->exact);
 }
 
 namespace

@@ -186,6 +186,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.pos = Min(attempt->view.pos, watch.lowest_position);
 	facts.generation = mark.generation;
 	facts.nboot = attempt->view.nboot;
+	facts.lag_ms = Max(yield.lag_ms, watch.lag_ms);
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = attempt->handle->queryid;

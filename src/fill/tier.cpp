@@ -5,7 +5,7 @@
  * A value is fetched head first.  Nothing of it is used before it is authenticated, and its rows are
  * not fetched before it is known that they may be served: that they are young enough, and that
  * nothing they depend on has changed.  For a value that this server has written since its start
- * the position and the slots tell, as for an entry in memory.  Any other has an age only: its life less
+ * the position and the slots tell, as for an entry in memory, and what other servers have invalidated.  Any other has an age only: its life less
  * what Redis says is left of it, so that no clocks are compared; what it depends on must not have changed here since (exact/elsewhere.cpp).  Exact answers never come from elsewhere.
  *
  * Rows go into an entry of the store, chunk by chunk.  In `tiered` mode it is published and serves
@@ -14,6 +14,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/relay.h"
 #include "fill/tier.h"
 #include "redis/client.h"
 #include "redis/identity.h"
@@ -155,7 +156,7 @@ struct Candidate
 	EntryFacts facts;
 	Meta meta;
 	bool own;      /* written by this server since its start */
-	int64 then_ms; /* of one from elsewhere: the moment of its rows, on our monotonic clock */
+	int64 then_ms; /* the moment of its rows, on our monotonic clock */
 };
 
 /* How old its rows were when we asked; false: it can't be told. */
@@ -186,11 +187,15 @@ Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
 	facts.flags &= ~kEntryTransit;
 	candidate->own = header.incarnation == exact::Incarnation() && !(facts.flags & kEntryElsewhere);
 	if (candidate->own)
+	{
+		candidate->then_ms = found.asked_ms - (found.asked - facts.as_of) / 1000;
 		return true;
+	}
 	if (header.timeline != TimelineHere() || !AgeOf(found, &age_us))
 		return false;
 	facts.as_of = found.asked - age_us;
 	facts.flags = kEntryElsewhere;
+	facts.lag_ms = 0; /* its age has it */
 	facts.generation = exact::Generation();
 	facts.nboot = attempt->view.nboot;
 	facts.pos = attempt->view.pos;
@@ -216,6 +221,8 @@ MayServe(const Attempt *attempt, const Candidate &candidate)
 	const Meta &meta = candidate.meta;
 
 	if (JudgeFacts(attempt, candidate.facts) != Reason::hit)
+		return false;
+	if (exact::VoidedSince(meta.slots, meta.head.slots, candidate.then_ms))
 		return false;
 	if (candidate.own)
 		return JudgeMeta(attempt, candidate.facts, meta) == Reason::hit;
@@ -426,7 +433,8 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 		miss == Reason::miss_ahead || miss == Reason::cheap)
 		return miss;
 	attempt->asked_redis = true;
-	if (!redis::Usable())
+	EnsureCarrier();
+	if (!redis::Usable() || !RelayInStep())
 	{
 		NoAnswer();
 		return miss;
@@ -446,7 +454,7 @@ PassOn(const CallOptions &options, const Pin *pin)
 	if (!UsesRedis(options))
 		return;
 	EnsureCarrier();
-	if (!CarryEntry(pin))
+	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && RelayWanted()) || !CarryEntry(pin))
 		Count(Counter::redis_dropped);
 }
 

@@ -131,6 +131,7 @@ EndWatch(Watch *watch)
 	outer->uncacheable = outer->uncacheable || watch->uncacheable;
 	outer->inexact = outer->inexact || watch->inexact;
 	outer->oldest = Min(outer->oldest, watch->oldest);
+	outer->lag_ms = Max(outer->lag_ms, watch->lag_ms);
 	outer->lowest_position = Min(outer->lowest_position, watch->lowest_position);
 }
 
@@ -161,12 +162,13 @@ WatchSlots(const exact::SlotNo *slots, int count)
 }
 
 void
-WatchAnswer(TimestampTz as_of, uint64 position, bool exact)
+WatchAnswer(const EntryFacts &facts, bool exact)
 {
 	if (innermost == nullptr)
 		return;
-	innermost->oldest = Min(innermost->oldest, as_of);
-	innermost->lowest_position = Min(innermost->lowest_position, position);
+	innermost->oldest = Min(innermost->oldest, facts.as_of);
+	innermost->lag_ms = Max(innermost->lag_ms, facts.lag_ms);
+	innermost->lowest_position = Min(innermost->lowest_position, facts.pos);
 	innermost->inexact = innermost->inexact || !exact;
 }
 

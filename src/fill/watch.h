@@ -14,6 +14,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "query/verdict.h"
+#include "store/store.h"
 
 namespace cq
 {
@@ -29,6 +30,7 @@ struct Watch
 	bool inexact;          /* a cached answer inside was a ttl one */
 	bool user_code;        /* what runs inside may be anything: no parallel workers */
 	TimestampTz oldest;    /* as_of of the oldest cached answer used; or the future */
+	int32 lag_ms;          /* the largest of those, see EntryFacts */
 	uint64 lowest_position;
 };
 
@@ -46,7 +48,7 @@ extern bool Watching();
 /* An answer was used inside whatever is watched. */
 extern void WatchRelations(const Oid *relations, int count);
 extern void WatchSlots(const exact::SlotNo *slots, int count);
-extern void WatchAnswer(TimestampTz as_of, uint64 position, bool exact);
+extern void WatchAnswer(const EntryFacts &facts, bool exact);
 extern void WatchUncacheable();
 
 extern void InitWatch();

@@ -65,6 +65,12 @@ Configured()
 	return url.kind != UrlKind::none;
 }
 
+uint64
+ServerHash()
+{
+	return url_hash;
+}
+
 bool
 Usable()
 {

@@ -86,6 +86,8 @@ enum class Result
 
 /* Is there a URL? */
 extern bool Configured();
+/* A number that stands for it, the same in all processes. */
+extern uint64 ServerHash();
 /* And does the breaker let us?  Cheap: a few reads of shared memory. */
 extern bool Usable();
 extern Result Run(const Pipeline &pipeline);

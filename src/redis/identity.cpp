@@ -169,7 +169,7 @@ Make(Problem *problem)
 		*problem = {"OpenSSL has no ChaCha20-Poly1305", 0};
 		return false;
 	}
-	identity.own = namespace_setting[0] == '\0';
+	identity.own = !NamespaceIsGiven();
 	if (identity.own)
 		return OwnNamespace(problem);
 	strlcpy(identity.name_space, namespace_setting, sizeof(identity.name_space));
@@ -192,6 +192,12 @@ AppendHex(char *out, const uint8 *bytes, size_t length)
 }
 
 } // namespace
+
+bool
+NamespaceIsGiven()
+{
+	return namespace_setting != nullptr && namespace_setting[0] != '\0';
+}
 
 const Identity &
 GetIdentity()

@@ -49,6 +49,8 @@ extern void DefineIdentitySettings();
 extern void IdentityRequestShmem();
 extern void IdentityInitShmem();
 
+/* Is there a cached_query.redis_namespace, so that servers may share it? */
+extern bool NamespaceIsGiven();
 /* Raises no error.  The reference is good until the next call. */
 extern const Identity &GetIdentity();
 

@@ -18,6 +18,7 @@ int retry_interval_ms = 5000;
 char *tls_ca_file = nullptr;
 Url url;
 uint32 url_version = 0;
+uint64 url_hash = 0;
 
 namespace
 {
@@ -43,6 +44,8 @@ AssignUrl(const char *newval, void *)
 	if (url_text != nullptr && strcmp(url_text, newval) == 0)
 		return;
 	(void) ParseUrl(newval, &url);
+	url_hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(newval),
+								   static_cast<int>(strlen(newval)), 0);
 	url_version++;
 	if (!IsUnderPostmaster)
 		BreakerHurry();

@@ -18,5 +18,6 @@ extern char *tls_ca_file;
 /* The URL in force, and a number that changes whenever it or the CA file does. */
 extern Url url;
 extern uint32 url_version;
+extern uint64 url_hash; /* of its text */
 
 } // namespace cq::redis

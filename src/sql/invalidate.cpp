@@ -125,11 +125,11 @@ Sweep(List *targets)
 }
 
 /*
- * Have them removed from Redis.  Values that aren't, by relation or tag, are refused by this server all
- * the same, and end with their ttl.
+ * Have the other servers told, and what has a name removed from Redis.  Values that have none, by relation
+ * or tag, are refused by all who were told, and end with their ttl.
  */
 void
-RemoveFromRedis(List *targets)
+TellRedis(List *targets)
 {
 	ListCell *cell;
 
@@ -138,8 +138,12 @@ RemoveFromRedis(List *targets)
 		const Target *target = static_cast<Target *>(lfirst(cell));
 
 		if (target->everything)
+		{
 			CarryClear();
-		else if (target->named)
+			continue;
+		}
+		CarryChange(target->slot);
+		if (target->named)
 			CarryRemoval(target->name);
 	}
 }
@@ -159,7 +163,7 @@ InvalidateTargets(List *targets)
 		exact::InvalidateNow();
 		Sweep(targets);
 		if (redis::Configured())
-			RemoveFromRedis(targets);
+			TellRedis(targets);
 		return census.count;
 	}
 	foreach (cell, targets)
@@ -196,7 +200,7 @@ SweepAtCommit(XactEvent event, void *)
 		if (pending != NIL)
 			Sweep(pending);
 		if (pending != NIL && redis::Configured())
-			RemoveFromRedis(pending);
+			TellRedis(pending);
 		pending = NIL;
 		break;
 	case XACT_EVENT_ABORT:

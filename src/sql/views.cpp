@@ -5,6 +5,7 @@
 #include "pg.h"
 #include "fill/answer.h"
 #include "fill/jobs.h"
+#include "fill/relay.h"
 #include "fill/meta.h"
 #include "query/key.h"
 #include "redis/client.h"
@@ -249,8 +250,9 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	redis::Status status;
-	Datum values[13];
-	bool nulls[13] = {};
+	RelayStatus relay;
+	Datum values[17];
+	bool nulls[17] = {};
 	bool visible;
 	int i = 0;
 
@@ -275,6 +277,13 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	nulls[i] = CarrierPid() == 0;
 	values[i++] = Int32GetDatum(CarrierPid());
 	values[i++] = Big(JobsQueued());
+	GetRelayStatus(&relay);
+	values[i++] = Big(relay.sent);
+	values[i++] = Big(relay.received);
+	nulls[i] = relay.heard_ms < 0;
+	values[i++] = Float8GetDatum(static_cast<double>(relay.heard_ms));
+	nulls[i] = relay.lag_ms < 0;
+	values[i++] = Float8GetDatum(static_cast<double>(relay.lag_ms));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

@@ -133,6 +133,25 @@ foreach my $client (@clients)
 	$client->close;
 }
 
+# ---- Answers are spread, found, and cleared everywhere ----
+
+sub values_of { return scalar grep { /^cached_query:/ } split /\n/, $_[0]->cli('--raw', 'KEYS', '*'); }
+
+my @answers = map { rows_of("SELECT $_ AS n FROM generate_series(1, 3)", '1h', 'n int') } 1 .. 60;
+redis_setting($node, redis_url => $nodes[2]->tcp_url, store => 'redis', redis_namespace => 'spread');
+$node->safe_psql('postgres', join ';', @answers);
+ok(settled($node), 'answers are written');
+my @masters = grep { values_of($_) > 0 && $_->cli('ROLE') =~ /^master/ } @nodes;
+cmp_ok(scalar(@masters), '==', 3, '... to all masters');
+is((outcome_of($node, join ';', @answers))[0], 'redis_hit x60', '... and found there');
+# a new carrier, which was not told yet that this is a cluster
+$node->restart;
+$node->safe_psql('postgres', 'SELECT cached_query_clear()');
+ok(wait_until(sub { !grep { $_->cli('--raw', 'KEYS', 'cached_query:*{*') =~ /\S/ } @masters }, 20), 'cleared on all masters');
+redis_setting($node, redis_url => $seeds, store => 'memory', redis_namespace => '');
+$session->quit;
+$session = $node->background_psql('postgres');
+
 # ---- A node dies, its replica takes over ----
 
 my ($victim) = master_of($nodes[0]->cli('CLUSTER', 'KEYSLOT', 'key1'), $nodes[0]);

@@ -56,6 +56,8 @@ call_is($primary, @list, 'miss_cold', 'the primary runs it');
 ok(settled($primary), 'written');
 call_is($standby, @list, 'redis_hit', 'the standby finds it');
 call_is($standby, @list, 'hit', 'and keeps it');
+ok(wait_until(sub { $standby->safe_psql('postgres', 'SELECT lag_ms < 3000 FROM cached_query_redis') eq 't' }, 10),
+	'the standby knows how far behind it is');
 call_is($standby, @count, 'miss_cold', 'the standby runs another');
 ok(settled($standby), 'written by the standby');
 call_is($primary, @count, 'redis_hit', 'the primary finds it');
@@ -71,6 +73,118 @@ $primary->safe_psql('postgres', 'TRUNCATE t');
 caught_up();
 call_is($standby, @list, 'miss_invalidated', 'truncated: not on the standby');
 call_is($primary, @list, 'miss_invalidated', 'nor on the primary');
+
+# ---- What is invalidated here is void there, too, a moment later ----
+
+sub tagged
+{
+	my ($query, $columns, $tag) = @_;
+
+	return "SELECT * FROM cached_query_with('{\"tag\": \"$tag\"}', \$q\$$query\$q\$, '1h') AS t($columns)";
+}
+
+sub void_soon
+{
+	my ($node, $call, $name) = @_;
+	my $outcome;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	wait_until(sub { ($outcome) = outcome_of($node, $call); $outcome !~ /hit/ }, 10);
+	like($outcome, qr/^miss/, $name);
+	ok(settled($node), 'written');
+	return;
+}
+
+# Both get the answer into memory.  One that was made at the same moment as the last invalidation can
+# be taken for older than that.
+sub in_both
+{
+	my ($call) = @_;
+	my @outcomes;
+
+	wait_until(sub
+	{
+		$_->safe_psql('postgres', $call), settled($_) foreach $primary, $standby;
+		@outcomes = map { (outcome_of($_, $call))[0] } $primary, $standby;
+		return "@outcomes" eq 'hit hit';
+	}, 10);
+	return \@outcomes;
+}
+
+$primary->safe_psql('postgres', q{CREATE TABLE u AS SELECT 1 AS a; CREATE TABLE other AS SELECT 2 AS a});
+caught_up();
+my $u = tagged('SELECT a FROM u', 'a int', 'mine');
+my $other = tagged('SELECT a FROM other', 'a int', 'its');
+foreach my $case (
+	[ 'relation', $primary, "cached_query_invalidate_relation('u')" ],
+	[ 'relation, on the standby', $standby, "cached_query_invalidate_relation('u')" ],
+	[ 'tag', $primary, "cached_query_invalidate_tag('mine')" ],
+	[ 'query', $primary, "cached_query_invalidate('SELECT a FROM u')" ],
+	[ 'everything', $primary, 'cached_query_clear()' ],
+	[ 'everything, on the standby', $standby, 'cached_query_clear()' ])
+{
+	my ($name, $where, $call) = @$case;
+
+	is_deeply(in_both($other), [ 'hit', 'hit' ], "$name: another answer is in both");
+	is_deeply(in_both($u), [ 'hit', 'hit' ], "$name: both have the answer");
+	$where->safe_psql('postgres', "SELECT $call");
+	# who calls refuses at once; what it finds next can only be of the other
+	void_soon($where == $primary ? $standby : $primary, $u, "$name: void on the other server");
+	is((outcome_of($standby, $other))[0], 'hit', "$name: and only that")
+	  if $where == $primary && $name ne 'everything';
+}
+is($primary->safe_psql('postgres', 'SELECT invalidations_sent >= 4, invalidations_received >= 2, heard_ms < 3000, lag_ms FROM cached_query_redis'),
+	't|t|t|0', 'the view tells, on the primary');
+is($standby->safe_psql('postgres', 'SELECT invalidations_sent >= 2, invalidations_received >= 4, heard_ms < 3000, lag_ms < 4000 FROM cached_query_redis'),
+	't|t|t|t', '... and on the standby');
+
+# Rolled back, it says nothing; while Redis is away it is said later.
+my $sent = $primary->safe_psql('postgres', 'SELECT invalidations_sent FROM cached_query_redis');
+$primary->safe_psql('postgres', q{BEGIN; SELECT cached_query_invalidate_relation('u'); ROLLBACK});
+is_deeply(in_both($u), [ 'hit', 'hit' ], 'both have it again');
+$redis->pause;
+$primary->safe_psql('postgres', q{SELECT cached_query_invalidate_relation('u')});
+sleep 2;
+is($primary->safe_psql('postgres', 'SELECT invalidations_sent FROM cached_query_redis'), $sent,
+	'nothing was sent while Redis hangs, nor of what was rolled back');
+is((outcome_of($standby, $u))[0], 'hit', 'who can not be told serves what it has');
+$redis->resume;
+void_soon($standby, $u, 'told when Redis is back');
+
+# A server whose place in the stream was cut off does not believe anything of before.
+is_deeply(in_both($u), [ 'hit', 'hit' ], 'both have it once more');
+$redis->cli('DEL', 'cached_query:shared:changes');
+$primary->safe_psql('postgres', q{SELECT cached_query_invalidate_relation('other')});
+void_soon($standby, $u, 'a gap in what was told voids all');
+
+# ---- A standby that is behind ----
+
+$primary->safe_psql('postgres', 'CREATE TABLE w AS SELECT 0 AS a');
+caught_up();
+my $w = 'SELECT max(a) FROM w';
+sub ask { return outcome_of($_[0], rows_of($w, $_[1], 'a int')); }
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_pause()');
+$primary->safe_psql('postgres', 'INSERT INTO w VALUES (1)');
+sleep 5;
+is_deeply([ ask($standby, '1h') ], [ 'miss_cold', '0' ], 'behind: the standby computes old rows');
+ok(settled($standby), 'written');
+is_deeply([ ask($primary, '4s') ], [ 'miss_cold', '1' ], '... which the primary knows to be too old');
+ok(settled($primary), 'written');
+$standby->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
+caught_up();
+
+# A restart finds what was shared at once.  Definitions that are replayed once more count as new, so
+# nothing is left to replay.
+$primary->safe_psql('postgres', 'CHECKPOINT');
+caught_up();
+$standby->safe_psql('postgres', 'CHECKPOINT');
+is((outcome_of($primary, rows_of('SELECT a + 1 FROM u', '1h', 'a int')))[0], 'miss_cold', 'one more');
+ok(settled($primary), 'written');
+sleep 1;
+$standby->restart;
+ok(wait_until(sub { $standby->safe_psql('postgres', 'SELECT carrier_pid IS NOT NULL FROM cached_query_redis') eq 't' }, 10),
+	'the carrier runs from the start');
+is((outcome_of($standby, rows_of('SELECT a + 1 FROM u', '1h', 'a int')))[0], 'redis_hit', 'found after a restart');
 
 # A promoted standby is on another timeline.
 ok(settled($primary), 'written');

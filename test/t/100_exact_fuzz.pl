@@ -1,5 +1,5 @@
 # The randomized checker of exact answers, test/fuzz/exact.c: with room in the slots, with little and
-# with none, and with the check switched off, when it has to find mismatches.
+# with none, with Redis, and with the check switched off, when it has to find mismatches.
 #
 # CQ_FUZZ_SECONDS is how long the first run takes (60), CQ_FUZZ_SEED the seed (1).
 
@@ -11,10 +11,12 @@ use lib $FindBin::RealBin;
 use CachedQueryTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use RedisTest;
 use Test::More;
 
 my $fuzz = "$FindBin::RealBin/../fuzz";
-my $node = start_node('main', 'max_prepared_transactions = 50', 'max_connections = 60', 'fsync = off',
+my $redis = start_redis();
+my $node = start_node('main', "cached_query.redis_url = '" . $redis->unix_url . "'", 'max_prepared_transactions = 50', 'max_connections = 60', 'fsync = off',
 	'log_min_messages = warning');
 
 plan skip_all => 'needs a build with CQ_DEBUG=1' unless defined store_state($node);
@@ -77,7 +79,11 @@ check('plain', [], @seed, '--seconds', $ENV{CQ_FUZZ_SECONDS} || 60);
 check('room for one', ['debug_room=1'], @seed, '--seconds', 10);
 check('no room', ['debug_room=0'], @seed, '--seconds', 10);
 cmp_ok(outcomes($node)->{in_flight} || 0, '>', 0, 'no room: writers in flight are refused as that');
+check('Redis', ['store=redis'], @seed, '--seconds', 10);
+cmp_ok($node->safe_psql('postgres', 'SELECT redis_hits FROM cached_query_stats'), '>', 0, 'Redis: there were hits from it');
+check('both', ['store=tiered'], @seed, '--seconds', 10);
 check('never checked', ['debug_no_check=on'], @seed, '--seconds', 4, '--expect-mismatches');
+check('never checked, Redis', ['debug_no_check=on', 'store=redis'], @seed, '--seconds', 4, '--expect-mismatches');
 
 store_is_idle($node, 'nothing is left pinned');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_prepared_xacts'), '0', 'nor prepared');
