@@ -108,7 +108,8 @@ read_lines(const char *name)
 			line[strcspn(line, "\n")] = '\0';
 		line = NULL;
 		size = 0;
-	} while (lines[count++] != NULL);
+	}
+	while (lines[count++] != NULL);
 	fclose(file);
 	return lines;
 }
@@ -131,26 +132,26 @@ execute(Client *client, int number)
 
 	switch (c->kind)
 	{
-		case SIMPLE:
-			run_simple(client->conns[number], c->statement);
-			break;
-		case PREPARED:
-			result = PQexecPrepared(client->conns[number], "s", 0, NULL, NULL, NULL, 0);
-			check(result, c->statement);
-			PQclear(result);
-			break;
-		case REDIS:
-			reply = redisCommand(client->redis[number], "GET %s", c->statement);
-			if (reply == NULL || reply->type != REDIS_REPLY_STRING)
-				fail("Redis has no %s", c->statement);
-			freeReplyObject(reply);
-			break;
-		case TRACE:
-			for (char **line = c->lines; *line != NULL; line++)
-				run_simple(client->conns[number], *line);
-			break;
-		case KINDS:
-			break;
+	case SIMPLE:
+		run_simple(client->conns[number], c->statement);
+		break;
+	case PREPARED:
+		result = PQexecPrepared(client->conns[number], "s", 0, NULL, NULL, NULL, 0);
+		check(result, c->statement);
+		PQclear(result);
+		break;
+	case REDIS:
+		reply = redisCommand(client->redis[number], "GET %s", c->statement);
+		if (reply == NULL || reply->type != REDIS_REPLY_STRING)
+			fail("Redis has no %s", c->statement);
+		freeReplyObject(reply);
+		break;
+	case TRACE:
+		for (char **line = c->lines; *line != NULL; line++)
+			run_simple(client->conns[number], *line);
+		break;
+	case KINDS:
+		break;
 	}
 }
 
@@ -169,7 +170,8 @@ client_main(void *arg)
 		execute(client, running);
 		client->end = now_us();
 		add_time(&client->times, client->end - start);
-	} while (!once && client->end < deadline);
+	}
+	while (!once && client->end < deadline);
 	return NULL;
 }
 
@@ -289,29 +291,29 @@ main(int argc, char **argv)
 	{
 		switch (option)
 		{
-			case 'r':
-				rounds = atoi(optarg);
-				break;
-			case 's':
-				seconds = atof(optarg);
-				break;
-			case 'c':
-				nclients = atoi(optarg);
-				break;
-			case 'o':
-				csv_name = optarg;
-				break;
-			case 't':
-				test_name = optarg;
-				break;
-			case 'R':
-				first_round = atoi(optarg);
-				break;
-			case '1':
-				once = true;
-				break;
-			default:
-				return 2;
+		case 'r':
+			rounds = atoi(optarg);
+			break;
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'c':
+			nclients = atoi(optarg);
+			break;
+		case 'o':
+			csv_name = optarg;
+			break;
+		case 't':
+			test_name = optarg;
+			break;
+		case 'R':
+			first_round = atoi(optarg);
+			break;
+		case '1':
+			once = true;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (rounds < 1 || nclients < 1 || nclients > MAX_CLIENTS || csv_name == NULL)

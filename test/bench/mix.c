@@ -95,8 +95,8 @@ write_one(Client *client, int number)
 	char sql[128];
 	PGresult *result;
 
-	snprintf(sql, sizeof(sql), "UPDATE stock_%d SET version = version + 1 WHERE id = %d", number + 1,
-			 1 + draw(client, nrows));
+	snprintf(sql, sizeof(sql), "UPDATE stock_%d SET version = version + 1 WHERE id = %d",
+			 number + 1, 1 + draw(client, nrows));
 	result = PQexec(client->writes, sql);
 	check(result, sql);
 	if (strcmp(PQcmdTuples(result), "1") != 0)
@@ -201,7 +201,8 @@ client_main(void *arg)
 		else
 			read_one(client, number);
 		client->end = now_us();
-	} while (client->end < deadline);
+	}
+	while (client->end < deadline);
 	return NULL;
 }
 
@@ -303,41 +304,41 @@ main(int argc, char **argv)
 	{
 		switch (option)
 		{
-			case 'c':
-				nclients = atoi(optarg);
-				break;
-			case 's':
-				seconds = atof(optarg);
-				break;
-			case 'w':
-				write_share = atof(optarg) / 100;
-				break;
-			case 'k':
-				ntables = atoi(optarg);
-				break;
-			case 'n':
-				nrows = atoi(optarg);
-				break;
-			case 'p':
-				prepared = true;
-				break;
-			case 'q':
-				redis_port = optarg;
-				break;
-			case 'o':
-				csv_name = optarg;
-				break;
-			case 't':
-				test = optarg;
-				break;
-			case 'l':
-				label = optarg;
-				break;
-			case 'r':
-				round = optarg;
-				break;
-			default:
-				return 2;
+		case 'c':
+			nclients = atoi(optarg);
+			break;
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'w':
+			write_share = atof(optarg) / 100;
+			break;
+		case 'k':
+			ntables = atoi(optarg);
+			break;
+		case 'n':
+			nrows = atoi(optarg);
+			break;
+		case 'p':
+			prepared = true;
+			break;
+		case 'q':
+			redis_port = optarg;
+			break;
+		case 'o':
+			csv_name = optarg;
+			break;
+		case 't':
+			test = optarg;
+			break;
+		case 'l':
+			label = optarg;
+			break;
+		case 'r':
+			round = optarg;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (argc - optind != 3 || csv_name == NULL || nclients < 1 || nclients > MAX_CLIENTS ||
