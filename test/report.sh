@@ -58,7 +58,7 @@ check_logs()
 {
 	local name=$1 dir=$2 found
 	found=$(find "$dir" -name '*.log' -exec grep -HnE \
-		'(TRAP|PANIC): |was terminated by signal (4|5|6|7|8|11)\>|reference leak|AddressSanitizer' {} + 2>/dev/null)
+		'(TRAP|PANIC): |was terminated by signal (4|5|6|7|8|11)\>|reference leak|AddressSanitizer|runtime error:' {} + 2>/dev/null)
 	[ -n "$(find "$dir" -name '*.log' -print -quit)" ] || found="no log in $dir"
 	if [ -n "$found" ]; then
 		report "$name: server log" 0 1 $SECONDS
