@@ -109,24 +109,18 @@ stop_servers()
 	done < <(find "$WORK" -name postmaster.pid 2>/dev/null)
 }
 
-undo()
-{
-	local i
-	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
-		eval "${UNDO[i]}"
-	done
-}
-
 clean_up()
 {
-	local status=$?
+	local status=$? i
 	trap '' INT TERM HUP
 	trap - EXIT
 	if [ -n "$JOB" ]; then
 		kill -TERM -- "-$JOB" 2>/dev/null
 		wait "$JOB" 2>/dev/null
 	fi
-	undo
+	for ((i = ${#UNDO[@]} - 1; i >= 0; i--)); do
+		eval "${UNDO[i]}"
+	done
 	if [ -z "$LEAVE_RUNNING" ]; then
 		stop_servers
 		if [ -n "$WORK" ] && [ -n "${KEEP:-}${CQ_WORK:-}" ]; then
