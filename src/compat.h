@@ -3,7 +3,8 @@
  *		Every difference between the PostgreSQL major versions we support (15 to 18).
  *
  * All tests of PG_VERSION_NUM live here.  A wrapper takes the newest server's signature and drops
- * for older ones what they don't know, so that callers are written once.
+ * for older ones what they don't know, so that callers are written once.  16 is by review
+ * (src/README.md, Version differences); the others run all tests.
  */
 #pragma once
 
