@@ -147,6 +147,13 @@ RedisWaitEvent()
 	return NamedWaitEvent(&event, "CachedQueryRedis");
 }
 
+/* pg_get_loaded_modules() shows name and version from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define CQ_MODULE_MAGIC(text) PG_MODULE_MAGIC_EXT(.name = "cached_query", .version = text)
+#else
+#define CQ_MODULE_MAGIC(text) PG_MODULE_MAGIC
+#endif
+
 /* ExecutorRun lost its last parameter in 18. */
 #if PG_VERSION_NUM >= 180000
 #define CQ_EXECUTE_ONCE_PARAMETER
