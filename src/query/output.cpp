@@ -26,7 +26,6 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
-#include "utils/pg_locale.h"
 #include "utils/typcache.h"
 #include "utils/xml.h"
 }

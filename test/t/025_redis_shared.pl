@@ -145,6 +145,11 @@ is_deeply(in_both($u), [ 'hit', 'hit' ], 'both have it again');
 $redis->pause;
 $primary->safe_psql('postgres', q{SELECT cached_query_invalidate_relation('u')});
 sleep 2;
+$primary->safe_psql('postgres', q{
+	DO $$ BEGIN FOR i IN 1 .. 3000 LOOP PERFORM cached_query_invalidate_tag('t' || i % 5); COMMIT; END LOOP; END $$});
+# (one may be on its way at a moment, which does not count)
+ok(wait_until(sub { $primary->safe_psql('postgres', 'SELECT queued FROM cached_query_redis') eq '6' }, 10),
+	'however many there are, each waits once');
 is($primary->safe_psql('postgres', 'SELECT invalidations_sent FROM cached_query_redis'), $sent,
 	'nothing was sent while Redis hangs, nor of what was rolled back');
 is((outcome_of($standby, $u))[0], 'hit', 'who can not be told serves what it has');
