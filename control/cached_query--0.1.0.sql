@@ -233,6 +233,7 @@ CREATE FUNCTION cached_query_get_stats(
 	OUT image_hits bigint, OUT images bigint, OUT image_memory bigint,
 	OUT redis_hits bigint, OUT redis_misses bigint, OUT redis_skipped bigint,
 	OUT redis_rejected bigint, OUT redis_stores bigint, OUT redis_dropped bigint,
+	OUT redis_leases bigint, OUT redis_lease_waits bigint,
 	OUT stats_reset timestamp with time zone)
 RETURNS record
 AS 'MODULE_PATHNAME'
@@ -270,6 +271,8 @@ COMMENT ON COLUMN cached_query_stats.redis_skipped IS 'looks into Redis that wer
 COMMENT ON COLUMN cached_query_stats.redis_rejected IS 'values found in Redis that were damaged, not authentic, another server''s, too old or void';
 COMMENT ON COLUMN cached_query_stats.redis_stores IS 'entries written to Redis';
 COMMENT ON COLUMN cached_query_stats.redis_dropped IS 'entries that could not be written to Redis';
+COMMENT ON COLUMN cached_query_stats.redis_leases IS 'fills that other servers were kept from by a lease';
+COMMENT ON COLUMN cached_query_stats.redis_lease_waits IS 'calls that waited for the fill of another server';
 COMMENT ON COLUMN cached_query_stats.stats_reset IS 'when the counters were set to zero';
 
 CREATE FUNCTION cached_query_get_redis(

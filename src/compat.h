@@ -123,6 +123,14 @@ FlightWaitEvent()
 }
 
 inline uint32
+LeaseWaitEvent()
+{
+	static uint32 event = 0;
+
+	return NamedWaitEvent(&event, "CachedQueryLease");
+}
+
+inline uint32
 RefreshWaitEvent()
 {
 	static uint32 event = 0;

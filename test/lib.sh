@@ -470,3 +470,56 @@ stop_server()
 {
 	as_user pg_ctl -D "$WORK/$1/data" -m fast -w stop >/dev/null 2>&1
 }
+
+# ---- The table of the article ----
+
+# A quarter of the machine's memory, as the manual advises, between 128 MB and 4 GB.
+shared_buffers()
+{
+	awk '/^MemTotal/ { mb = int($2 / 4096); print (mb > 4096 ? 4096 : mb < 128 ? 128 : mb) "MB" }' /proc/meminfo
+}
+
+# One investor of 24 and one day of 1825, independent of each other: some 108,630 of 13,000,000
+# rows match, spread over the whole table.  One transaction, so that wal_level = minimal spares
+# the WAL.
+table_script()
+{
+	local batch=$(((ROWS + 9) / 10)) from to
+	cat <<'SQL'
+BEGIN;
+CREATE TABLE borrower_payments (
+	payment_id       bigint NOT NULL,
+	loan_id          bigint NOT NULL,
+	investor_id      text NOT NULL,
+	borrower_name    text NOT NULL,
+	region           text NOT NULL,
+	payment_method   text NOT NULL,
+	status           text NOT NULL,
+	transaction_date date NOT NULL,
+	created_at       timestamptz NOT NULL,
+	amount           numeric(14,2) NOT NULL,
+	principal        numeric(14,2) NOT NULL,
+	interest         numeric(14,2) NOT NULL,
+	fee              numeric(14,2),
+	settled          boolean NOT NULL
+);
+SQL
+	for ((from = 1; from <= ROWS; from += batch)); do
+		to=$((from + batch - 1 < ROWS ? from + batch - 1 : ROWS))
+		cat <<SQL
+INSERT INTO borrower_payments
+SELECT i, i % 650000, CASE i % 24 WHEN 7 THEN 'DEMO_INV' ELSE 'INVESTOR_' || i % 24 END,
+	'borrower ' || i % 650000, ('{north,east,south,west}'::text[])[1 + h / 8 % 4],
+	('{transfer,card,direct debit}'::text[])[1 + h / 32 % 3],
+	('{paid,paid,paid,late,partial}'::text[])[1 + h / 128 % 5],
+	date '2020-01-01' + h % 1825, timestamptz '2020-01-01 12:00+00' + (h % 1825) * interval '1 day',
+	cents * 0.010, cents * 0.008, cents * 0.002, CASE WHEN h % 3 = 0 THEN 1.50 END, h % 50 <> 0
+  FROM (SELECT i, h, 1000 + h % 249989 AS cents
+		  FROM (SELECT i, hashint4(i) & 2147483647 AS h FROM generate_series($from, $to) AS i) AS a) AS b;
+\\echo '  $to of $ROWS rows'
+SQL
+	done
+	say "COMMIT;"
+	say "VACUUM (FREEZE, ANALYZE) borrower_payments;"
+	say "CHECKPOINT;"
+}

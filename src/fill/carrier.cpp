@@ -16,6 +16,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/lease.h"
 #include "fill/meta.h"
 #include "fill/purge.h"
 #include "fill/relay.h"
@@ -398,20 +399,24 @@ WriteEntry(const Pin *pin)
 	return true;
 }
 
-void
+/* True when it was written. */
+bool
 DoEntry(const Job &job)
 {
 	Pin *pin = PinTicket(job.ticket);
+	bool written;
 
 	if (pin == nullptr)
 	{
 		Count(Counter::redis_dropped);
-		return;
+		return false;
 	}
-	Count(redis::Usable() && WriteEntry(pin) ? Counter::redis_stores : Counter::redis_dropped);
+	written = redis::Usable() && WriteEntry(pin);
+	Count(written ? Counter::redis_stores : Counter::redis_dropped);
 	if (FactsOf(PinnedEntry(pin)).flags & kEntryTransit)
 		DropEntry(pin);
 	Unpin(pin);
+	return written;
 }
 
 /* --- removals ------------------------------------------------------------------------------- */
@@ -452,10 +457,18 @@ TellChanges()
 	changes_owed = false;
 }
 
+bool
+Pay(const Job &job)
+{
+	return job.kind == Job::Kind::lease ? EndLease(job.lease, job.lease_end) : Remove(job);
+}
+
 /* Removals that didn't succeed are tried again later; too many of them become one of everything. */
 void
 Owe(const Job &job)
 {
+	if (job.kind == Job::Kind::lease && nowed == kMaxOwed)
+		return; /* it ends by its life */
 	if (job.kind == Job::Kind::clear || nowed == kMaxOwed)
 	{
 		clear_owed = true;
@@ -465,12 +478,25 @@ Owe(const Job &job)
 		owed[nowed++] = job;
 }
 
+/* The lease on an entry's key, if there is one, now that the answer is there or won't be. */
+void
+EndLeaseOf(const Job &entry, bool written)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::lease;
+	job.lease = entry.lease;
+	job.lease_end = written ? LeaseEnd::free : LeaseEnd::unstorable;
+	if (job.lease.any && !Pay(job))
+		Owe(job);
+}
+
 void
 PayOwed()
 {
 	if (clear_owed && redis::Usable())
 		clear_owed = !Clear();
-	while (nowed > 0 && redis::Usable() && Remove(owed[nowed - 1]))
+	while (nowed > 0 && redis::Usable() && Pay(owed[nowed - 1]))
 		nowed--;
 }
 
@@ -480,10 +506,11 @@ Do(const Job &job)
 	switch (job.kind)
 	{
 	case Job::Kind::entry:
-		DoEntry(job);
+		EndLeaseOf(job, DoEntry(job));
 		break;
 	case Job::Kind::removal:
-		if (!Remove(job))
+	case Job::Kind::lease:
+		if (!Pay(job))
 			Owe(job);
 		break;
 	case Job::Kind::clear:
@@ -606,11 +633,12 @@ EnsureCarrier()
 }
 
 bool
-CarryEntry(const Pin *pin)
+CarryEntry(const Pin *pin, const Lease &lease)
 {
 	Job job = {};
 
 	job.kind = Job::Kind::entry;
+	job.lease = lease;
 	job.ticket = TicketOf(pin);
 	return PutJob(job);
 }

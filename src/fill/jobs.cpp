@@ -16,7 +16,7 @@ namespace
 {
 
 constexpr uint32 kRoom = 1024;
-constexpr uint32 kForRemovals = 256; /* of these, not for entries: those can be lost */
+constexpr uint32 kForRemovals = 256; /* of these, not for what can be lost */
 constexpr int64 kLaunchPauseMs = 1000;
 constexpr int64 kRejectedPauseMs = 60 * 1000;
 
@@ -48,12 +48,19 @@ Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
 		   pg_atomic_compare_exchange_u64(last, &then, now);
 }
 
+/* An entry is not stored then, a lease ends by its life. */
+bool
+MayBeLost(const Job &job)
+{
+	return job.kind == Job::Kind::entry || job.kind == Job::Kind::lease;
+}
+
 } // namespace
 
 bool
 PutJob(const Job &job)
 {
-	const uint32 room = job.kind == Job::Kind::entry ? kRoom - kForRemovals : kRoom;
+	const uint32 room = MayBeLost(job) ? kRoom - kForRemovals : kRoom;
 	Latch *carrier;
 	bool done;
 
@@ -61,7 +68,7 @@ PutJob(const Job &job)
 	done = shared->count < room;
 	if (done)
 		shared->jobs[(shared->first + shared->count++) % kRoom] = job;
-	else if (job.kind != Job::Kind::entry)
+	else if (!MayBeLost(job))
 		shared->lost = true;
 	carrier = shared->carrier;
 	SpinLockRelease(&shared->lock);

@@ -15,15 +15,32 @@
 namespace cq
 {
 
+/* A lease on a key in Redis (lease.cpp). */
+struct Lease
+{
+	bool any;
+	redis::EntryHash name; /* of the key */
+	redis::LeaseId id;
+};
+
+enum class LeaseEnd : uint8
+{
+	free,      /* the next one may have it */
+	unstorable /* whoever waits had better not */
+};
+
 struct Job
 {
 	enum class Kind : uint8
 	{
 		entry,   /* write it */
 		removal, /* remove the head of a key */
-		clear    /* remove everything */
+		clear,   /* remove everything */
+		lease    /* end it */
 	} kind;
+	LeaseEnd lease_end;
 	redis::EntryHash name; /* of a removal */
+	Lease lease;           /* of an entry: it ends with that */
 	EntryTicket ticket;
 };
 

@@ -13,9 +13,12 @@ use PostgreSQL::Test::Utils;
 use RedisTest;
 use Test::More;
 
-my $redis = start_redis();
+# with no more rights in Redis than README.md says
+my $redis = start_redis(lines => [ 'user cq on >pw ~cached_query:* +get +set +getrange +pttl +unlink +time +scan '
+	  . '+cluster|slots +xadd +xlen +xrange +select +client|setname' ]);
+(my $url = $redis->unix_url) =~ s{//}{//cq:pw\@};
 my $primary = start_node('primary', { allows_streaming => 1 },
-	"cached_query.redis_url = '" . $redis->unix_url . "'",
+	"cached_query.redis_url = '$url'",
 	'cached_query.redis_namespace = shared', 'cached_query.store = tiered');
 
 $primary->safe_psql('postgres', q{
@@ -209,6 +212,7 @@ call_is($standby, 'SELECT 7', 'a int', 'miss_cold', 'without the namespace nothi
 ok(settled($standby), 'written');
 $heads = () = grep { !/^cached_query:shared:/ } split /\n/, $redis->cli('--raw', 'KEYS', 'cached_query:*');
 is($heads, 1, 'and written elsewhere');
+unlike($redis->cli('--raw', 'ACL', 'LOG'), qr{\S}, 'nothing was refused for want of a right');
 store_is_idle($standby, 'nothing is pinned');
 log_is_quiet($standby, 'no warning');
 $standby->stop;
