@@ -32,6 +32,7 @@
  */
 #include "pg.h"
 #include "fill/carrier.h"
+#include "fill/flight.h"
 #include "fill/lease.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
@@ -204,8 +205,9 @@ LoseAtExit(int, Datum)
 	GiveUpLease(LeaseEnd::free);
 }
 
+/* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
 void
-Take(const Attempt *attempt, const Inquiry &inquiry)
+Hold(const Attempt *attempt, const Inquiry &inquiry)
 {
 	static bool exit_registered = false;
 
@@ -215,22 +217,29 @@ Take(const Attempt *attempt, const Inquiry &inquiry)
 		exit_registered = true;
 	}
 	held = {{true, inquiry.name, inquiry.id}, attempt->key.hash};
-	Count(Counter::redis_leases);
-	EnsureCarrier(); /* who will end it */
 }
 
+/* If it raises, the leader gives the lease up as it does in any error. */
 Claim
 Inquire(const Attempt *attempt, Inquiry *inquiry)
 {
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
 	inquiry->value_length = 0;
-	if (!redis::Usable() || !RelayInStep() ||
-		redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
-			redis::Result::done)
+	if (!redis::Usable() || !RelayInStep())
 		return Claim::none;
+	EnsureCarrier(); /* who will end it */
+	Hold(attempt, *inquiry);
+	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
+		redis::Result::done)
+	{
+		GiveUpLease(LeaseEnd::free);
+		return Claim::none;
+	}
 	if (inquiry->state == Claim::ours)
-		Take(attempt, *inquiry);
+		Count(Counter::redis_leases);
+	else
+		held.lease.any = false;
 	return inquiry->state;
 }
 
@@ -355,10 +364,12 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 	{
 		const Claim claim = Inquire(attempt, &inquiry);
 
-		if (claim == Claim::none && TryAgain(&tried, deadline))
-			continue;
 		if (claim == Claim::none)
-			return miss;
+		{
+			if (!TryAgain(&tried, deadline) || !BeginInquiry(attempt, &inquiry))
+				return miss;
+			continue;
+		}
 		if (IsNews(&vigil, inquiry))
 		{
 			attempt->asked_redis = false;
@@ -370,6 +381,8 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 				return Reason::redis_hit;
 			}
 		}
+		if (claim == Claim::unstorable)
+			Land(Boarding::unstorable); /* nor need those wait who wait for us */
 		if (claim != Claim::busy || !WaitsOn(&vigil, inquiry, deadline))
 			return miss;
 		Pause(vigil.began, deadline);
