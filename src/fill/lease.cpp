@@ -243,6 +243,13 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 	return inquiry->state;
 }
 
+/* Would an answer of ours get there?  Not from a standby that can't tell how far behind it is. */
+bool
+PassesOn(const Attempt *attempt)
+{
+	return !RelayWanted() || LagAt(attempt->now) != kLagUnknown;
+}
+
 /*
  * Does the call want a lease?  Exact answers don't come from other servers, and who asked for a
  * fresh one doesn't want another's.
@@ -253,7 +260,7 @@ WantsLease(const Attempt *attempt, Reason miss)
 	const CallOptions &options = attempt->call->options;
 
 	return options.redis_lease_ms > 0 && !attempt->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && !held.lease.any;
+		   UsesRedis(options) && !held.lease.any && PassesOn(attempt);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */

@@ -399,6 +399,8 @@ no_lease_is_left('worker');
 # What a worker has renewed goes where the call wants it.
 $call = slow(0.1, 'passed on', '300ms');
 $taker->ask($call);
+$a->safe_psql('postgres', 'UPDATE t SET v = 3');
+$a->wait_for_catchup($b, 'replay', $a->lsn('insert'));
 sleep 0.4;
 ok(written($b), 'written');
 my $stores = counter($b, 'redis_stores');
@@ -546,7 +548,7 @@ begin_counting();
 	$_->send(slow(0.5, 'after the storm')) foreach @crowd;
 	is(answers(@crowd), 'after the storm 3 x6', 'after the storm: all get the answer');
 	is(executions('after the storm'), 1, 'after the storm: by one execution')
-	  or diag join ', ', map { "$_ " . counted($_) } @counters;
+	  or note join '; ', map { my $node = $_; $node->name . ': ' . join ', ', 'executions ' . executions('after the storm', $node), map { "$_ " . counted($_, $node) } @counters } @nodes;
 	close_all(@crowd);
 }
 
