@@ -31,6 +31,7 @@
  * Locking: none.  `held` belongs to the process.
  */
 #include "pg.h"
+#include "fill/age.h"
 #include "fill/carrier.h"
 #include "fill/flight.h"
 #include "fill/lease.h"
@@ -243,11 +244,15 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 	return inquiry->state;
 }
 
-/* Would an answer of ours get there?  Not from a standby that can't tell how far behind it is. */
+/*
+ * Would an answer of ours be of use to others?  Not that of a standby that can't tell how far behind
+ * it is, nor if it has replayed nothing for so long that its rows are older than the ttl already.
+ */
 bool
-PassesOn(const Attempt *attempt)
+HelpsOthers(const Attempt *attempt)
 {
-	return !RelayWanted() || LagAt(attempt->now) != kLagUnknown;
+	return attempt->now - TimeOf(attempt->view) < LifeFor(*attempt->call) &&
+		   (!RelayWanted() || LagAt(attempt->now) != kLagUnknown);
 }
 
 /*
@@ -260,7 +265,7 @@ WantsLease(const Attempt *attempt, Reason miss)
 	const CallOptions &options = attempt->call->options;
 
 	return options.redis_lease_ms > 0 && !attempt->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && !held.lease.any && PassesOn(attempt);
+		   UsesRedis(options) && !held.lease.any && HelpsOthers(attempt);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */

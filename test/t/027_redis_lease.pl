@@ -541,6 +541,9 @@ cmp_ok($seen{$_} || 0, '>', 0, "storm: $_ happened") foreach qw(ok 57014 57P01 2
 cmp_ok(counted('redis_lease_waits'), '>', 0, 'storm: servers have waited for one another');
 no_lease_is_left('storm');
 close_all(values %client_of, values %killer);
+# (A standby's answers are as old as the last commit, and this server was told to forget such.)
+$a->safe_psql('postgres', 'UPDATE t SET v = 3');
+$a->wait_for_catchup($_, 'replay', $a->lsn('insert')) foreach $b, $c;
 begin_counting();
 {
 	my @crowd = map { connected($_, 2, $lease) } @nodes;
