@@ -178,32 +178,38 @@ replace_file()
 		as_root mv -f "$file.cached_query-new" "$file"
 }
 
-# Installs Debian packages, with no daemon started and no cluster created by their scripts.
-install_packages()
+# Installs Debian packages, with no daemon started and no cluster created by their scripts, and
+# undoes what keeps them from it, also when it fails.
+try_install()
 {
-	local conf=/etc/postgresql-common/createcluster.conf undone=${#UNDO[@]} i
-	apt_update "$@"
+	local conf=/etc/postgresql-common/createcluster.conf undone=${#UNDO[@]} i status=0
 	say "apt-get install $*"
-	replace_file /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101' || die "no policy-rc.d"
-	# The file belongs to postgresql-common, so that must be there before the server comes.
-	case " $* " in
-		*" postgresql-"[1-9]*)
-			apt install postgresql-common >"$WORK/apt.log" 2>&1 || {
-				tail -n 30 "$WORK/apt.log"
-				die "apt-get install postgresql-common failed"
-			}
-			replace_file "$conf" 644 "$(grep -v '^ *create_main_cluster' "$conf")
-create_main_cluster = false" || die "cannot write $conf"
-			;;
-	esac
-	apt install "$@" >"$WORK/apt.log" 2>&1 || {
-		tail -n 30 "$WORK/apt.log"
-		die "apt-get install $* failed"
-	}
+	{
+		replace_file /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101' &&
+			# The file belongs to postgresql-common, so that must be there before the server comes.
+			case " $* " in
+				*" postgresql-"[1-9]*)
+					apt install postgresql-common >"$WORK/apt.log" 2>&1 &&
+						replace_file "$conf" 644 "$(grep -v '^ *create_main_cluster' "$conf")
+create_main_cluster = false"
+					;;
+			esac &&
+			apt install "$@" >"$WORK/apt.log" 2>&1
+	} || status=1
 	for ((i = ${#UNDO[@]} - 1; i >= undone; i--)); do
 		eval "${UNDO[i]}"
 		unset "UNDO[i]"
 	done
+	return $status
+}
+
+install_packages()
+{
+	apt_update "$@"
+	try_install "$@" || {
+		tail -n 30 "$WORK/apt.log"
+		die "apt-get install $* failed"
+	}
 }
 
 # Installs a package unless the test for what it brings succeeds: need PACKAGE COMMAND...
@@ -244,6 +250,38 @@ install_missing()
 {
 	[ ${#MISSING[@]} -eq 0 ] || install_packages "${MISSING[@]}"
 	MISSING=()
+}
+
+# The same for what a test can be skipped without: want PACKAGE COMMAND..., then install_wanted.
+declare -a WANTED=()
+want()
+{
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || WANTED+=("$package")
+}
+
+install_wanted()
+{
+	local package
+	local -a found=()
+	[ ${#WANTED[@]} -gt 0 ] || return 0
+	if ! command -v apt-get >/dev/null || { ! is_root && ! command -v sudo >/dev/null; } ||
+		! (apt_update "${WANTED[@]}"); then
+		say "not installed, what needs them is skipped: ${WANTED[*]}"
+		return 0
+	fi
+	APT_UPDATED=1
+	for package in "${WANTED[@]}"; do
+		if [ -n "$(apt-cache madison "$package")" ]; then
+			found+=("$package")
+		else
+			say "there is no package $package, what needs it is skipped"
+		fi
+	done
+	WANTED=()
+	[ ${#found[@]} -eq 0 ] || try_install "${found[@]}" ||
+		say "apt-get install failed, what needs these packages is skipped"
 }
 
 # ---- Server and sources ----
@@ -415,7 +453,73 @@ start_server()
 	}
 }
 
+# A port of the loopback interface where nothing listens now.
+free_port()
+{
+	local port
+	while
+		port=$((20000 + RANDOM % 12000))
+		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+	do
+		:
+	done
+	say "$port"
+}
+
 stop_server()
 {
 	as_user pg_ctl -D "$WORK/$1/data" -m fast -w stop >/dev/null 2>&1
+}
+
+# ---- The table of the article ----
+
+# A quarter of the machine's memory, as the manual advises, between 128 MB and 4 GB.
+shared_buffers()
+{
+	awk '/^MemTotal/ { mb = int($2 / 4096); print (mb > 4096 ? 4096 : mb < 128 ? 128 : mb) "MB" }' /proc/meminfo
+}
+
+# One investor of 24 and one day of 1825, independent of each other: some 108,630 of 13,000,000
+# rows match, spread over the whole table.  One transaction, so that wal_level = minimal spares
+# the WAL.
+table_script()
+{
+	local batch=$(((ROWS + 9) / 10)) from to
+	cat <<'SQL'
+BEGIN;
+CREATE TABLE borrower_payments (
+	payment_id       bigint NOT NULL,
+	loan_id          bigint NOT NULL,
+	investor_id      text NOT NULL,
+	borrower_name    text NOT NULL,
+	region           text NOT NULL,
+	payment_method   text NOT NULL,
+	status           text NOT NULL,
+	transaction_date date NOT NULL,
+	created_at       timestamptz NOT NULL,
+	amount           numeric(14,2) NOT NULL,
+	principal        numeric(14,2) NOT NULL,
+	interest         numeric(14,2) NOT NULL,
+	fee              numeric(14,2),
+	settled          boolean NOT NULL
+);
+SQL
+	for ((from = 1; from <= ROWS; from += batch)); do
+		to=$((from + batch - 1 < ROWS ? from + batch - 1 : ROWS))
+		cat <<SQL
+INSERT INTO borrower_payments
+SELECT i, i % 650000, CASE i % 24 WHEN 7 THEN 'DEMO_INV' ELSE 'INVESTOR_' || i % 24 END,
+	'borrower ' || i % 650000, ('{north,east,south,west}'::text[])[1 + h / 8 % 4],
+	('{transfer,card,direct debit}'::text[])[1 + h / 32 % 3],
+	('{paid,paid,paid,late,partial}'::text[])[1 + h / 128 % 5],
+	date '2020-01-01' + h % 1825, timestamptz '2020-01-01 12:00+00' + (h % 1825) * interval '1 day',
+	cents * 0.010, cents * 0.008, cents * 0.002, CASE WHEN h % 3 = 0 THEN 1.50 END, h % 50 <> 0
+  FROM (SELECT i, h, 1000 + h % 249989 AS cents
+		  FROM (SELECT i, hashint4(i) & 2147483647 AS h FROM generate_series($from, $to) AS i) AS a) AS b;
+\\echo '  $to of $ROWS rows'
+SQL
+	done
+	say "COMMIT;"
+	say "VACUUM (FREEZE, ANALYZE) borrower_payments;"
+	say "CHECKPOINT;"
 }

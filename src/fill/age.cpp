@@ -6,9 +6,13 @@
  * in, unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a
  * cursor, it was taken after the transaction began.  Both can be long ago; but if a snapshot
  * taken now would show the same, the answer is of now.
+ *
+ * A standby shows what was replayed.  How old that is tells the last commit, by the primary's clock, or
+ * what the primary says once a second (relay.h): it may be idle.
  */
 #include "pg.h"
 #include "fill/age.h"
+#include "fill/relay.h"
 
 extern "C" {
 #include "access/xlogrecovery.h"
@@ -29,10 +33,29 @@ InUnnamedPortal()
 	return ActivePortal != nullptr && ActivePortal->name[0] == '\0';
 }
 
+/*
+ * What the clocks say, or where the relay knows better, on which moment of the primary a snapshot of
+ * that time shows.  Others are told what can be proved without comparing clocks.
+ */
+TimestampTz
+ShownOnStandby(TimestampTz taken, int32 *lag_ms)
+{
+	const TimestampTz replayed = GetLatestXTime(); /* of the last commit; 0: none yet */
+	TimestampTz proved;
+	TimestampTz as_of;
+
+	*lag_ms = kLagUnknown;
+	if (!ProvedAt(taken, &proved))
+		return replayed == 0 ? taken : Min(taken, replayed);
+	as_of = Min(taken, Max(replayed, proved));
+	*lag_ms = static_cast<int32>(Min((as_of - proved) / 1000 + 1, INT64CONST(1000000000)));
+	return as_of;
+}
+
 } // namespace
 
 TimestampTz
-TimeOf(const exact::View &view)
+TimeOf(const exact::View &view, int32 *lag_ms)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz then = !IsolationUsesXactSnapshot() && InUnnamedPortal()
@@ -41,15 +64,8 @@ TimeOf(const exact::View &view)
 
 	if (now - then > kWorthAsking && exact::FreshPosition() == view.pos)
 		then = now;
-	if (RecoveryInProgress())
-	{
-		TimestampTz replayed = GetLatestXTime();
-
-		/* a standby shows what was replayed; how old that is, only the last commit tells */
-		if (replayed != 0)
-			then = Min(then, replayed);
-	}
-	return then;
+	*lag_ms = 0;
+	return RecoveryInProgress() ? ShownOnStandby(then, lag_ms) : then;
 }
 
 } // namespace cq

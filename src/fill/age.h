@@ -11,6 +11,6 @@ namespace cq
 {
 
 /* A moment not later than the one the view shows, as late as can be told. */
-extern TimestampTz TimeOf(const exact::View &view);
+extern TimestampTz TimeOf(const exact::View &view, int32 *lag_ms);
 
 } // namespace cq

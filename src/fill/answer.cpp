@@ -12,7 +12,6 @@
 #include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/lease.h"
-#include "fill/relay.h"
 #include "fill/tier.h"
 #include "stats/stats.h"
 
@@ -51,8 +50,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	Rows rows;
 	exact::FillMark mark;
 	instr_time start;
-	TimestampTz as_of = TimeOf(attempt->view);
-	const int32 lag_ms = LagAt(as_of);
+	int32 lag_ms;
+	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
 	volatile int64 fill_us = 0;
 	Pin *fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	bool published = false;

@@ -101,7 +101,7 @@ struct Yield
 	const exact::FillMark *mark;
 	int64 fill_us;
 	TimestampTz as_of;
-	int32 lag_ms; /* behind the primary, then */
+	int32 lag_ms; /* EntryFacts */
 };
 /* Is what the answer depends on the same as when the fill began? */
 extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,

@@ -19,7 +19,7 @@
  * more at the next turn.
  *
  * Locking: a spinlock protects the place in the stream and the proofs; the counters are atomic.  The
- * ticks that a standby has heard of, and the sweep that is owed, are the carrier's own.
+ * moments that a standby has heard of are the carrier's own.
  */
 #include "pg.h"
 #include "fill/meta.h"
@@ -62,6 +62,7 @@ struct Shared
 	Proof proofs[kProofs];      /* lock */
 	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
 	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
+	pg_atomic_uint32 sweep_owed;
 	pg_atomic_uint64 sent;
 	pg_atomic_uint64 received;
 };
@@ -76,7 +77,6 @@ struct Moment
 };
 Moment moments[kMoments];
 int nmoments = 0;
-bool sweep_owed = false;
 int64 ticked_at = 0;
 bool said = false; /* that Redis refuses */
 
@@ -212,7 +212,7 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 		else if (Is(fields.children[i], "slot"))
 			slot = NumberIn(value);
 	}
-	if (!others || !ours || slot < 0 || !exact::IsSlot(static_cast<uint64>(slot)))
+	if (!others || !ours || slot < 0 || slot >= exact::kSlots)
 		return;
 	exact::InvalidatedElsewhere(static_cast<exact::SlotNo>(slot),
 								OnOurClock(intake, strtoll(intake->cursor, nullptr, 10)));
@@ -374,7 +374,7 @@ IsVoid(const Entry *entry, void *)
 
 /* Take in what the others have told since we asked last; false: that could not be told. */
 bool
-Listen(const redis::Identity &identity, bool *any)
+Listen(const redis::Identity &identity)
 {
 	const uint64 circle = CircleOf(identity);
 	Names names;
@@ -388,8 +388,10 @@ Listen(const redis::Identity &identity, bool *any)
 	SpinLockRelease(&shared->lock);
 	done = ReadChanges(names, &intake);
 	if (intake.any)
+	{
 		(void) SweepEntries(IsVoid, nullptr);
-	*any = intake.any;
+		pg_atomic_write_u32(&shared->sweep_owed, 1);
+	}
 	if (!done)
 		return false;
 
@@ -604,7 +606,6 @@ RelayInStep()
 	const int64 now = exact::MonotonicMs();
 	uint64 asking = pg_atomic_read_u64(&shared->asking_at);
 	const bool known = InCircle(identity);
-	bool any;
 
 	if (!identity.usable || identity.own)
 		return identity.usable;
@@ -615,17 +616,15 @@ RelayInStep()
 		(now - static_cast<int64>(asking) < kTickMs ||
 		 !pg_atomic_compare_exchange_u64(&shared->asking_at, &asking, static_cast<uint64>(now))))
 		return false;
-	return Listen(identity, &any);
+	return Listen(identity);
 }
 
-int32
-LagAt(TimestampTz moment)
+bool
+ProvedAt(TimestampTz taken, TimestampTz *shown)
 {
-	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - moment) / 1000;
+	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - taken) / 1000;
 	int64 shown_ms = -1;
 
-	if (!RecoveryInProgress())
-		return 0;
 	SpinLockAcquire(&shared->lock);
 	for (uint64 i = 0; i < Min(shared->nproofs, static_cast<uint64>(kProofs)); i++)
 	{
@@ -634,9 +633,8 @@ LagAt(TimestampTz moment)
 			shown_ms = shared->proofs[i].shown_ms;
 	}
 	SpinLockRelease(&shared->lock);
-	if (shown_ms < 0 || then_ms - shown_ms >= kLagUnknown)
-		return kLagUnknown;
-	return static_cast<int32>(Max(then_ms - shown_ms + 1, 0));
+	*shown = taken - (then_ms - shown_ms) * 1000;
+	return shown_ms >= 0;
 }
 
 int
@@ -649,12 +647,11 @@ RelayTick()
 	if (now - ticked_at < kTickMs)
 		return static_cast<int>(kTickMs - (now - ticked_at));
 	ticked_at = now;
-	if (sweep_owed)
+	if (pg_atomic_exchange_u32(&shared->sweep_owed, 0) != 0)
 		(void) SweepEntries(IsVoid, nullptr);
-	sweep_owed = false;
 	if (!redis::Usable())
 		return kTickMs;
-	if (Listen(identity, &sweep_owed))
+	if (Listen(identity))
 		said = false;
 	MakeNames(identity, &names);
 	if (RecoveryInProgress())
@@ -732,12 +729,19 @@ void
 GetRelayStatus(RelayStatus *status)
 {
 	const uint64 heard_at = pg_atomic_read_u64(&shared->heard_at);
+	const TimestampTz now = GetCurrentTimestamp();
+	TimestampTz shown;
 
 	status->sent = pg_atomic_read_u64(&shared->sent);
 	status->received = pg_atomic_read_u64(&shared->received);
 	status->heard_ms =
 		heard_at == 0 ? -1 : Max(exact::MonotonicMs() - static_cast<int64>(heard_at), 0);
-	status->lag_ms = LagAt(GetCurrentTimestamp());
+	if (!RecoveryInProgress())
+		status->lag_ms = 0;
+	else if (ProvedAt(now, &shown))
+		status->lag_ms = (now - shown) / 1000;
+	else
+		status->lag_ms = -1;
 }
 
 void
@@ -759,6 +763,7 @@ RelayInitShmem()
 		SpinLockInit(&shared->lock);
 		pg_atomic_init_u64(&shared->heard_at, 0);
 		pg_atomic_init_u64(&shared->asking_at, 0);
+		pg_atomic_init_u32(&shared->sweep_owed, 0);
 		pg_atomic_init_u64(&shared->sent, 0);
 		pg_atomic_init_u64(&shared->received, 0);
 	}

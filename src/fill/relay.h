@@ -14,7 +14,7 @@
 namespace cq
 {
 
-/* Of an answer that a standby computed: nobody can tell by how much it is older than its snapshot. */
+/* Of an answer that a standby computed: nobody can prove how old it is. */
 constexpr int32 kLagUnknown = PG_INT32_MAX;
 
 /* --- in any process ------------------------------------------------------------------------- */
@@ -24,8 +24,8 @@ constexpr int32 kLagUnknown = PG_INT32_MAX;
  * has for long.  Raises only what redis::Run() does.
  */
 extern bool RelayInStep();
-/* By how much, in ms, may rows of a snapshot of that moment be behind the primary?  0 there. */
-extern int32 LagAt(TimestampTz moment);
+/* On a standby: what a snapshot of that moment shows is of this moment of the primary, or later. */
+extern bool ProvedAt(TimestampTz taken, TimestampTz *shown);
 
 /* --- in the carrier ------------------------------------------------------------------------- */
 
@@ -43,7 +43,7 @@ struct RelayStatus
 	uint64 sent;     /* invalidations */
 	uint64 received; /* of others */
 	int64 heard_ms;  /* ago; -1: never */
-	int32 lag_ms;    /* of a standby */
+	int64 lag_ms;    /* of a standby; -1: unknown */
 };
 extern void GetRelayStatus(RelayStatus *status);
 

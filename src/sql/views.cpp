@@ -284,7 +284,7 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	values[i++] = Big(relay.received);
 	nulls[i] = relay.heard_ms < 0;
 	values[i++] = Float8GetDatum(static_cast<double>(relay.heard_ms));
-	nulls[i] = relay.lag_ms == kLagUnknown;
+	nulls[i] = relay.lag_ms < 0;
 	values[i++] = Float8GetDatum(static_cast<double>(relay.lag_ms));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }

@@ -39,7 +39,7 @@ struct EntryFacts
 	Oid role; // who filled it
 	uint64 queryid;
 	uint32 flags; // the owner's, e.g. ENTRY_EXACT
-	int32 lag_ms; // on a standby: by how much the primary was ahead (fill/relay.h)
+	int32 lag_ms; // on a standby: by how much as_of may be too late (fill/relay.h)
 };
 
 /* A consistent copy of an entry's header for the views. */

@@ -44,17 +44,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <libpq-fe.h>
+#include "bench.h"
 
 #define MAX_CASES 16
 #define MAX_ROUNDS 1000
@@ -70,7 +65,8 @@ enum Kind
 	KINDS
 };
 
-static const char *const kind_names[KINDS] = {"simple", "prepared", "drain", "explain", "memory", "differs"};
+static const char *const kind_names[KINDS] = {"simple",  "prepared", "drain",
+											  "explain", "memory",   "differs"};
 
 typedef struct Case
 {
@@ -79,8 +75,8 @@ typedef struct Case
 	const char *statement;
 	const char *conninfo; /* of its own connection, or NULL */
 	PGconn *conn;
-	int schedstat;	/* its backend's file, or -1 */
-	char name[16];	/* of the prepared statement */
+	int schedstat;  /* its backend's file, or -1 */
+	char name[16];  /* of the prepared statement */
 	double *values; /* all executions, round after round */
 	double *sorted; /* scratch memory for one round */
 	double medians[MAX_ROUNDS];
@@ -104,51 +100,6 @@ static int nbefore = 0;
 static const char *writer_statement = NULL;
 static int writer_interval = 10;
 static PGconn *writer_conn;
-
-static void
-fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "lat: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-	exit(1);
-}
-
-static double
-now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
-}
-
-/* --- statistics ----------------------------------------------------------------------------- */
-
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-/* Quantile of sorted values, interpolated. */
-static double
-quantile(const double *sorted, int count, double q)
-{
-	double at = q * (count - 1);
-	int below = (int) at;
-
-	if (below >= count - 1)
-		return sorted[count - 1];
-	return sorted[below] + (at - below) * (sorted[below + 1] - sorted[below]);
-}
 
 static double
 median_of(double *values, int count)
@@ -200,16 +151,6 @@ backend_private_kb(const Case *c)
 
 /* --- running -------------------------------------------------------------------------------- */
 
-/* The result is of no more use than being right. */
-static void
-check(PGresult *result, const char *statement)
-{
-	ExecStatusType status = PQresultStatus(result);
-
-	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-		fail("%s%s", PQresultErrorMessage(result), statement);
-}
-
 static void
 run_quietly(PGconn *conn, const char *statement)
 {
@@ -250,7 +191,8 @@ peak_kb(const Case *c)
 		kb = backend_private_kb(c);
 		if (kb > peak)
 			peak = kb;
-	} while (PQisBusy(c->conn));
+	}
+	while (PQisBusy(c->conn));
 	while ((result = PQgetResult(c->conn)) != NULL)
 	{
 		check(result, c->statement);
@@ -259,7 +201,6 @@ peak_kb(const Case *c)
 	return peak - before;
 }
 
-/* One execution: its time, or what else its kind takes. */
 /* Reads what is there, at least a byte. */
 static size_t
 receive(int fd, char *buffer, size_t size)
@@ -321,6 +262,7 @@ drain(int fd, const char *statement)
 	}
 }
 
+/* One execution: its time, or what else its kind takes. */
 static double
 execute(const Case *c)
 {
@@ -419,9 +361,8 @@ run_round(int round)
 		c->medians[round] = median_of(c->sorted, executions);
 		for (int i = 0; i < cpu_executions; i++)
 			execute(c);
-		c->cpus[round] = cpu_executions == 0
-							 ? 0
-							 : (backend_cpu_us(c) - start) / cpu_executions / divisor;
+		c->cpus[round] =
+			cpu_executions == 0 ? 0 : (backend_cpu_us(c) - start) / cpu_executions / divisor;
 	}
 }
 
@@ -481,12 +422,10 @@ print_case(Case *c)
 /* --- setting up ----------------------------------------------------------------------------- */
 
 static PGconn *
-open_connection(const char *conninfo, const char **first, int nfirst)
+open_quietly(const char *conninfo, const char **first, int nfirst)
 {
-	PGconn *conn = PQconnectdb(conninfo);
+	PGconn *conn = open_connection(conninfo);
 
-	if (PQstatus(conn) != CONNECTION_OK)
-		fail("%s", PQerrorMessage(conn));
 	run_quietly(conn, "SET client_min_messages = warning");
 	for (int i = 0; i < nfirst; i++)
 		run_quietly(conn, first[i]);
@@ -517,8 +456,8 @@ connect_case(Case *c, const char **first, int nfirst)
 	char name[64];
 
 	if (c->conninfo == NULL && shared_conn == NULL)
-		shared_conn = open_connection("application_name=lat", first, nfirst);
-	c->conn = c->conninfo == NULL ? shared_conn : open_connection(c->conninfo, first, nfirst);
+		shared_conn = open_quietly("application_name=lat", first, nfirst);
+	c->conn = c->conninfo == NULL ? shared_conn : open_quietly(c->conninfo, first, nfirst);
 	if (processor >= 0)
 	{
 		bind_process(PQbackendPID(c->conn));
@@ -616,51 +555,51 @@ main(int argc, char **argv)
 	{
 		switch (option)
 		{
-			case 'r':
-				rounds = atoi(optarg);
-				break;
-			case 'n':
-				executions = atoi(optarg);
-				break;
-			case 'c':
-				cpu_executions = atoi(optarg);
-				break;
-			case 'w':
-				warm_up = atoi(optarg);
-				break;
-			case 'd':
-				divisor = atof(optarg);
-				break;
-			case 'x':
-				if (nfirst == MAX_CASES)
-					fail("too many statements to run first");
-				first[nfirst++] = optarg;
-				break;
-			case 'b':
-				if (nbefore == MAX_CASES)
-					fail("too many statements to run before");
-				before[nbefore++] = optarg;
-				break;
-			case 'o':
-				csv_name = optarg;
-				break;
-			case 't':
-				test_name = optarg;
-				break;
-			case 'p':
-				processor = atoi(optarg);
-				break;
-			case 'e':
-				writer_interval = atoi(optarg);
-				break;
-			case 'W':
-				writer_statement = optarg;
-				break;
-			case 'f':
-				reconnect = true;
-				break;
-			default:
-				return 2;
+		case 'r':
+			rounds = atoi(optarg);
+			break;
+		case 'n':
+			executions = atoi(optarg);
+			break;
+		case 'c':
+			cpu_executions = atoi(optarg);
+			break;
+		case 'w':
+			warm_up = atoi(optarg);
+			break;
+		case 'd':
+			divisor = atof(optarg);
+			break;
+		case 'x':
+			if (nfirst == MAX_CASES)
+				fail("too many statements to run first");
+			first[nfirst++] = optarg;
+			break;
+		case 'b':
+			if (nbefore == MAX_CASES)
+				fail("too many statements to run before");
+			before[nbefore++] = optarg;
+			break;
+		case 'o':
+			csv_name = optarg;
+			break;
+		case 't':
+			test_name = optarg;
+			break;
+		case 'p':
+			processor = atoi(optarg);
+			break;
+		case 'e':
+			writer_interval = atoi(optarg);
+			break;
+		case 'W':
+			writer_statement = optarg;
+			break;
+		case 'f':
+			reconnect = true;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (rounds < 1 || rounds > MAX_ROUNDS || executions < 1 || divisor <= 0 || writer_interval < 1)
@@ -677,7 +616,7 @@ main(int argc, char **argv)
 			add_explain(&cases[j]);
 	}
 	if (writer_statement != NULL)
-		writer_conn = open_connection("application_name=writer", NULL, 0);
+		writer_conn = open_quietly("application_name=writer", NULL, 0);
 	for (int i = 0; i < rounds; i++)
 	{
 		if (i == 0 || reconnect)

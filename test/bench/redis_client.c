@@ -2,66 +2,31 @@
  * redis_client.c
  *		Our Redis client against hiredis: the same bytes, in turn.
  *
- * The value of SIZE MB lies in Redis in chunks of 1 MB.  hiredis gets them with 4 unanswered at a
- * time; a backend does the same through a debug function.  Then one small GET, many times.  Times
- * include the reading of all bytes; the backend's include one round trip of libpq, which the
- * measurement of SELECT 1 tells.
+ *		redis_client SOCKET CSV ROUNDS
  *
- *		cc -O2 -I$(pg_config --includedir) test/bench/redis_client.c -lpq -lhiredis -o redis_client
- *		redis_client SOCKET 'host=... dbname=...' [ROUNDS]
+ * A value of 1 MB is asked for 12 times with 4 unanswered at a time, and one of 177 bytes 2,000 times
+ * one by one: by hiredis, and by a backend through a debug function of a build with CQ_DEBUG=1, whose
+ * time has one round trip of libpq in it.  Which database is what PGHOST and so on say; it needs
+ * cached_query.redis_url = 'unix://SOCKET', and
  *
- * The database needs a build with CQ_DEBUG=1, cached_query.redis_url = 'unix://SOCKET', and
  *		CREATE FUNCTION cached_query_redis_many(text[], int, int) RETURNS bigint
  *		AS '$libdir/cached_query' LANGUAGE C STRICT VOLATILE;
+ *
+ * Appends a line to the CSV file for each round and label, as `raw` of test/bench/run does.
  */
 #include <hiredis/hiredis.h>
-#include <libpq-fe.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+
+#include "bench.h"
 
 #define CHUNKS 12
 #define CHUNK (1024 * 1024)
 #define SMALL 2000
 
-static double
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *) a;
-	double y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
-static double
-median(double *values, int n)
-{
-	qsort(values, n, sizeof(double), compare);
-	return values[n / 2];
-}
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "%s\n", what);
-	exit(1);
-}
-
-/* One key, so many times, with so many unanswered at a time. */
+/* One key, so many times, with so many unanswered at a time; the time in milliseconds. */
 static double
 by_hiredis(redisContext *redis, const char *key, int times, int window)
 {
-	double begin = now_ms();
+	double begin = now_us();
 	int sent = 0;
 
 	for (int got = 0; got < times; got++)
@@ -71,21 +36,22 @@ by_hiredis(redisContext *redis, const char *key, int times, int window)
 		for (; sent < times && sent - got < window; sent++)
 			redisAppendCommand(redis, "GET %s", key);
 		if (redisGetReply(redis, (void **) &reply) != REDIS_OK || reply->type != REDIS_REPLY_STRING)
-			die("hiredis failed");
+			fail("hiredis failed");
 		freeReplyObject(reply);
 	}
-	return now_ms() - begin;
+	return (now_us() - begin) / 1e3;
 }
 
 static double
-by_backend(PGconn *pg, const char *sql)
+by_backend(PGconn *conn, const char *sql)
 {
-	double begin = now_ms();
-	PGresult *result = PQexec(pg, sql);
-	double took = now_ms() - begin;
+	double begin = now_us();
+	PGresult *result = PQexec(conn, sql);
+	double took = (now_us() - begin) / 1e3;
 
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQgetisnull(result, 0, 0))
-		die(PQerrorMessage(pg));
+	check(result, sql);
+	if (PQgetisnull(result, 0, 0))
+		fail("the backend got nothing");
 	PQclear(result);
 	return took;
 }
@@ -93,43 +59,38 @@ by_backend(PGconn *pg, const char *sql)
 int
 main(int argc, char **argv)
 {
-	int rounds = argc > 3 ? atoi(argv[3]) : 31;
+	const char *const labels[] = {"big,hiredis", "big,backend", "small,hiredis", "small,backend"};
 	redisContext *redis;
-	PGconn *pg;
+	PGconn *conn;
 	char *chunk = malloc(CHUNK);
-	double *times[5];
 	char sql[2][200];
+	FILE *csv;
 
-	if (argc < 3)
-		die("usage: redis_client SOCKET CONNINFO [ROUNDS]");
+	if (argc != 4)
+		fail("usage: redis_client SOCKET CSV ROUNDS");
 	redis = redisConnectUnix(argv[1]);
-	pg = PQconnectdb(argv[2]);
-	if (redis == NULL || redis->err || PQstatus(pg) != CONNECTION_OK)
-		die("cannot connect");
+	conn = open_connection("");
+	csv = fopen(argv[2], "a");
+	if (redis == NULL || redis->err || csv == NULL || chunk == NULL)
+		fail("cannot connect to Redis, or not write %s", argv[2]);
 	memset(chunk, 'x', CHUNK);
 	freeReplyObject(redisCommand(redis, "SET bench:big %b", chunk, (size_t) CHUNK));
 	freeReplyObject(redisCommand(redis, "SET bench:small %b", chunk, (size_t) 177));
-	snprintf(sql[0], sizeof(sql[0]),
-			 "SELECT cached_query_redis_many('{GET,bench:big}', %d, 4)", CHUNKS);
-	snprintf(sql[1], sizeof(sql[1]),
-			 "SELECT cached_query_redis_many('{GET,bench:small}', %d, 1)", SMALL);
-	for (int i = 0; i < 5; i++)
-		times[i] = malloc(rounds * sizeof(double));
-	for (int i = 0; i < rounds; i++)
+	snprintf(sql[0], sizeof(sql[0]), "SELECT cached_query_redis_many('{GET,bench:big}', %d, 4)",
+			 CHUNKS);
+	snprintf(sql[1], sizeof(sql[1]), "SELECT cached_query_redis_many('{GET,bench:small}', %d, 1)",
+			 SMALL);
+	for (int i = 0; i < atoi(argv[3]); i++)
 	{
-		times[0][i] = by_hiredis(redis, "bench:big", CHUNKS, 4);
-		times[1][i] = by_backend(pg, sql[0]);
-		times[2][i] = by_hiredis(redis, "bench:small", SMALL, 1) * 1000 / SMALL;
-		times[3][i] = by_backend(pg, sql[1]) * 1000 / SMALL;
-		times[4][i] = by_backend(pg, "SELECT 1") * 1000;
+		const double ms[] = {by_hiredis(redis, "bench:big", CHUNKS, 4), by_backend(conn, sql[0]),
+							 by_hiredis(redis, "bench:small", SMALL, 1), by_backend(conn, sql[1])};
+
+		for (int j = 0; j < 4; j++)
+			fprintf(csv, "client_%s,ms,%d,1,,,%.4f,,,,\n", labels[j], i + 1, ms[j]);
 	}
-	for (int i = 0; i < 5; i++)
-		(void) median(times[i], rounds);
-	printf("%d x 1 MB, window 4   hiredis %.2f ms   backend %.2f ms   ratio %.2f\n", CHUNKS,
-		   times[0][rounds / 2], times[1][rounds / 2], times[1][rounds / 2] / times[0][rounds / 2]);
-	printf("177 bytes, one by one hiredis %.1f us   backend %.1f us   ratio %.2f   (SELECT 1: %.0f us)\n",
-		   times[2][rounds / 2], times[3][rounds / 2], times[3][rounds / 2] / times[2][rounds / 2],
-		   times[4][rounds / 2]);
+	fclose(csv);
 	freeReplyObject(redisCommand(redis, "DEL bench:big bench:small"));
+	PQfinish(conn);
+	redisFree(redis);
 	return 0;
 }
