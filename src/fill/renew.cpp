@@ -19,10 +19,31 @@
 #include "fill/flight.h"
 #include "fill/refresh.h"
 
+extern "C" {
+#include "access/xlogrecovery.h"
+}
+
 #include <cmath>
 
 namespace cq
 {
+
+namespace
+{
+
+/*
+ * A standby's rows are as old as the last commit that was replayed.  As long as none has come since,
+ * they would be the same rows of the same age again, at each call.
+ */
+bool
+NothingNew(const Attempt *attempt)
+{
+	TimestampTz replayed = RecoveryInProgress() ? GetLatestXTime() : 0;
+
+	return replayed != 0 && replayed <= attempt->as_of;
+}
+
+} // namespace
 
 int64
 LifeFor(const Call &call)
@@ -85,7 +106,7 @@ StillThere(const Attempt *attempt)
 bool
 OursToRenew(Attempt *attempt)
 {
-	if (attempt->call->options.mode != Mode::on)
+	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
 		return false;
 	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
 		return false;
