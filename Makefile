@@ -3,7 +3,10 @@
 #   make                 build the extension (README.md names the packages it needs)
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
+#   make deb             Debian packages, one for each server whose -dev package is installed, in dist/
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
+#   make test-sanitize   unit tests, fuzz targets and regress tests with sanitizers and valgrind
+#   make test-versions   all tests with 17 and 18, the packages and pg_upgrade, in chroots; as root
 #   make demo            a slow query, direct and cached, on a throw-away server
 #   make bench           the benchmarks (ROUNDS=... and ROWS=... to shorten them)
 #   make profile         instructions of a hit, by callgrind, against test/bench/budget.txt
@@ -23,7 +26,7 @@ OBJS       = $(SOURCES:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # These goals find or install a server by themselves, or need none.
-STANDALONE = test demo bench profile unit format-check
+STANDALONE = test test-sanitize test-versions demo bench profile unit deb format-check
 .PHONY: $(STANDALONE)
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
@@ -101,8 +104,17 @@ endif
 test:
 	@test/run $(PARTS)
 
+test-sanitize:
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-20} test/run unit fuzz sanitize valgrind
+
+test-versions:
+	@test/versions
+
 unit:
 	@test/run unit
+
+deb:
+	@packaging/deb
 
 demo:
 	@test/demo

@@ -233,6 +233,7 @@ CREATE FUNCTION cached_query_get_stats(
 	OUT image_hits bigint, OUT images bigint, OUT image_memory bigint,
 	OUT redis_hits bigint, OUT redis_misses bigint, OUT redis_skipped bigint,
 	OUT redis_rejected bigint, OUT redis_stores bigint, OUT redis_dropped bigint,
+	OUT redis_leases bigint, OUT redis_lease_waits bigint,
 	OUT stats_reset timestamp with time zone)
 RETURNS record
 AS 'MODULE_PATHNAME'
@@ -270,6 +271,8 @@ COMMENT ON COLUMN cached_query_stats.redis_skipped IS 'looks into Redis that wer
 COMMENT ON COLUMN cached_query_stats.redis_rejected IS 'values found in Redis that were damaged, not authentic, another server''s, too old or void';
 COMMENT ON COLUMN cached_query_stats.redis_stores IS 'entries written to Redis';
 COMMENT ON COLUMN cached_query_stats.redis_dropped IS 'entries that could not be written to Redis';
+COMMENT ON COLUMN cached_query_stats.redis_leases IS 'fills that other servers were kept from by a lease';
+COMMENT ON COLUMN cached_query_stats.redis_lease_waits IS 'calls that waited for the fill of another server';
 COMMENT ON COLUMN cached_query_stats.stats_reset IS 'when the counters were set to zero';
 
 CREATE FUNCTION cached_query_get_redis(
@@ -355,4 +358,29 @@ COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time the query took, in milli
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, expired or invalidated';
 
-GRANT SELECT ON cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries TO PUBLIC;
+CREATE VIEW cached_query_top AS
+	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
+		fill_ms * interval '1 ms' AS fill,
+		rows, pg_size_pretty(bytes) AS size,
+		date_trunc('seconds', clock_timestamp() - created) AS age,
+		date_trunc('seconds', expires - clock_timestamp()) AS expires_in,
+		state, database, role, tag,
+		CASE WHEN length(line) > 60 THEN left(line, 57) || '...' ELSE line END AS query
+	FROM cached_query_entries, LATERAL (SELECT regexp_replace(btrim(query, E' \t\r\n'), '[[:space:]]+', ' ', 'g')) AS l(line)
+	ORDER BY saved_ms DESC, cached_query_entries.hits DESC;
+COMMENT ON VIEW cached_query_top IS
+'cached_query_entries for people: the entries that saved most time come first, units are readable, texts short';
+COMMENT ON COLUMN cached_query_top.hits IS 'hits';
+COMMENT ON COLUMN cached_query_top.saved IS 'execution time that its hits did not spend';
+COMMENT ON COLUMN cached_query_top.fill IS 'time the query took';
+COMMENT ON COLUMN cached_query_top.rows IS 'rows';
+COMMENT ON COLUMN cached_query_top.size IS 'memory it takes';
+COMMENT ON COLUMN cached_query_top.age IS 'how old its rows are';
+COMMENT ON COLUMN cached_query_top.expires_in IS 'what is left of the longest life asked for; negative: it has ended';
+COMMENT ON COLUMN cached_query_top.state IS 'fresh, expired or invalidated';
+COMMENT ON COLUMN cached_query_top.database IS 'database of the query';
+COMMENT ON COLUMN cached_query_top.role IS 'role whose call filled the entry';
+COMMENT ON COLUMN cached_query_top.tag IS 'tag given by the call that filled it';
+COMMENT ON COLUMN cached_query_top.query IS 'the beginning of its text, in one line; NULL if it is another role''s, but for pg_read_all_stats';
+
+GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries TO PUBLIC;

@@ -26,7 +26,17 @@ extern "C" {
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/rel.h"
 #endif
+
+/*
+ * From utils/pg_locale.h, which includes ICU's headers: PostgreSQL's development packages don't
+ * bring those.
+ */
+extern PGDLLIMPORT char *locale_monetary;
+extern PGDLLIMPORT char *locale_numeric;
+extern PGDLLIMPORT char *locale_time;
 }
 
 namespace cq::compat
@@ -113,6 +123,14 @@ FlightWaitEvent()
 }
 
 inline uint32
+LeaseWaitEvent()
+{
+	static uint32 event = 0;
+
+	return NamedWaitEvent(&event, "CachedQueryLease");
+}
+
+inline uint32
 RefreshWaitEvent()
 {
 	static uint32 event = 0;
@@ -183,6 +201,57 @@ inline bool
 WalkRaw(Node *node, TreeWalker walker, void *context)
 {
 	return raw_expression_tree_walker(node, CQ_WALKER(walker), context);
+}
+
+/* Expressions that reading a table evaluates and no query shows: virtual columns, from 18 on. */
+inline void
+WalkVirtualColumns(Oid table, TreeWalker walker, void *context)
+{
+#if PG_VERSION_NUM >= 180000
+	Relation relation = try_relation_open(table, AccessShareLock);
+
+	if (relation == nullptr)
+		return;
+	for (int i = 0; i < RelationGetNumberOfAttributes(relation); i++)
+	{
+		if (TupleDescAttr(RelationGetDescr(relation), i)->attgenerated ==
+			ATTRIBUTE_GENERATED_VIRTUAL)
+			walker(build_generation_expression(relation, i + 1), context);
+	}
+	relation_close(relation, NoLock);
+#else
+	(void) table;
+	(void) walker;
+	(void) context;
+#endif
+}
+
+/*
+ * SQL/JSON names no functions: constructors (16) convert as to_json() does, queries (17) compare
+ * times in the session's time zone and read what they return from text.
+ */
+inline bool
+MakesJson(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	return IsA(node, JsonConstructorExpr) || IsA(node, JsonExpr);
+#elif PG_VERSION_NUM >= 160000
+	return IsA(node, JsonConstructorExpr);
+#else
+	(void) node;
+	return false;
+#endif
+}
+
+inline bool
+ReadsJson(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	return IsA(node, JsonExpr);
+#else
+	(void) node;
+	return false;
+#endif
 }
 
 /* All settings; the array is ours from 16 on. */

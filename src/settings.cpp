@@ -45,6 +45,7 @@ int refresh_load = 50;
 bool warm_start = false;
 int store = static_cast<int>(StoreKind::memory);
 int redis_compression = static_cast<int>(Compression::none);
+int redis_lease_ms = 0;
 } // namespace settings
 
 namespace
@@ -258,6 +259,13 @@ DefineSessionSettings()
 							 "cached_query.redis_url. tiered: memory, then Redis.",
 							 &settings::store, static_cast<int>(StoreKind::memory), store_options,
 							 PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.redis_lease",
+		"How long one server may keep others that share its Redis from running a query, too.",
+		"They wait for its answer, as far as cached_query.wait_timeout lets them. 0: each server "
+		"runs it for itself.",
+		&settings::redis_lease_ms, 0, 0, kMaxLeaseMs, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr,
+		nullptr);
 	DefineCustomStringVariable("cached_query.tag", "Tag given to entries filled by this session.",
 							   nullptr, &settings::tag, "", PGC_USERSET, 0, CheckTag, nullptr,
 							   nullptr);

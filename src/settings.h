@@ -76,10 +76,12 @@ extern int refresh_load;        // percent of a worker's time
 extern bool warm_start;         // cached_query.warm_start
 extern int store;               // StoreKind
 extern int redis_compression;   // Compression
+extern int redis_lease_ms;      // cached_query.redis_lease; 0: none
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;
 constexpr int kMaxRefreshWorkers = 16;
+constexpr int kMaxLeaseMs = 3600 * 1000;
 
 /* Bytes that one entry may take. */
 extern uint64 MaxEntryBytes();

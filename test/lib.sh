@@ -178,32 +178,38 @@ replace_file()
 		as_root mv -f "$file.cached_query-new" "$file"
 }
 
-# Installs Debian packages, with no daemon started and no cluster created by their scripts.
-install_packages()
+# Installs Debian packages, with no daemon started and no cluster created by their scripts, and
+# undoes what keeps them from it, also when it fails.
+try_install()
 {
-	local conf=/etc/postgresql-common/createcluster.conf undone=${#UNDO[@]} i
-	apt_update "$@"
+	local conf=/etc/postgresql-common/createcluster.conf undone=${#UNDO[@]} i status=0
 	say "apt-get install $*"
-	replace_file /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101' || die "no policy-rc.d"
-	# The file belongs to postgresql-common, so that must be there before the server comes.
-	case " $* " in
-		*" postgresql-"[1-9]*)
-			apt install postgresql-common >"$WORK/apt.log" 2>&1 || {
-				tail -n 30 "$WORK/apt.log"
-				die "apt-get install postgresql-common failed"
-			}
-			replace_file "$conf" 644 "$(grep -v '^ *create_main_cluster' "$conf")
-create_main_cluster = false" || die "cannot write $conf"
-			;;
-	esac
-	apt install "$@" >"$WORK/apt.log" 2>&1 || {
-		tail -n 30 "$WORK/apt.log"
-		die "apt-get install $* failed"
-	}
+	{
+		replace_file /usr/sbin/policy-rc.d 755 $'#!/bin/sh\nexit 101' &&
+			# The file belongs to postgresql-common, so that must be there before the server comes.
+			case " $* " in
+				*" postgresql-"[1-9]*)
+					apt install postgresql-common >"$WORK/apt.log" 2>&1 &&
+						replace_file "$conf" 644 "$(grep -v '^ *create_main_cluster' "$conf")
+create_main_cluster = false"
+					;;
+			esac &&
+			apt install "$@" >"$WORK/apt.log" 2>&1
+	} || status=1
 	for ((i = ${#UNDO[@]} - 1; i >= undone; i--)); do
 		eval "${UNDO[i]}"
 		unset "UNDO[i]"
 	done
+	return $status
+}
+
+install_packages()
+{
+	apt_update "$@"
+	try_install "$@" || {
+		tail -n 30 "$WORK/apt.log"
+		die "apt-get install $* failed"
+	}
 }
 
 # Installs a package unless the test for what it brings succeeds: need PACKAGE COMMAND...
@@ -244,6 +250,38 @@ install_missing()
 {
 	[ ${#MISSING[@]} -eq 0 ] || install_packages "${MISSING[@]}"
 	MISSING=()
+}
+
+# The same for what a test can be skipped without: want PACKAGE COMMAND..., then install_wanted.
+declare -a WANTED=()
+want()
+{
+	local package=$1
+	shift
+	"$@" >/dev/null 2>&1 || WANTED+=("$package")
+}
+
+install_wanted()
+{
+	local package
+	local -a found=()
+	[ ${#WANTED[@]} -gt 0 ] || return 0
+	if ! command -v apt-get >/dev/null || { ! is_root && ! command -v sudo >/dev/null; } ||
+		! (apt_update "${WANTED[@]}"); then
+		say "not installed, what needs them is skipped: ${WANTED[*]}"
+		return 0
+	fi
+	APT_UPDATED=1
+	for package in "${WANTED[@]}"; do
+		if [ -n "$(apt-cache madison "$package")" ]; then
+			found+=("$package")
+		else
+			say "there is no package $package, what needs it is skipped"
+		fi
+	done
+	WANTED=()
+	[ ${#found[@]} -eq 0 ] || try_install "${found[@]}" ||
+		say "apt-get install failed, what needs these packages is skipped"
 }
 
 # ---- Server and sources ----
@@ -413,6 +451,19 @@ start_server()
 		tail -n 30 "$WORK/log/$name.start" "$WORK/log/$name.log"
 		die "the server did not start"
 	}
+}
+
+# A port of the loopback interface where nothing listens now.
+free_port()
+{
+	local port
+	while
+		port=$((20000 + RANDOM % 12000))
+		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null
+	do
+		:
+	done
+	say "$port"
 }
 
 stop_server()

@@ -179,12 +179,6 @@ VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms)
 	return false;
 }
 
-bool
-IsSlot(uint64 number)
-{
-	return number < kSlots;
-}
-
 /* At the start of shared memory, by the postmaster: when did what change last? */
 void
 InitChanges()

@@ -19,6 +19,7 @@ namespace cq::exact
 {
 
 using SlotNo = uint32;
+constexpr uint32 kSlots = 16384; /* 2 MB */
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
 constexpr SlotNo kSlotAllDdl = 0;    // definitions that any answer may depend on (roles, ..)
@@ -125,7 +126,6 @@ extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &vie
  */
 extern void InvalidatedElsewhere(SlotNo slot, int64 when_ms);
 extern bool VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms);
-extern bool IsSlot(uint64 number);
 /* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
 extern void SaveChanges();
 

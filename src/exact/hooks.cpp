@@ -107,12 +107,23 @@ ImportsSnapshot(Node *node)
 }
 
 void
+ProcessNext(PlannedStmt *statement, const char *query, bool read_only_tree,
+			ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			DestReceiver *dest, QueryCompletion *completion)
+{
+	if (next_process_utility != nullptr)
+		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
+							 completion);
+	else
+		standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
+								dest, completion);
+}
+
+void
 OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 				 DestReceiver *dest, QueryCompletion *completion)
 {
-	const ProcessUtility_hook_type next =
-		next_process_utility != nullptr ? next_process_utility : standard_ProcessUtility;
 	Node *node = statement->utilityStmt;
 	uint32 booters;
 
@@ -133,7 +144,8 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 		BeginHold(booters);
 		PG_TRY();
 		{
-			next(statement, query, read_only_tree, context, params, environment, dest, completion);
+			ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
+						completion);
 		}
 		PG_FINALLY();
 		{
@@ -142,7 +154,8 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 		PG_END_TRY();
 	}
 	else
-		next(statement, query, read_only_tree, context, params, environment, dest, completion);
+		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
+					completion);
 }
 
 } // namespace

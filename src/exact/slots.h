@@ -21,7 +21,6 @@ constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in
 constexpr uint64 kXidMask = kHold - 1;
 
 constexpr int kRoom = kSlotRoom;
-constexpr uint32 kSlots = 16384; // 2 MB
 constexpr uint32 kFirstHashed = 3;
 constexpr uint32 kDdlGens = 256;
 

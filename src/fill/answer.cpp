@@ -11,6 +11,7 @@
 #include "fill/attempt.h"
 #include "fill/cost.h"
 #include "fill/flight.h"
+#include "fill/lease.h"
 #include "fill/tier.h"
 #include "stats/stats.h"
 
@@ -80,7 +81,10 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 
 	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
+	{
+		GiveUpLease(LeaseEnd::unstorable); /* a published entry has it */
 		Land(published ? Boarding::stored : Boarding::unstorable);
+	}
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
 	TakeRows(answer, &rows);
@@ -117,22 +121,56 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 Reason
 Take(Attempt *attempt, Answer *answer, Reason reason)
 {
-	if (reason != Reason::hit)
+	if (Describe(reason).kind != Kind::hit)
 		RunOnly(attempt, answer, reason);
 	return reason;
 }
 
-/* Rows from Redis if it has them, else the query's. */
+/* Rows from Redis if it has them, else the query's, without anybody waiting for us. */
 Reason
-Obtain(Attempt *attempt, Answer *answer, Reason miss, bool leads)
+Obtain(Attempt *attempt, Answer *answer, Reason miss)
 {
-	bool published = false;
+	bool published;
 
 	if (LookUpRedis(attempt, answer, miss, &published) != Reason::redis_hit)
-		return Fill(attempt, answer, miss, leads);
-	if (leads)
-		Land(published ? Boarding::stored : Boarding::unstorable);
+		return Fill(attempt, answer, miss, false);
 	return Reason::redis_hit;
+}
+
+/*
+ * The same as the leader, who may also wait for another server's.  A worker doesn't, and leaves the
+ * entry as it is: stale_hit.
+ */
+Reason
+ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline)
+{
+	const bool kept = attempt->call->options.store == StoreKind::tiered;
+	bool published;
+
+	if (attempt->call->by_worker && LeasedElsewhere(attempt))
+	{
+		Land(Boarding::stopped);
+		return Reason::stale_hit;
+	}
+	if (LookUpRedis(attempt, answer, miss, &published) != Reason::redis_hit &&
+		AwaitLease(attempt, answer, miss, deadline, &published) != Reason::redis_hit)
+		return Fill(attempt, answer, miss, true);
+	GiveUpLease(LeaseEnd::free);
+	if (published)
+		Land(Boarding::stored);
+	else
+		Land(kept ? Boarding::unstorable : Boarding::elsewhere);
+	return Reason::redis_hit;
+}
+
+/* We lead no more, because of an error. */
+void
+LeadNoMore()
+{
+	GiveUpLease(LeaseEnd::free);
+	/* a cancel, a timeout or a termination tells nothing about the query */
+	Land(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
+																			: Boarding::failed);
 }
 
 /*
@@ -140,7 +178,7 @@ Obtain(Attempt *attempt, Answer *answer, Reason miss, bool leads)
  * take-off: look again.
  */
 Reason
-Lead(Attempt *attempt, Answer *answer, Reason miss)
+Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline)
 {
 	volatile Reason reason = miss;
 
@@ -149,22 +187,33 @@ Lead(Attempt *attempt, Answer *answer, Reason miss)
 		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
 			reason = LookUp(attempt, answer);
 		if (Describe(reason).kind == Kind::miss)
-			reason = Obtain(attempt, answer, miss, true);
+			reason = ObtainForAll(attempt, answer, miss, deadline);
 		else
 		{
+			GiveUpLease(LeaseEnd::free);
 			Land(Boarding::stored);
 			reason = Take(attempt, answer, reason);
 		}
 	}
 	PG_CATCH();
 	{
-		/* a cancel, a timeout or a termination tells nothing about the query */
-		Land(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
-																				: Boarding::failed);
+		LeadNoMore();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	return reason;
+}
+
+/* What was written to Redis after we asked, by the one we waited for or another server. */
+Reason
+LookUpRedisAgain(Attempt *attempt, Answer *answer, Reason miss)
+{
+	bool published;
+
+	if (attempt->call->options.store != StoreKind::redis)
+		return miss;
+	attempt->asked_redis = false;
+	return LookUpRedis(attempt, answer, miss, &published);
 }
 
 /*
@@ -195,19 +244,22 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 		switch (Board(attempt->key.hash, deadline))
 		{
 		case Boarding::lead:
-			return Lead(attempt, answer, miss);
+			return Lead(attempt, answer, miss, deadline);
 		case Boarding::alone:
 		case Boarding::unstorable:
-			return Obtain(attempt, answer, miss, false);
+			return Obtain(attempt, answer, miss);
 		case Boarding::stopped:
 			break;
 		case Boarding::failed:
 			in_vain++;
 			break;
 		case Boarding::stored:
+		case Boarding::elsewhere:
 			Reason reason = LookUp(attempt, answer);
 
-			if (reason == Reason::hit)
+			if (Describe(reason).kind == Kind::miss)
+				reason = LookUpRedisAgain(attempt, answer, reason);
+			if (Describe(reason).kind == Kind::hit)
 				Count(Counter::coalesced);
 			if (Describe(reason).kind != Kind::miss)
 				return Take(attempt, answer, reason);
@@ -215,7 +267,28 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 			break;
 		}
 	}
-	return Obtain(attempt, answer, miss, false);
+	return Obtain(attempt, answer, miss);
+}
+
+/* We lead the flight of an entry that is good yet.  If another server renews it, we leave it at that. */
+bool
+LeftToAnother(Attempt *attempt)
+{
+	volatile bool left = false;
+
+	PG_TRY();
+	{
+		left = LeasedElsewhere(attempt);
+	}
+	PG_CATCH();
+	{
+		LeadNoMore();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	if (left)
+		Land(Boarding::stopped);
+	return left;
 }
 
 /*
@@ -225,14 +298,14 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 Reason
 RenewOrServe(Attempt *attempt, Answer *answer, Reason found)
 {
-	if (!OursToRenew(attempt))
+	if (!OursToRenew(attempt) || LeftToAnother(attempt))
 	{
 		CountServed(attempt, answer);
 		return found;
 	}
 	EndAnswer(answer);
 	return Lead(attempt, answer,
-				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead);
+				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead, DT_NOBEGIN);
 }
 
 /* What a bypass says about an answer that is being kept around this call. */
@@ -359,7 +432,8 @@ SessionOptions()
 			settings::wait_timeout_ms,
 			settings::stale_for_ms,
 			settings::tag,
-			static_cast<StoreKind>(settings::store)};
+			static_cast<StoreKind>(settings::store),
+			settings::redis_lease_ms};
 }
 
 void

@@ -33,6 +33,7 @@ struct CallOptions
 	int stale_for_ms;
 	const char *tag; /* "" = none */
 	StoreKind store;
+	int redis_lease_ms; /* 0: each server fills for itself */
 };
 
 /* What the session's settings say. */

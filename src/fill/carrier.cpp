@@ -16,6 +16,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/lease.h"
 #include "fill/meta.h"
 #include "fill/purge.h"
 #include "fill/relay.h"
@@ -41,13 +42,15 @@ namespace
 constexpr int kWindow = 4;
 constexpr int kMaxOwed = 1024;
 constexpr int kRetryMs = 1000;
+constexpr int kIdleMs = 60 * 1000;
 /* Longer is no use, and PX must not overflow. */
 constexpr int64 kMaxLifeMs = INT64CONST(10) * 365 * 86400 * 1000;
 
-/* Removals and changes that Redis has not had yet. */
+/* What Redis has not had yet. */
 Job owed[kMaxOwed];
 int nowed = 0;
 bool clear_owed = false;
+bool changes_owed = false;
 bool refused = false; /* the last write was refused: said once */
 
 redis::Slice
@@ -396,20 +399,24 @@ WriteEntry(const Pin *pin)
 	return true;
 }
 
-void
+/* True when it was written. */
+bool
 DoEntry(const Job &job)
 {
 	Pin *pin = PinTicket(job.ticket);
+	bool written;
 
 	if (pin == nullptr)
 	{
 		Count(Counter::redis_dropped);
-		return;
+		return false;
 	}
-	Count(redis::Usable() && WriteEntry(pin) ? Counter::redis_stores : Counter::redis_dropped);
+	written = redis::Usable() && WriteEntry(pin);
+	Count(written ? Counter::redis_stores : Counter::redis_dropped);
 	if (FactsOf(PinnedEntry(pin)).flags & kEntryTransit)
 		DropEntry(pin);
 	Unpin(pin);
+	return written;
 }
 
 /* --- removals ------------------------------------------------------------------------------- */
@@ -433,16 +440,35 @@ Clear()
 	return RelayInvalidation(exact::kSlotClear) && PurgeRedis();
 }
 
+/* Tell the others; what can't be told now is told later. */
+void
+TellChanges()
+{
+	exact::SlotNo slot;
+
+	while (TakeChange(&slot))
+	{
+		if (redis::Usable() && RelayInvalidation(slot))
+			continue;
+		ReturnChange(slot);
+		changes_owed = true;
+		return;
+	}
+	changes_owed = false;
+}
+
 bool
 Pay(const Job &job)
 {
-	return job.kind == Job::Kind::change ? RelayInvalidation(job.slot) : Remove(job);
+	return job.kind == Job::Kind::lease ? EndLease(job.lease, job.lease_end) : Remove(job);
 }
 
-/* What didn't succeed is tried again later; too much of it becomes one of everything. */
+/* Removals that didn't succeed are tried again later; too many of them become one of everything. */
 void
 Owe(const Job &job)
 {
+	if (job.kind == Job::Kind::lease && nowed == kMaxOwed)
+		return; /* it ends by its life */
 	if (job.kind == Job::Kind::clear || nowed == kMaxOwed)
 	{
 		clear_owed = true;
@@ -450,6 +476,19 @@ Owe(const Job &job)
 	}
 	else
 		owed[nowed++] = job;
+}
+
+/* The lease on an entry's key, if there is one, now that the answer is there or won't be. */
+void
+EndLeaseOf(const Job &entry, bool written)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::lease;
+	job.lease = entry.lease;
+	job.lease_end = written ? LeaseEnd::free : LeaseEnd::unstorable;
+	if (job.lease.any && !Pay(job))
+		Owe(job);
 }
 
 void
@@ -467,10 +506,10 @@ Do(const Job &job)
 	switch (job.kind)
 	{
 	case Job::Kind::entry:
-		DoEntry(job);
+		EndLeaseOf(job, DoEntry(job));
 		break;
 	case Job::Kind::removal:
-	case Job::Kind::change:
+	case Job::Kind::lease:
 		if (!Pay(job))
 			Owe(job);
 		break;
@@ -489,6 +528,15 @@ Leave(int, Datum)
 	(void) CarrierPresent(false);
 }
 
+/* With the other servers.  Returns when to come again, in ms. */
+int
+Talk()
+{
+	TellChanges();
+	return RelayWanted() ? RelayTick() : kIdleMs;
+}
+
+/* However much is to be written, what voids answers does not wait for it. */
 void
 WorkOff(MemoryContext context)
 {
@@ -498,6 +546,7 @@ WorkOff(MemoryContext context)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
+		(void) Talk();
 		Do(job);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
@@ -513,7 +562,7 @@ Loop()
 	while (redis::Configured())
 	{
 		MemoryContext caller;
-		int pause_ms = 60 * 1000;
+		int pause_ms;
 
 		ResetLatch(MyLatch);
 		if (ConfigReloadPending)
@@ -526,9 +575,8 @@ Loop()
 		WorkOff(context);
 		caller = MemoryContextSwitchTo(context);
 		PayOwed();
-		if (RelayWanted())
-			pause_ms = RelayTick();
-		if (nowed > 0 || clear_owed || redis::ResolveWanted())
+		pause_ms = Talk();
+		if (nowed > 0 || clear_owed || changes_owed || redis::ResolveWanted())
 			pause_ms = Min(pause_ms, kRetryMs);
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
@@ -585,11 +633,12 @@ EnsureCarrier()
 }
 
 bool
-CarryEntry(const Pin *pin)
+CarryEntry(const Pin *pin, const Lease &lease)
 {
 	Job job = {};
 
 	job.kind = Job::Kind::entry;
+	job.lease = lease;
 	job.ticket = TicketOf(pin);
 	return PutJob(job);
 }
@@ -607,11 +656,7 @@ CarryRemoval(const redis::EntryHash &name)
 void
 CarryChange(exact::SlotNo slot)
 {
-	Job job = {};
-
-	job.kind = Job::Kind::change;
-	job.slot = slot;
-	(void) PutJob(job);
+	PutChange(slot);
 }
 
 void

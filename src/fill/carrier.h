@@ -11,6 +11,7 @@
 
 #include "pg.h"
 #include "exact/exact.h"
+#include "fill/jobs.h"
 #include "redis/identity.h"
 #include "store/store.h"
 
@@ -21,8 +22,9 @@ namespace cq
 extern void InitCarrier();
 /* Start the carrier unless it runs.  Not in a commit callback. */
 extern void EnsureCarrier();
-/* Have this published entry written; false: there is no room in the queue. */
-extern bool CarryEntry(const Pin *pin);
+/* Have this published entry written, and the lease on its key ended, if there is one; false: there
+ * is no room in the queue. */
+extern bool CarryEntry(const Pin *pin, const Lease &lease);
 
 /* These raise nothing: for commit callbacks.  Have the answer of a key removed. */
 extern void CarryRemoval(const redis::EntryHash &name);

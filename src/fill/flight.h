@@ -14,6 +14,7 @@ enum class Boarding
 	lead,       /* nobody fills this key: we do, and must land */
 	alone,      /* fill it without anybody waiting for us */
 	stored,     /* we waited: an entry was published, or may have been */
+	elsewhere,  /* we waited: Redis has it, and memory hasn't */
 	unstorable, /* we waited: the answer can't be kept */
 	failed,     /* we waited: the query raised an error */
 	stopped     /* we waited: the other one was cancelled or has gone */

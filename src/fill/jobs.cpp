@@ -6,6 +6,7 @@
 #include "fill/jobs.h"
 
 extern "C" {
+#include "port/pg_bitutils.h"
 #include "storage/latch.h"
 }
 
@@ -15,7 +16,7 @@ namespace
 {
 
 constexpr uint32 kRoom = 1024;
-constexpr uint32 kForRemovals = 256; /* of these, not for entries: those can be lost */
+constexpr uint32 kForRemovals = 256; /* of these, not for what can be lost */
 constexpr int64 kLaunchPauseMs = 1000;
 constexpr int64 kRejectedPauseMs = 60 * 1000;
 
@@ -30,7 +31,8 @@ struct Shared
 	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
 	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
 	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
-	Job jobs[kRoom];             /* lock */
+	pg_atomic_uint32 changes[exact::kSlots / 32];
+	Job jobs[kRoom]; /* lock */
 };
 
 Shared *shared = nullptr;
@@ -46,12 +48,19 @@ Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
 		   pg_atomic_compare_exchange_u64(last, &then, now);
 }
 
+/* An entry is not stored then, a lease ends by its life. */
+bool
+MayBeLost(const Job &job)
+{
+	return job.kind == Job::Kind::entry || job.kind == Job::Kind::lease;
+}
+
 } // namespace
 
 bool
 PutJob(const Job &job)
 {
-	const uint32 room = job.kind == Job::Kind::entry ? kRoom - kForRemovals : kRoom;
+	const uint32 room = MayBeLost(job) ? kRoom - kForRemovals : kRoom;
 	Latch *carrier;
 	bool done;
 
@@ -59,7 +68,7 @@ PutJob(const Job &job)
 	done = shared->count < room;
 	if (done)
 		shared->jobs[(shared->first + shared->count++) % kRoom] = job;
-	else if (job.kind != Job::Kind::entry)
+	else if (!MayBeLost(job))
 		shared->lost = true;
 	carrier = shared->carrier;
 	SpinLockRelease(&shared->lock);
@@ -94,10 +103,52 @@ TakeJob(Job *job)
 	return found;
 }
 
+void
+ReturnChange(exact::SlotNo slot)
+{
+	pg_atomic_fetch_or_u32(&shared->changes[slot / 32], 1U << slot % 32);
+}
+
+void
+PutChange(exact::SlotNo slot)
+{
+	Latch *carrier;
+
+	ReturnChange(slot);
+	SpinLockAcquire(&shared->lock);
+	carrier = shared->carrier;
+	SpinLockRelease(&shared->lock);
+	if (carrier != nullptr)
+		SetLatch(carrier);
+}
+
+bool
+TakeChange(exact::SlotNo *slot)
+{
+	for (uint32 i = 0; i < lengthof(shared->changes); i++)
+	{
+		const uint32 word = pg_atomic_read_u32(&shared->changes[i]);
+
+		if (word == 0)
+			continue;
+
+		const uint32 bit = static_cast<uint32>(pg_rightmost_one_pos32(word));
+
+		pg_atomic_fetch_and_u32(&shared->changes[i], ~(1U << bit));
+		*slot = i * 32 + bit;
+		return true;
+	}
+	return false;
+}
+
 uint32
 JobsQueued()
 {
-	return shared->count;
+	uint32 count = shared->count;
+
+	for (pg_atomic_uint32 &word : shared->changes)
+		count += static_cast<uint32>(pg_popcount32(pg_atomic_read_u32(&word)));
+	return count;
 }
 
 bool
@@ -163,6 +214,8 @@ JobsInitShmem()
 		pg_atomic_init_u64(&shared->rejected, 0);
 		pg_atomic_init_u64(&shared->launched, 0);
 		pg_atomic_init_u32(&shared->complained, 0);
+		for (pg_atomic_uint32 &word : shared->changes)
+			pg_atomic_init_u32(&word, 0);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

@@ -3,7 +3,7 @@
  *		The queue of what is to be carried to Redis, in shared memory.
  *
  * Locking: a spinlock protects the ring, a few instructions at a time.  Many put in, the carrier alone
- * takes out.
+ * takes out.  The changes are a bit for each slot, atomic.
  */
 #pragma once
 
@@ -15,24 +15,49 @@
 namespace cq
 {
 
+/* A lease on a key in Redis (lease.cpp). */
+struct Lease
+{
+	bool any;
+	redis::EntryHash name; /* of the key */
+	redis::LeaseId id;
+};
+
+enum class LeaseEnd : uint8
+{
+	free,      /* the next one may have it */
+	unstorable /* whoever waits had better not */
+};
+
 struct Job
 {
 	enum class Kind : uint8
 	{
 		entry,   /* write it */
 		removal, /* remove the head of a key */
-		change,  /* tell the other servers that a slot was invalidated */
-		clear    /* remove everything */
+		clear,   /* remove everything */
+		lease    /* end it */
 	} kind;
+	LeaseEnd lease_end;
 	redis::EntryHash name; /* of a removal */
+	Lease lease;           /* of an entry: it ends with that */
 	EntryTicket ticket;
-	exact::SlotNo slot; /* of a change */
 };
 
 /* False: no room.  What must not be lost leaves a note then, see TakeJob().  Raises nothing. */
 extern bool PutJob(const Job &job);
-/* The oldest one; when removals or changes were lost, a `clear` instead of them. */
+/* The oldest one; when removals were lost, a `clear` instead of them. */
 extern bool TakeJob(Job *job);
+
+/*
+ * Slots that the other servers are to be told of.  However many changes come while Redis is away or
+ * slow, each is there once.  TakeChange(): any one, false: none; who can't tell it returns it.
+ */
+extern void PutChange(exact::SlotNo slot);
+extern bool TakeChange(exact::SlotNo *slot);
+extern void ReturnChange(exact::SlotNo slot);
+
+/* Jobs and changes. */
 extern uint32 JobsQueued();
 
 /* The carrier comes and goes. */

@@ -297,6 +297,7 @@ InheritTtl(Attempt *attempt)
 	if (pin == nullptr)
 		return;
 	attempt->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
+	attempt->as_of = FactsOf(PinnedEntry(pin)).as_of;
 	Unpin(pin);
 }
 

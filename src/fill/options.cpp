@@ -84,12 +84,18 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 	else if (strcmp(key, "stale_for") == 0)
 		options->stale_for_ms =
 			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
+	else if (strcmp(key, "redis_lease") == 0)
+	{
+		options->redis_lease_ms = MillisecondsOption(
+			key, value, 0, "an integer number of milliseconds up to an hour, or 0 for none");
+		if (options->redis_lease_ms > kMaxLeaseMs)
+			BadOption(key, "an integer number of milliseconds up to an hour, or 0 for none");
+	}
 	else
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
-			 errhint("Options are mode, consistency, store, tag, min_fill_time, wait_timeout and "
-					 "stale_for.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown option \"%s\"", key),
+				 errhint("Options are mode, consistency, store, tag, min_fill_time, wait_timeout, "
+						 "stale_for and redis_lease.")));
 }
 
 } // namespace

@@ -197,7 +197,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	if (*published)
 	{
 		Count(Counter::stores);
-		PassOn(attempt->call->options, rows.fill);
+		PassOn(attempt, rows.fill);
 	}
 	return reason;
 }

@@ -255,6 +255,8 @@ Describe(const Attempt *attempt, Request *request)
 	request->ttl_us = call.ttl_us;
 	request->stale_for_ms = call.options.stale_for_ms;
 	request->min_fill_time_ms = call.options.min_fill_time_ms;
+	request->store = call.options.store;
+	request->redis_lease_ms = call.options.redis_lease_ms;
 	strlcpy(request->tag, call.options.tag, sizeof(request->tag));
 	return request->role == request->session_user ||
 		   compat::MaySetRole(request->session_user, request->role);
@@ -467,7 +469,7 @@ EndRequest(int worker, Refreshed outcome)
 		place.stage = outcome == Refreshed::done ? Stage::free : Stage::resting;
 		place.failure = outcome;
 		place.barred = false;
-		place.until = now + (outcome == Refreshed::failed ? kRestFailed : kRestUnsuitable);
+		place.until = now + (outcome == Refreshed::unsuitable ? kRestUnsuitable : kRestFailed);
 	}
 	LWLockRelease(lock);
 }

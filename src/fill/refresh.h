@@ -5,6 +5,7 @@
 #pragma once
 
 #include "pg.h"
+#include "settings.h"
 
 namespace cq
 {
@@ -34,6 +35,8 @@ struct Request
 	int64 ttl_us;
 	int stale_for_ms;
 	int min_fill_time_ms;
+	StoreKind store;
+	int redis_lease_ms;
 	uint32 key_length;
 	uint32 settings_length;
 	char tag[kRequestTag + 1];
@@ -44,6 +47,7 @@ enum class Refreshed
 {
 	done,
 	failed,    /* the query raised an error: try again later */
+	elsewhere, /* another server does it: look again later */
 	unsuitable /* this worker can't do it: callers must */
 };
 

@@ -19,7 +19,7 @@
  * more at the next turn.
  *
  * Locking: a spinlock protects the place in the stream and the proofs; the counters are atomic.  The
- * ticks that a standby has heard of, and the sweep that is owed, are the carrier's own.
+ * moments that a standby has heard of are the carrier's own.
  */
 #include "pg.h"
 #include "fill/meta.h"
@@ -62,6 +62,7 @@ struct Shared
 	Proof proofs[kProofs];      /* lock */
 	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
 	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
+	pg_atomic_uint32 sweep_owed;
 	pg_atomic_uint64 sent;
 	pg_atomic_uint64 received;
 };
@@ -76,7 +77,6 @@ struct Moment
 };
 Moment moments[kMoments];
 int nmoments = 0;
-bool sweep_owed = false;
 int64 ticked_at = 0;
 bool said = false; /* that Redis refuses */
 
@@ -212,7 +212,7 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 		else if (Is(fields.children[i], "slot"))
 			slot = NumberIn(value);
 	}
-	if (!others || !ours || slot < 0 || !exact::IsSlot(static_cast<uint64>(slot)))
+	if (!others || !ours || slot < 0 || slot >= exact::kSlots)
 		return;
 	exact::InvalidatedElsewhere(static_cast<exact::SlotNo>(slot),
 								OnOurClock(intake, strtoll(intake->cursor, nullptr, 10)));
@@ -374,7 +374,7 @@ IsVoid(const Entry *entry, void *)
 
 /* Take in what the others have told since we asked last; false: that could not be told. */
 bool
-Listen(const redis::Identity &identity, bool *any)
+Listen(const redis::Identity &identity)
 {
 	const uint64 circle = CircleOf(identity);
 	Names names;
@@ -388,8 +388,10 @@ Listen(const redis::Identity &identity, bool *any)
 	SpinLockRelease(&shared->lock);
 	done = ReadChanges(names, &intake);
 	if (intake.any)
+	{
 		(void) SweepEntries(IsVoid, nullptr);
-	*any = intake.any;
+		pg_atomic_write_u32(&shared->sweep_owed, 1);
+	}
 	if (!done)
 		return false;
 
@@ -604,7 +606,6 @@ RelayInStep()
 	const int64 now = exact::MonotonicMs();
 	uint64 asking = pg_atomic_read_u64(&shared->asking_at);
 	const bool known = InCircle(identity);
-	bool any;
 
 	if (!identity.usable || identity.own)
 		return identity.usable;
@@ -615,7 +616,7 @@ RelayInStep()
 		(now - static_cast<int64>(asking) < kTickMs ||
 		 !pg_atomic_compare_exchange_u64(&shared->asking_at, &asking, static_cast<uint64>(now))))
 		return false;
-	return Listen(identity, &any);
+	return Listen(identity);
 }
 
 bool
@@ -646,12 +647,11 @@ RelayTick()
 	if (now - ticked_at < kTickMs)
 		return static_cast<int>(kTickMs - (now - ticked_at));
 	ticked_at = now;
-	if (sweep_owed)
+	if (pg_atomic_exchange_u32(&shared->sweep_owed, 0) != 0)
 		(void) SweepEntries(IsVoid, nullptr);
-	sweep_owed = false;
 	if (!redis::Usable())
 		return kTickMs;
-	if (Listen(identity, &sweep_owed))
+	if (Listen(identity))
 		said = false;
 	MakeNames(identity, &names);
 	if (RecoveryInProgress())
@@ -763,6 +763,7 @@ RelayInitShmem()
 		SpinLockInit(&shared->lock);
 		pg_atomic_init_u64(&shared->heard_at, 0);
 		pg_atomic_init_u64(&shared->asking_at, 0);
+		pg_atomic_init_u32(&shared->sweep_owed, 0);
 		pg_atomic_init_u64(&shared->sent, 0);
 		pg_atomic_init_u64(&shared->received, 0);
 	}

@@ -4,6 +4,7 @@
  */
 #include "pg.h"
 #include "fill/flight.h"
+#include "fill/lease.h"
 #include "fill/rows.h"
 
 extern "C" {
@@ -137,7 +138,10 @@ void
 GiveUp(Rows *rows)
 {
 	if (rows->leads)
+	{
+		GiveUpLease(LeaseEnd::unstorable);
 		Land(Boarding::unstorable);
+	}
 	rows->leads = false;
 }
 

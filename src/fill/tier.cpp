@@ -14,6 +14,7 @@
 #include "pg.h"
 #include "fill/carrier.h"
 #include "fill/jobs.h"
+#include "fill/lease.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
 #include "redis/client.h"
@@ -387,6 +388,16 @@ FromRedis(Attempt *attempt, Answer *answer, bool *published)
 	return true;
 }
 
+/* Will an answer that another server has run do?  For a worker, if the one it is to renew has expired. */
+bool
+WillDo(const Attempt *attempt, Reason miss)
+{
+	if (miss == Reason::miss_refresh)
+		return attempt->call->by_worker && attempt->as_of != 0 &&
+			   attempt->now - attempt->as_of >= attempt->call->ttl_us;
+	return Describe(miss).kind == Kind::miss && miss != Reason::miss_ahead && miss != Reason::cheap;
+}
+
 } // namespace
 
 redis::Origin
@@ -428,9 +439,7 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 	bool found;
 
 	*published = false;
-	if (attempt->asked_redis || !UsesRedis(attempt->call->options) ||
-		Describe(miss).kind != Kind::miss || miss == Reason::miss_refresh ||
-		miss == Reason::miss_ahead || miss == Reason::cheap)
+	if (attempt->asked_redis || !UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
 		return miss;
 	attempt->asked_redis = true;
 	EnsureCarrier();
@@ -449,12 +458,13 @@ LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
 }
 
 void
-PassOn(const CallOptions &options, const Pin *pin)
+PassOn(const Attempt *attempt, const Pin *pin)
 {
-	if (!UsesRedis(options))
+	if (!UsesRedis(attempt->call->options))
 		return;
 	EnsureCarrier();
-	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && RelayWanted()) || !CarryEntry(pin))
+	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && RelayWanted()) ||
+		!CarryEntry(pin, HandOverLease(attempt->key.hash)))
 		Count(Counter::redis_dropped);
 }
 

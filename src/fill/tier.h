@@ -20,8 +20,8 @@ extern bool IsTransit(const CallOptions &options);
  * with Redis or the value, it is `miss`.  *published: others find the answer in memory now.
  */
 extern Reason LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published);
-/* Have an entry that was just published written there, if the options say so. */
-extern void PassOn(const CallOptions &options, const Pin *pin);
+/* Have an entry that was just published written there, if the options say so, and end our lease. */
+extern void PassOn(const Attempt *attempt, const Pin *pin);
 
 /* What a server must have in common with us to use our values; and the history we are on. */
 extern redis::Origin OriginHere();

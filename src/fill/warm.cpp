@@ -41,7 +41,7 @@ namespace
 
 constexpr char kFile[] = "pg_stat/cached_query.queries";
 constexpr char kNewFile[] = "pg_stat/cached_query.queries.tmp";
-constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '1'};
+constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '2'};
 constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);

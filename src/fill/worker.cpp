@@ -62,6 +62,8 @@ CallOf(const Request *request, KeyView *view)
 	call.options.mode = Mode::refresh;
 	call.options.consistency = Consistency::ttl;
 	call.options.min_fill_time_ms = request->min_fill_time_ms;
+	call.options.store = request->store;
+	call.options.redis_lease_ms = request->redis_lease_ms;
 	call.options.stale_for_ms = request->stale_for_ms;
 	call.options.tag = request->tag;
 	call.by_worker = true;
@@ -126,9 +128,22 @@ Refresh(const Request *request, volatile bool *running)
 	AnswerCall(call, CurrentMemoryContext, &answer);
 	EndAnswer(&answer);
 	PopActiveSnapshot();
-	if (answer.reason == Reason::miss_refresh)
+	if (answer.reason == Reason::miss_refresh || answer.reason == Reason::redis_hit)
 		return Refreshed::done;
+	if (answer.reason == Reason::stale_hit)
+		return Refreshed::elsewhere;
 	return Describe(answer.reason).kind == Kind::miss ? Refreshed::failed : Refreshed::unsuitable;
+}
+
+void
+CountRefresh(Refreshed outcome, bool ran)
+{
+	if (outcome == Refreshed::elsewhere)
+		Count(Counter::refreshes_skipped);
+	else if (outcome != Refreshed::done)
+		Count(Counter::refresh_failures);
+	else if (ran)
+		Count(Counter::refreshes);
 }
 
 /* The same with its transaction; an error is logged as any session's would be. */
@@ -147,10 +162,7 @@ RefreshSafely(const Request *request)
 		disable_timeout(STATEMENT_TIMEOUT, false);
 		SetUserIdAndSecContext(GetSessionUserId(), 0);
 		CommitTransactionCommand();
-		if (running)
-			Count(outcome == Refreshed::done ? Counter::refreshes : Counter::refresh_failures);
-		else if (outcome != Refreshed::done)
-			Count(Counter::refresh_failures);
+		CountRefresh(outcome, running);
 	}
 	PG_CATCH();
 	{

@@ -72,6 +72,17 @@ TypeNamespace(Oid type)
 }
 
 Oid
+OutputFunction(Oid type, bool binary)
+{
+	Oid function = InvalidOid;
+
+	ReadRow<Form_pg_type>(TYPEOID, type, [&](Form_pg_type form, HeapTuple) {
+		function = binary ? form->typsend : form->typoutput;
+	});
+	return function;
+}
+
+Oid
 CollationNamespace(Oid collation)
 {
 	Oid schema = InvalidOid;

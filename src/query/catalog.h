@@ -14,6 +14,8 @@ extern Oid FunctionLanguage(Oid function);
 extern bool RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
 						  Oid *access_method);
 extern Oid TypeNamespace(Oid type);
+/* Of a type's text or binary form; invalid: it has none. */
+extern Oid OutputFunction(Oid type, bool binary);
 extern Oid CollationNamespace(Oid collation);
 
 } // namespace cq

@@ -14,7 +14,6 @@ extern "C" {
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc_tables.h"
-#include "utils/pg_locale.h"
 #include "utils/xml.h"
 }
 

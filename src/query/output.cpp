@@ -2,12 +2,23 @@
  * output.cpp
  *		What the text and binary form of a result depends on, besides its values.
  *
- * The output functions of most built-in types read nothing, or one of a few settings.  Of the others
- * some read catalogs (enum labels, the names behind regclass and its kin, the columns of a composite
- * type) and some are anybody's: what they write today says nothing about tomorrow, so they have no
- * form that can be kept.
+ * The output functions of most built-in types read nothing, or one of a few settings.
+ *
+ * Those of enums, composite types and ranges read catalogs: labels, columns, the subtype.  An answer
+ * depends on the definition of each type in it, and on all of pg_enum (exact/catalogs.h): a change
+ * voids the answer, and what was made of it goes with it.  So while the answer is good they read what
+ * they read at its position, in a session that has taken in the messages sent until then.
+ *
+ * The output function of an extension's type is believed if it is declared IMMUTABLE, as float8out()
+ * is: it may read the settings that PostgreSQL's own read, and its extension's, but nothing else.
+ *
+ * What remains has no form that can be kept.  regclass and its kin write names as they are found
+ * along the search path, where any new object can hide another one; a STABLE function says itself
+ * that it reads more than its argument.
  */
 #include "pg.h"
+#include "query/catalog.h"
+#include "query/fingerprint.h"
 #include "query/output.h"
 
 extern "C" {
@@ -15,7 +26,7 @@ extern "C" {
 #include "mb/pg_wchar.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
-#include "utils/pg_locale.h"
+#include "utils/typcache.h"
 #include "utils/xml.h"
 }
 
@@ -34,7 +45,8 @@ constexpr Reads kFloatDigits = 8;
 constexpr Reads kByteaOutput = 16;
 constexpr Reads kMonetary = 32;
 constexpr Reads kXml = 64;
-constexpr Reads kUnknown = 128;
+constexpr Reads kSettings = 128; /* all of these, and customized ones */
+constexpr Reads kUnknown = 256;
 
 /* What a built-in base or range type's output function reads. */
 Reads
@@ -117,19 +129,69 @@ ReadByBuiltin(Oid type)
 	}
 }
 
-/* The same with arrays and domains of such types. */
+Reads ReadBy(Oid type, bool binary);
+
+/* What record_out() reads by way of the columns. */
 Reads
-ReadBy(Oid type)
+ReadByColumns(Oid type, bool binary)
+{
+	TupleDesc desc = lookup_rowtype_tupdesc(type, -1);
+	Reads reads = kNothing;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (!column->attisdropped)
+			reads |= ReadBy(column->atttypid, binary);
+	}
+	ReleaseTupleDesc(desc);
+	return reads;
+}
+
+/* A base type may be anybody's. */
+Reads
+ReadByOthers(Oid type, bool binary)
+{
+	char volatility = PROVOLATILE_VOLATILE;
+	char kind;
+	bool has_acl;
+
+	if (type < FirstUnpinnedObjectId)
+		return kUnknown;
+	FunctionFacts(OutputFunction(type, binary), &volatility, &kind, &has_acl);
+	return volatility == PROVOLATILE_IMMUTABLE ? kSettings : kUnknown;
+}
+
+/* What any type's does, in text form or binary. */
+Reads
+ReadBy(Oid type, bool binary)
 {
 	Reads reads = ReadByBuiltin(type);
 
+	/* a type's binary form is made for other machines: it has no style */
 	if (reads != kUnknown)
-		return reads;
-	type = getBaseType(type);
-	reads = ReadByBuiltin(type);
-	if (reads == kUnknown && OidIsValid(get_element_type(type)))
-		reads = ReadByBuiltin(getBaseType(get_element_type(type)));
-	return reads;
+		return binary ? kNothing : reads;
+	check_stack_depth();
+	if (getBaseType(type) != type)
+		return ReadBy(getBaseType(type), binary);
+	if (OidIsValid(get_element_type(type)))
+		return ReadBy(get_element_type(type), binary);
+	switch (get_typtype(type))
+	{
+	case TYPTYPE_ENUM:
+		return kNothing;
+	case TYPTYPE_COMPOSITE:
+		return ReadByColumns(type, binary);
+	case TYPTYPE_RANGE:
+		return ReadBy(get_range_subtype(type), binary);
+	case TYPTYPE_MULTIRANGE:
+		return ReadBy(get_multirange_range(type), binary);
+	case TYPTYPE_BASE:
+		return ReadByOthers(type, binary);
+	default:
+		return kUnknown;
+	}
 }
 
 template <typename T>
@@ -149,6 +211,12 @@ void
 AppendWhatIsRead(StringInfo to, Reads reads)
 {
 	AppendRaw(to, reads);
+	if (reads & kSettings)
+	{
+		AppendRegional(to);
+		AppendCustomized(to);
+		return;
+	}
 	if (reads & kDateStyle)
 	{
 		AppendRaw(to, DateStyle);
@@ -197,10 +265,7 @@ AppendOutputForm(StringInfo to, TupleDesc desc, const int16 *formats)
 	AppendRaw(to, client);
 	for (int i = 0; i < desc->natts; i++)
 	{
-		Reads column = ReadBy(TupleDescAttr(desc, i)->atttypid);
-
-		/* a type's binary form is made for other machines: it has no style */
-		reads |= formats[i] == 0 ? column : column & kUnknown;
+		reads |= ReadBy(TupleDescAttr(desc, i)->atttypid, formats[i] != 0);
 		appendStringInfoCharMacro(to, static_cast<char>(formats[i]));
 	}
 	if (reads & kUnknown)

@@ -117,7 +117,7 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 	if (volatility != PROVOLATILE_STABLE)
 		return;
 
-	f->regional = true;
+	f->regional = f->makes_text = true;
 	switch (kind)
 	{
 	case BuiltinKind::time:
@@ -182,6 +182,30 @@ WalkView(Findings *f, Oid view)
 	relation_close(relation, NoLock);
 }
 
+/* Types whose values are OIDs and whose text is names, with a schema if the path requires one. */
+bool
+TextIsNames(Oid type)
+{
+	switch (type)
+	{
+	case ACLITEMOID:
+	case REGCLASSOID:
+	case REGCOLLATIONOID:
+	case REGCONFIGOID:
+	case REGDICTIONARYOID:
+	case REGNAMESPACEOID:
+	case REGOPEROID:
+	case REGOPERATOROID:
+	case REGPROCOID:
+	case REGPROCEDUREOID:
+	case REGROLEOID:
+	case REGTYPEOID:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Types whose input functions read settings, the clock or names. */
 bool
 InputDependsOnSettings(Oid type)
@@ -209,20 +233,9 @@ InputDependsOnSettings(Oid type)
 	case INTERVALOID:
 	case MONEYOID:
 	case XMLOID:
-	case REGCLASSOID:
-	case REGCOLLATIONOID:
-	case REGCONFIGOID:
-	case REGDICTIONARYOID:
-	case REGNAMESPACEOID:
-	case REGOPEROID:
-	case REGOPERATOROID:
-	case REGPROCOID:
-	case REGPROCEDUREOID:
-	case REGROLEOID:
-	case REGTYPEOID:
 		return true;
 	default:
-		return false;
+		return TextIsNames(type);
 	}
 }
 
@@ -278,6 +291,8 @@ JudgeType(Findings *f, Oid type)
 {
 	Oid part;
 
+	if (TextIsNames(type) || (type < FirstUnpinnedObjectId && TextIsNames(get_element_type(type))))
+		f->name_values = true;
 	if (type < FirstUnpinnedObjectId || list_member_oid(f->types, type))
 		return;
 	f->types = lappend_oid(f->types, type);
@@ -296,6 +311,95 @@ JudgeType(Findings *f, Oid type)
 		JudgeType(f, get_multirange_range(type));
 	if (type_is_rowtype(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
 		JudgeRowType(f, type);
+}
+
+/* The CHECK constraints of a domain may call anything. */
+void
+JudgeDomain(Findings *f, Oid type)
+{
+	if (DomainHasConstraints(type))
+		f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
+			f->user_function = true;
+}
+
+void JudgeInput(Findings *f, Oid type);
+
+void
+JudgeInputOfColumns(Findings *f, Oid type)
+{
+	TupleDesc desc;
+
+	if (type == RECORDOID)
+		return; /* its columns are in a list of their own */
+	desc = lookup_rowtype_tupdesc_copy(type, -1);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			JudgeInput(f, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+}
+
+/*
+ * A value that is read from text while the query runs, by an input function that no node names:
+ * the text may say 'today', and mean one day or another with the settings.
+ */
+void
+JudgeInput(Findings *f, Oid type)
+{
+	Oid base = getBaseType(type);
+	Oid element = get_element_type(base);
+	Oid input;
+	Oid parameter;
+
+	JudgeType(f, type);
+	if (base != type)
+		JudgeDomain(f, type);
+	if (OidIsValid(element))
+		JudgeInput(f, element);
+	else if (type_is_range(base))
+		JudgeInput(f, get_range_subtype(base));
+	else if (type_is_multirange(base))
+		JudgeInput(f, get_multirange_range(base));
+	else if (type_is_rowtype(base))
+		JudgeInputOfColumns(f, base);
+	else
+	{
+		getTypeInputInfo(base, &input, &parameter);
+		JudgeFunction(input, f);
+	}
+}
+
+void
+JudgeInputs(Findings *f, List *types)
+{
+	ListCell *cell;
+
+	foreach (cell, types)
+	{
+		if (OidIsValid(lfirst_oid(cell))) /* FOR ORDINALITY has none in 15 */
+			JudgeInput(f, lfirst_oid(cell));
+	}
+}
+
+/* Built-in functions that fill a row, or what a column list says, from the text in a document. */
+bool
+ReadsText(Oid function)
+{
+	switch (function)
+	{
+	case F_JSON_POPULATE_RECORD:
+	case F_JSON_POPULATE_RECORDSET:
+	case F_JSON_TO_RECORD:
+	case F_JSON_TO_RECORDSET:
+	case F_JSONB_POPULATE_RECORD:
+	case F_JSONB_POPULATE_RECORDSET:
+	case F_JSONB_TO_RECORD:
+	case F_JSONB_TO_RECORDSET:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -344,6 +448,21 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 }
 
 void
+JudgeColumnLists(Findings *f, List *functions)
+{
+	ListCell *cell;
+
+	foreach (cell, functions)
+	{
+		RangeTblFunction *function = lfirst_node(RangeTblFunction, cell);
+
+		if (IsA(function->funcexpr, FuncExpr) &&
+			ReadsText(reinterpret_cast<FuncExpr *>(function->funcexpr)->funcid))
+			JudgeInputs(f, function->funccoltypes);
+	}
+}
+
+void
 JudgeRangeTable(Findings *f, List *rtable)
 {
 	ListCell *cell;
@@ -358,6 +477,8 @@ JudgeRangeTable(Findings *f, List *rtable)
 			if (rte->tablesample)
 				RefuseExact(f, Reason::tablesample, nullptr);
 		}
+		else if (rte->rtekind == RTE_FUNCTION)
+			JudgeColumnLists(f, rte->functions);
 	}
 }
 
@@ -395,17 +516,19 @@ Walk(Node *node, void *arg)
 		JudgeType(f, exprType(node));
 		break;
 	case T_XmlExpr:
-		f->regional = true;
+		f->regional = f->makes_text = true;
 		break;
 	case T_CoerceToDomain:
-		/* its CHECK constraints may call anything */
 		JudgeType(f, exprType(node));
-		if (DomainHasConstraints(exprType(node)))
-			f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
-				f->user_function = true;
+		JudgeDomain(f, exprType(node));
+		break;
+	case T_TableFunc:
+		JudgeInputs(f, reinterpret_cast<TableFunc *>(node)->coltypes);
 		break;
 	case T_FuncExpr:
 		JudgeType(f, exprType(node));
+		if (ReadsText(reinterpret_cast<FuncExpr *>(node)->funcid))
+			JudgeInput(f, exprType(node));
 		if (JudgeCurrentSetting(f, reinterpret_cast<FuncExpr *>(node)))
 			return compat::WalkExpression(node, Walk, f);
 		break;
@@ -414,7 +537,8 @@ Walk(Node *node, void *arg)
 		f->regional = f->regional || !PlainText(exprType(node)) ||
 					  !PlainText(exprType(
 						  reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(node)->arg)));
-		JudgeType(f, exprType(node));
+		f->makes_text = true;
+		JudgeInput(f, exprType(node));
 		break;
 	case T_Param:
 	case T_OpExpr:
@@ -428,6 +552,10 @@ Walk(Node *node, void *arg)
 		JudgeType(f, exprType(node));
 		break;
 	default:
+		if (compat::MakesJson(node))
+			f->regional = f->makes_text = true;
+		if (compat::ReadsJson(node))
+			JudgeInput(f, exprType(node));
 		break;
 	}
 	check_functions_in_node(node, JudgeFunction, f);
@@ -474,6 +602,7 @@ JudgeRelation(Findings *f, Oid relation)
 	else if (OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID)
 		RefuseExact(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
 
+	compat::WalkVirtualColumns(relation, Walk, f);
 	/* a query's own views and policies are in its trees; a function's are not */
 	if (f->nested && row_security)
 		RefuseExact(
@@ -538,6 +667,11 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 
 	if (depends_on_rls)
 		f->role = true;
+	if (f->makes_text && f->name_values)
+	{
+		f->search_path = f->names = true;
+		RefuseExact(f, Reason::dep_catalog, pstrdup("the text of a name"));
+	}
 	if (f->literals)
 		f->regional = f->search_path = true;
 	if (f->literals && time_words)

@@ -34,6 +34,8 @@ struct Findings
 	bool literals = false;      /* parse analysis converted literals by regional settings */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
+	bool makes_text = false;    /* values may be converted to text inside the query */
+	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
 	bool nested = false;        /* what is judged was met while a function ran */
 

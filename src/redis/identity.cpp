@@ -248,6 +248,15 @@ ChunkName(const Identity &of, const EntryHash &hash, const FillId &fill, uint32 
 	return static_cast<int>(end - name);
 }
 
+int
+LeaseName(const Identity &of, const EntryHash &hash, char *name)
+{
+	char *end = name + HeadName(of, hash, name);
+
+	strcpy(end, ":lease");
+	return static_cast<int>(end - name + strlen(end));
+}
+
 void
 DefineIdentitySettings()
 {

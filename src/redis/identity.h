@@ -4,6 +4,7 @@
  *
  *		head	cached_query:<namespace>:{<hash, 32 hex digits>}
  *		chunk	cached_query:<namespace>:{<hash>}:<fill id, 32 hex digits>:<n>
+ *		lease	cached_query:<namespace>:{<hash>}:lease
  *
  * What is in braces is what Redis Cluster hashes: an entry's values lie on one node, entries spread.
  *
@@ -54,11 +55,15 @@ extern bool NamespaceIsGiven();
 /* Raises no error.  The reference is good until the next call. */
 extern const Identity &GetIdentity();
 
+/* Who fills a key; drawn anew for each fill, too. */
+using LeaseId = FillId;
+
 /* Of an entry's key, under the secret: nobody without it can tell or make the name of a query. */
 extern bool HashKey(const Identity &identity, const void *key, size_t length, EntryHash *hash);
-/* Both return the length; name has kNameRoom bytes. */
+/* They return the length; name has kNameRoom bytes. */
 extern int HeadName(const Identity &identity, const EntryHash &hash, char *name);
 extern int ChunkName(const Identity &identity, const EntryHash &hash, const FillId &fill, uint32 n,
 					 char *name);
+extern int LeaseName(const Identity &identity, const EntryHash &hash, char *name);
 
 } // namespace cq::redis

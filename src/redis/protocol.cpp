@@ -16,6 +16,7 @@ constexpr size_t kMaxLine = 64 * 1024;        /* of a status, error or number */
 constexpr size_t kMaxHeader = 32;             /* of "$n\r\n" */
 constexpr size_t kKeepBuffer = 2 * 1024 * 1024;
 constexpr int kMaxElements = 16384; /* of one array */
+constexpr int kMaxDepth = 7; /* of arrays in arrays, as in hiredis 0.14; 1.x knows no limit */
 constexpr size_t kMaxNodeBytes = 16 * 1024 * 1024;
 constexpr size_t kByReference = 4096; /* such arguments are not copied */
 
@@ -101,6 +102,17 @@ CreateString(const redisReadTask *task, char *bytes, size_t length)
 	return reply;
 }
 
+/* Arrays around an object. */
+int
+Depth(const redisReadTask *task)
+{
+	int depth = 0;
+
+	for (; task->parent != nullptr; task = task->parent)
+		depth++;
+	return depth;
+}
+
 void *
 CreateArray(const redisReadTask *task, ArrayLength length)
 {
@@ -108,7 +120,7 @@ CreateArray(const redisReadTask *task, ArrayLength length)
 	Reply *reply = Place(task);
 	Reply *children;
 
-	if (reply == nullptr || task->type != REDIS_REPLY_ARRAY ||
+	if (reply == nullptr || task->type != REDIS_REPLY_ARRAY || Depth(task) >= kMaxDepth ||
 		length > static_cast<ArrayLength>(kMaxElements))
 		return nullptr;
 	children = static_cast<Reply *>(AllocateNodes(in, static_cast<size_t>(length) * sizeof(Reply)));

@@ -9,9 +9,10 @@
  * back.
  *
  * An image is a sequence of blocks, each a head and some whole messages, so that whatever ends a run
- * early ends it between messages.  A block goes out when its first row is received.
+ * early ends it between messages.  Some blocks go out at once, when their first row is received.
  *
- * Bytes go through PostgreSQL's own output buffer and so through TLS or GSS where they are used.
+ * Bytes go through PostgreSQL's own output buffer or, when they are many, by the same function as
+ * it does from there to the socket: so through TLS or GSS where they are used.
  * A statement that is one call of cached_query_json() sends its document in the same way, without an
  * image: the text that is stored is what goes out.
  *
@@ -41,6 +42,7 @@ extern "C" {
 extern "C" {
 #include "mb/pg_wchar.h"
 #include "tcop/pquery.h"
+#include "utils/inval.h"
 #include "utils/portal.h"
 }
 
@@ -55,7 +57,8 @@ ExecutorRun_hook_type previous_executor_run = nullptr;
 const PQcommMethods *own_methods = nullptr;
 bool (*own_receive)(TupleTableSlot *, DestReceiver *) = nullptr;
 
-PQcommMethods tee;
+PQcommMethods tee;   /* keeps what is sent */
+PQcommMethods quiet; /* sends nothing */
 
 WireRun *innermost = nullptr;
 
@@ -81,63 +84,141 @@ constexpr uint64 kFewValues = 8;
 /* --- sending -------------------------------------------------------------------------------- */
 
 /*
- * Into the output buffer.  pq_putmessage_v2() is how PostgreSQL writes a first byte and then what
- * follows it, with no length between: that is what we have.  A block that crosses extents goes out
- * piece by piece, but for the rare one where a piece would begin with a zero, which can't be
- * told from no message type.
+ * PostgreSQL's output buffer holds 8 kB, and each time it is full that much is written to the socket.
+ * To write more at once takes less than half of the time.  So what is to be sent is put together
+ * here, and if it is much, it is written as pqcomm.c would write it: after what is in its buffer,
+ * blocking, by secure_write(), which knows of TLS and GSS and of being told to quit while it waits.
+ *
+ * Nothing else may go out in the midst of a message, whatever a signal handler has to say.  For its
+ * own messages pqcomm.c sees to that; here `quiet` is in the place of its methods from the first
+ * byte of a message to the last.
+ */
+constexpr Size kOutSize = 65536;
+
+/* Less than this goes into the output buffer, and out with what follows it. */
+constexpr Size kLeastWrite = 16384;
+
+char out[kOutSize];
+Size out_len = 0;       /* not yet written */
+bool out_begun = false; /* some was */
+
+int
+QuietMessage(char, const char *, size_t)
+{
+	return 0;
+}
+
+int
+QuietFlush()
+{
+	return 0;
+}
+
+void
+BeginOut()
+{
+	out_len = 0;
+	out_begun = false;
+	PqCommMethods = &quiet;
+}
+
+/* As in pqcomm.c, a client that is gone ends the session at the next CHECK_FOR_INTERRUPTS(). */
+void
+LoseClient()
+{
+	ereport(COMMERROR, (errcode_for_socket_access(), errmsg("could not send data to client: %m")));
+	ClientConnectionLost = 1;
+	InterruptPending = 1;
+}
+
+void
+WriteOut()
+{
+	Size done = 0;
+
+	if (!ClientConnectionLost && own_methods->flush() == 0)
+	{
+		while (done < out_len)
+		{
+			ssize_t written = secure_write(MyProcPort, out + done, out_len - done);
+
+			if (written > 0)
+				done += static_cast<Size>(written);
+			else if (errno != EINTR)
+			{
+				LoseClient();
+				break;
+			}
+		}
+	}
+	out_len = 0;
+	out_begun = true;
+}
+
+void
+PutOut(const void *bytes, Size length)
+{
+	const char *from = static_cast<const char *>(bytes);
+
+	while (length > 0)
+	{
+		Size part = Min(length, kOutSize - out_len);
+
+		memcpy(out + out_len, from, part);
+		out_len += part;
+		from += part;
+		length -= part;
+		if (out_len == kOutSize)
+			WriteOut();
+	}
+}
+
+/*
+ * pq_putmessage_v2() puts a first byte, which must not be zero, and others into the output buffer,
+ * with no length between them.
  */
 void
-SendWhole(StreamReader *reader, Size length)
+EndOut()
 {
-	char *bytes = static_cast<char *>(MemoryContextAllocHuge(CurrentMemoryContext, length));
-
-	StreamCopy(reader, bytes, length);
-	pq_putmessage_v2(bytes[0], bytes + 1, length - 1);
-	pfree(bytes);
-}
-
-bool
-PiecesCanBegin(StreamReader reader, Size length)
-{
-	Size got;
-
-	for (; length > 0; length -= got)
-	{
-		if (*StreamNext(&reader, length, &got) == '\0')
-			return false;
-	}
-	return true;
+	if (out_begun || out_len >= kLeastWrite)
+		WriteOut();
+	else if (out_len > 0)
+		pq_putmessage_v2(out[0], out + 1, out_len - 1);
+	PqCommMethods = own_methods;
 }
 
 void
-SendBytes(StreamReader *reader, Size length)
+PutFromStore(StreamReader *reader, Size length)
 {
 	Size got;
 
-	if (!PiecesCanBegin(*reader, length))
-	{
-		SendWhole(reader, length);
-		return;
-	}
 	for (; length > 0; length -= got)
 	{
 		const char *piece = StreamNext(reader, length, &got);
 
-		/* a client that is gone is noticed by the next CHECK_FOR_INTERRUPTS() */
-		pq_putmessage_v2(piece[0], piece + 1, got - 1);
+		PutOut(piece, got);
 	}
 }
 
+/* As many blocks as are written at once, but one at least. */
 void
-SendBlock(WireRun *run)
+SendBlocks(WireRun *run)
 {
 	BlockHead head;
 	char padding[MAXIMUM_ALIGNOF];
 
-	StreamCopy(&run->reader, &head, sizeof(head));
-	SendBytes(&run->reader, head.length);
-	StreamCopy(&run->reader, padding, MAXALIGN(head.length) - head.length);
-	run->block_rows = head.rows;
+	BeginOut();
+	do
+	{
+		StreamCopy(&run->reader, &head, sizeof(head));
+		PutFromStore(&run->reader, head.length);
+		StreamCopy(&run->reader, padding, MAXALIGN(head.length) - head.length);
+		CqAssert(head.rows <= run->rows_left);
+		run->sent_rows += head.rows;
+		run->rows_left -= head.rows;
+	}
+	while (run->rows_left > 0 && !out_begun && kOutSize - out_len > kBlockSize);
+	EndOut();
 }
 
 /* In the place of printtup(). */
@@ -146,9 +227,9 @@ ReceiveForImage(TupleTableSlot *, DestReceiver *)
 {
 	WireRun *run = innermost;
 
-	if (run->block_rows == 0)
-		SendBlock(run);
-	run->block_rows--;
+	if (run->sent_rows == 0)
+		SendBlocks(run);
+	run->sent_rows--;
 	return true;
 }
 
@@ -185,14 +266,16 @@ ReceiveForDocument(TupleTableSlot *, DestReceiver *)
 	uint32 length = static_cast<uint32>(run->document);
 	uint32 whole = pg_hton32(length + 2 * sizeof(uint32) + sizeof(uint16));
 	uint16 columns = pg_hton16(1);
-	char head[10];
+	char type = 'D';
 
 	length = pg_hton32(length);
-	memcpy(head, &whole, sizeof(whole));
-	memcpy(head + 4, &columns, sizeof(columns));
-	memcpy(head + 6, &length, sizeof(length));
-	pq_putmessage_v2('D', head, sizeof(head));
-	SendBytes(&run->reader, run->document);
+	BeginOut();
+	PutOut(&type, sizeof(type));
+	PutOut(&whole, sizeof(whole));
+	PutOut(&columns, sizeof(columns));
+	PutOut(&length, sizeof(length));
+	PutFromStore(&run->reader, run->document);
+	EndOut();
 	return true;
 }
 
@@ -298,10 +381,44 @@ Pays(const Answer &answer, uint64 hits)
 		   settings::mode != static_cast<int>(Mode::read_only);
 }
 
-void
-BeginImageOf(WireRun *run, const Answer &answer, StringInfo key, uint64 hits)
+/* Is nobody in between, as a hook that runs inside ours may be? */
+bool
+StraightToClient(const WireRun *run)
 {
+	return run->query->dest == run->client && run->client->receiveSlot == own_receive &&
+		   PqCommMethods == own_methods;
+}
+
+/* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
+StringInfo
+ImageKey(TupleDesc desc, const int16 *formats)
+{
+	static StringInfoData key = {};
+	constexpr uint16 mark = PG_UINT16_MAX; /* no entry's key begins so */
+
+	if (key.data == nullptr)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		initStringInfo(&key);
+		MemoryContextSwitchTo(caller);
+	}
+	resetStringInfo(&key);
+	appendBinaryStringInfo(&key, reinterpret_cast<const char *>(&mark), sizeof(mark));
+	return formats != nullptr && AppendOutputForm(&key, desc, formats) ? &key : nullptr;
+}
+
+void
+BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
+{
+	StringInfo key;
+
 	if (!Pays(answer, hits) || !ClaimImage(answer.pin, hits))
+		return;
+	/* definitions that output functions read: those that the answer depends on (query/output.cpp) */
+	AcceptInvalidationMessages();
+	key = ImageKey(answer.desc, ActivePortal->formats);
+	if (key == nullptr)
 		return;
 	run->block = static_cast<char *>(palloc(kBlockSize));
 	run->fill = BeginImage(answer.pin, key->data, static_cast<uint32>(key->len));
@@ -371,7 +488,7 @@ EndRun(WireRun *run)
 	innermost = run->outer;
 	if (run->receive != nullptr)
 		run->client->receiveSlot = run->receive;
-	if (PqCommMethods == &tee)
+	if (PqCommMethods == &tee || PqCommMethods == &quiet)
 		PqCommMethods = own_methods;
 }
 
@@ -402,25 +519,6 @@ RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ON
 		Unpin(run.image);
 }
 
-/* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
-StringInfo
-ImageKey(TupleDesc desc, const int16 *formats)
-{
-	static StringInfoData key = {};
-	constexpr uint16 mark = PG_UINT16_MAX; /* no entry's key begins so */
-
-	if (key.data == nullptr)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
-
-		initStringInfo(&key);
-		MemoryContextSwitchTo(caller);
-	}
-	resetStringInfo(&key);
-	appendBinaryStringInfo(&key, reinterpret_cast<const char *>(&mark), sizeof(mark));
-	return formats != nullptr && AppendOutputForm(&key, desc, formats) ? &key : nullptr;
-}
-
 } // namespace
 
 bool
@@ -430,8 +528,7 @@ BeginWire(WireRun *run, const Answer &answer)
 	uint64 hits;
 
 	if (Describe(answer.reason).kind != Kind::hit || answer.pin == nullptr ||
-		answer.rest != nullptr || run != innermost || run->query->dest != run->client ||
-		run->client->receiveSlot != own_receive ||
+		answer.rest != nullptr || run != innermost || !StraightToClient(run) ||
 		answer.rows * static_cast<uint64>(answer.desc->natts) < kFewValues)
 		return false;
 	hits = HitsOf(answer.pin);
@@ -443,12 +540,13 @@ BeginWire(WireRun *run, const Answer &answer)
 	run->image = FindImage(answer.pin, key->data, static_cast<uint32>(key->len));
 	if (run->image == nullptr)
 	{
-		BeginImageOf(run, answer, key, hits);
+		BeginImageOf(run, answer, hits);
 		return false;
 	}
 	TouchImage(run->image, GetCurrentStatementStartTimestamp());
 	Count(Counter::image_hits);
 	StreamBegin(&run->reader, run->image);
+	run->rows_left = answer.rows;
 	run->receive = run->client->receiveSlot;
 	run->client->receiveSlot = ReceiveForImage;
 	return true;
@@ -462,8 +560,7 @@ SendDocument(FunctionCallInfo fcinfo, Answer *answer)
 	int client = pg_get_client_encoding();
 
 	if (run == nullptr || run->call == nullptr || run->call != fcinfo->flinfo->fn_expr ||
-		run->image != nullptr || run->query->dest != run->client ||
-		run->client->receiveSlot != own_receive || answer->pin == nullptr ||
+		run->image != nullptr || !StraightToClient(run) || answer->pin == nullptr ||
 		answer->rest != nullptr || (client != server && client != PG_SQL_ASCII))
 		return false;
 	run->document = FindText(&run->reader, answer->pin);
@@ -486,6 +583,9 @@ InitWire()
 	own_methods = PqCommMethods;
 	tee = *own_methods;
 	tee.putmessage = PutMessage;
+	quiet = *own_methods;
+	quiet.putmessage = QuietMessage;
+	quiet.flush = QuietFlush;
 	previous_executor_run = ExecutorRun_hook;
 	ExecutorRun_hook = RunForWire;
 }

@@ -34,7 +34,8 @@ struct WireRun
 	Pin *image;
 	Size document;
 	StreamReader reader;
-	uint64 block_rows; /* sent, but not yet received */
+	uint64 rows_left; /* not yet sent */
+	uint64 sent_rows; /* sent, but not yet received */
 
 	/* making one; all of it null when none is made, or no longer */
 	Pin *answer; /* the scan's, whose image it is */

@@ -47,7 +47,7 @@ Big(uint64 value)
 /* --- entries -------------------------------------------------------------------------------- */
 
 constexpr int kEntryColumns = 19;
-constexpr int kStatsColumns = 28;
+constexpr int kStatsColumns = 30;
 
 struct EntryRow
 {
@@ -238,6 +238,8 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	values[i++] = Big(CounterTotal(Counter::redis_rejected));
 	values[i++] = Big(CounterTotal(Counter::redis_stores));
 	values[i++] = Big(CounterTotal(Counter::redis_dropped));
+	values[i++] = Big(CounterTotal(Counter::redis_leases));
+	values[i++] = Big(CounterTotal(Counter::redis_lease_waits));
 	values[i++] = TimestampTzGetDatum(StatsResetTime());
 	CqAssert(i == kStatsColumns);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));

@@ -29,6 +29,8 @@ enum class Counter : int
 	redis_rejected,    // found there, but not to be believed or used
 	redis_stores,      // entries written there
 	redis_dropped,     // entries that could not be written there
+	redis_leases,      // fills that other servers were kept from
+	redis_lease_waits, // calls that waited for another server's
 	count
 };
 

@@ -339,6 +339,7 @@ my $slow = start_proxy($redis, sub {
 
 	RedisTest::pass_on($client, $server, sub { sleep 0.15; return ($_[0], 0); });
 });
+redis_setting($node, redis_connect_timeout => '1s');
 url($slow->url);
 restart_client();
 foreach (1 .. 3) { is(redis_command($node, 'ECHO', 'slow'), 'slow', 'a slow server answers'); }
@@ -346,6 +347,7 @@ $status = redis_status($node);
 is("$status->{state} $status->{errors}", 'closed 0', 'and that is no failure');
 cmp_ok($status->{latency}, '>', 100000, 'its latency is seen');
 $slow->stop;
+redis_setting($node, redis_connect_timeout => '200ms');
 url($redis->unix_url);
 
 # ---- A server that answers with something else ----

@@ -13,9 +13,12 @@ use PostgreSQL::Test::Utils;
 use RedisTest;
 use Test::More;
 
-my $redis = start_redis();
+# with no more rights in Redis than README.md says
+my $redis = start_redis(lines => [ 'user cq on >pw ~cached_query:* +get +set +getrange +pttl +unlink +time +scan '
+	  . '+cluster|slots +xadd +xlen +xrange +select +client|setname' ]);
+(my $url = $redis->unix_url) =~ s{//}{//cq:pw\@};
 my $primary = start_node('primary', { allows_streaming => 1 },
-	"cached_query.redis_url = '" . $redis->unix_url . "'",
+	"cached_query.redis_url = '$url'",
 	'cached_query.redis_namespace = shared', 'cached_query.store = tiered');
 
 $primary->safe_psql('postgres', q{
@@ -145,6 +148,11 @@ is_deeply(in_both($u), [ 'hit', 'hit' ], 'both have it again');
 $redis->pause;
 $primary->safe_psql('postgres', q{SELECT cached_query_invalidate_relation('u')});
 sleep 2;
+$primary->safe_psql('postgres', q{
+	DO $$ BEGIN FOR i IN 1 .. 3000 LOOP PERFORM cached_query_invalidate_tag('t' || i % 5); COMMIT; END LOOP; END $$});
+# (one may be on its way at a moment, which does not count)
+ok(wait_until(sub { $primary->safe_psql('postgres', 'SELECT queued FROM cached_query_redis') eq '6' }, 10),
+	'however many there are, each waits once');
 is($primary->safe_psql('postgres', 'SELECT invalidations_sent FROM cached_query_redis'), $sent,
 	'nothing was sent while Redis hangs, nor of what was rolled back');
 is((outcome_of($standby, $u))[0], 'hit', 'who can not be told serves what it has');
@@ -204,6 +212,7 @@ call_is($standby, 'SELECT 7', 'a int', 'miss_cold', 'without the namespace nothi
 ok(settled($standby), 'written');
 $heads = () = grep { !/^cached_query:shared:/ } split /\n/, $redis->cli('--raw', 'KEYS', 'cached_query:*');
 is($heads, 1, 'and written elsewhere');
+unlike($redis->cli('--raw', 'ACL', 'LOG'), qr{\S}, 'nothing was refused for want of a right');
 store_is_idle($standby, 'nothing is pinned');
 log_is_quiet($standby, 'no warning');
 $standby->stop;

@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
-  session_pid answers wait_until recovers log_is_quiet complaints);
+  session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -186,10 +186,49 @@ sub log_is_quiet
 	return;
 }
 
+# ---- The bytes that a client receives ----
+
+# Where two answers part, and what is there.
+sub difference
+{
+	my ($want, $got) = @_;
+	my $at = 0;
+
+	$at++ while $at < length($want) && substr($want, $at, 1) eq substr($got, $at, 1);
+	return map { sprintf "at %d of %d: %s\n", $at, length, unpack('H*', substr($_, $at, 40)) . ' ' . substr($_, $at, 200) =~ s/[^ -~]/./gr } $want, $got;
+}
+
+sub image_hits
+{
+	my ($client) = @_;
+
+	return $client->ask('SELECT image_hits FROM cached_query_stats')->{first};
+}
+
+# A test: the answers to this statement in this session, by the query itself and four times by the
+# cache, are the same bytes; how many came from an image.
+sub same_bytes
+{
+	my ($client, $call, $formats, $name) = @_;
+	my $ask = sub { return defined $formats ? $client->raw_extended($call, $formats) : $client->raw($call) };
+	my $images = image_hits($client);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$client->ask('SET cached_query.mode = off');
+	my $want = $ask->();
+	$client->ask('RESET cached_query.mode');
+	my @got = map { $ask->() } 1 .. 5;
+	my $wrong = grep { $_ ne $want } @got;
+
+	ok($wrong == 0 && length($want) > 0, "$name: the bytes") or diag "$wrong of 5 differ, the first here:\n", difference($want, $got[0]);
+	return image_hits($client) - $images;
+}
+
 # ---- A client that speaks just enough of the protocol to stop reading ----
 
 package CachedQueryTest::Deaf;
 
+use Errno;
 use Time::HiRes;
 
 sub connect
@@ -213,6 +252,8 @@ sub exactly
 	{
 		my $got = $self->{socket}->sysread($data, $length - length($data), length($data));
 
+		# a child that is stopped is a signal, too
+		next if !defined $got && $!{EINTR};
 		return undef unless $got;
 	}
 	return $data;
