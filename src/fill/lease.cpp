@@ -251,8 +251,11 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 bool
 HelpsOthers(const Attempt *attempt)
 {
-	return attempt->now - TimeOf(attempt->view) < LifeFor(*attempt->call) &&
-		   (!RelayWanted() || LagAt(attempt->now) != kLagUnknown);
+	int32 lag_ms;
+	const TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+
+	return attempt->now - as_of < LifeFor(*attempt->call) &&
+		   (lag_ms != kLagUnknown || !RelayWanted());
 }
 
 /*

@@ -15,13 +15,10 @@
  * Locking: none of its own.
  */
 #include "pg.h"
+#include "fill/age.h"
 #include "fill/attempt.h"
 #include "fill/flight.h"
 #include "fill/refresh.h"
-
-extern "C" {
-#include "access/xlogrecovery.h"
-}
 
 #include <cmath>
 
@@ -32,15 +29,15 @@ namespace
 {
 
 /*
- * A standby's rows are as old as the last commit that was replayed.  As long as none has come since,
- * they would be the same rows of the same age again, at each call.
+ * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
+ * As long as none has come since, they would be the same rows of the same age again, at each call.
  */
 bool
 NothingNew(const Attempt *attempt)
 {
-	TimestampTz replayed = RecoveryInProgress() ? GetLatestXTime() : 0;
+	int32 lag_ms;
 
-	return replayed != 0 && replayed <= attempt->as_of;
+	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
 }
 
 } // namespace
