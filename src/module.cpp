@@ -49,6 +49,7 @@ RequestShmem()
 	exact::RequestShmem();
 	StatsRequestShmem();
 	CostRequestShmem();
+	CheapRequestShmem();
 	FlightRequestShmem();
 	JobsRequestShmem();
 	RelayRequestShmem();
@@ -75,6 +76,7 @@ StartShmem()
 	exact::InitShmem();
 	StatsInitShmem();
 	CostInitShmem();
+	CheapInitShmem();
 	FlightInitShmem();
 	JobsInitShmem();
 	RelayInitShmem();
