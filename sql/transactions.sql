@@ -197,3 +197,10 @@ DISCARD PLANS;
 SELECT * FROM cq_test.call(:'q');
 
 DROP SCHEMA cq_xact CASCADE;
+
+-- what now() says is as old as the transaction, whatever the snapshot
+BEGIN;
+SELECT pg_sleep(0.3);
+SELECT count(*) FROM cached_query('SELECT now()', '250ms') AS t(x timestamptz);
+COMMIT;
+SELECT now() - x < '250ms' AS young FROM cached_query('SELECT now()', '250ms') AS t(x timestamptz);

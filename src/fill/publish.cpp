@@ -180,6 +180,9 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 		return Reason::changed_during_fill;
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
+	/* what now() says may be older than the snapshot */
+	if (attempt->handle->findings.clock || watch.findings.clock)
+		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
 	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows.kept;

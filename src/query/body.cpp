@@ -119,7 +119,7 @@ JudgeName(Scanner *scanner, const char *name)
 	for (const char *word : clock_words)
 	{
 		if (strcmp(name, word) == 0)
-			RefuseExact(findings, Reason::time_function, pstrdup(name));
+			NoteClock(findings, pstrdup(name));
 	}
 	if (strcmp(name, "execute") == 0)
 		RefuseExact(findings, Reason::untrusted_function,
@@ -146,8 +146,7 @@ ScanText(Findings *findings, const char *text)
 		if (*start == '\'')
 		{
 			if (IsTimeWord(ReadString(&scanner.at)))
-				RefuseExact(findings, Reason::time_function,
-							pstrdup("a literal such as 'today' or 'now' in a function"));
+				NoteClock(findings, pstrdup("a literal such as 'today' or 'now' in a function"));
 		}
 		else if (*start == '"')
 		{

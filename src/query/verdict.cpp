@@ -43,6 +43,13 @@ RefuseBoth(Findings *f, Reason reason, char *detail)
 }
 
 void
+NoteClock(Findings *f, char *detail)
+{
+	f->clock = true;
+	RefuseExact(f, Reason::time_function, detail);
+}
+
+void
 RefuseExact(Findings *f, Reason reason, char *detail)
 {
 	if (f->exact == Reason::hit)
@@ -121,7 +128,7 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 	switch (kind)
 	{
 	case BuiltinKind::time:
-		RefuseExact(f, Reason::time_function, FunctionDetail(function));
+		NoteClock(f, FunctionDetail(function));
 		break;
 	case BuiltinKind::role:
 		f->role = true;
@@ -443,7 +450,7 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 		break;
 	default:
 		f->regional = true; /* CURRENT_DATE, LOCALTIME.. go through TimeZone */
-		RefuseExact(f, Reason::time_function, pstrdup("the current date or time"));
+		NoteClock(f, pstrdup("the current date or time"));
 	}
 }
 
@@ -677,7 +684,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	if (f->literals && time_words)
 	{
 		f->time_literal = true;
-		RefuseExact(f, Reason::time_function, pstrdup("a literal such as 'today' or 'now'"));
+		NoteClock(f, pstrdup("a literal such as 'today' or 'now'"));
 	}
 	f->objects = list_concat_unique_oid(f->objects, f->relations);
 	f->objects = list_concat_unique_oid(f->objects, f->types);

@@ -32,6 +32,7 @@ struct Findings
 	bool search_path = false;   /* ... on the search path */
 	bool names = false;         /* ... on what names mean when it is run, temporary ones too */
 	bool literals = false;      /* parse analysis converted literals by regional settings */
+	bool clock = false;         /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	bool makes_text = false;    /* values may be converted to text inside the query */
@@ -68,6 +69,8 @@ extern void CollectNames(Node *raw, NameHashes *names);
 /* What speaks against keeping the answer; the first finding is kept. */
 extern void RefuseBoth(Findings *findings, Reason reason, char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, char *detail);
+/* It asks for the date or time of the statement or transaction. */
+extern void NoteClock(Findings *findings, char *detail);
 /* A function that another's body may call, and a parsed body. */
 extern void JudgeCalledInside(Findings *findings, Oid function);
 extern void WalkBody(Findings *findings, Node *body);
