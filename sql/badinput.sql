@@ -75,6 +75,7 @@ SELECT options, try(format('SELECT * FROM cached_query_with(%L, ''SELECT 1'', ''
 	('{"unknown": 1}'), ('{"Mode": "on"}'), ('{"mode": "sometimes"}'), ('{"mode": 1}'), ('{"mode": null}'), ('{"mode": "on", "mode": "off"}'), ('{"consistency": "strict"}'),
 	('{"min_fill_time": -1}'), ('{"min_fill_time": "-2"}'), ('{"tag": 1}'),
 	('{"stale_for": 0}'), ('{"stale_for": -1}'), ('{"stale_for": "1s"}'), ('{"stale_for": 1000}'),
+	('{"redis_lease": 0}'), ('{"redis_lease": -1}'), ('{"redis_lease": "1s"}'), ('{"redis_lease": 3600000}'), ('{"redis_lease": 3600001}'),
 	('{"wait_timeout": 0}'), ('{"wait_timeout": -1}'), ('{"wait_timeout": "1s"}'), ('{"wait_timeout": 3000000000}'),
 	('{"tag": ["a"]}'), ('{"ttl": "1h"}')) AS v(options);
 -- miss under only_cached

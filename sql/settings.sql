@@ -23,6 +23,7 @@ SELECT name, value, try('cached_query.' || name, value) FROM (VALUES ('mode', 'o
 	('min_fill_time', '0'), ('min_fill_time', '-1'), ('min_fill_time', '-2'), ('min_fill_time', '10ms'), ('nondeterministic', 'bypass'), ('nondeterministic', 'error'),
 	('nondeterministic', 'cache'), ('nondeterministic', 'x'),
 	('stale_for', '0'), ('stale_for', '5s'), ('stale_for', '-1'), ('refresh', 'caller'), ('refresh', 'background'), ('refresh', 'never'),
+	('redis_lease', '0'), ('redis_lease', '20s'), ('redis_lease', '-1'), ('redis_lease', '1h'), ('redis_lease', '61min'),
 	('refresh_ahead', '0'), ('refresh_ahead', '1.5'), ('refresh_ahead', '-1'), ('refresh_workers', '2'), ('refresh_load', '50'),
 	('wait_timeout', '0'), ('wait_timeout', '5s'), ('wait_timeout', '-1'), ('wait_timeout', '1min'), ('wait_timeout', 'x'),
 	('tag', ''), ('tag', 'a tag'), ('tag', repeat('x', 10000)), ('trusted_functions', ''), ('trusted_functions', 'cq_set.try'), ('trusted_functions', 'f(('),

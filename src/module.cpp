@@ -27,7 +27,7 @@
 #include "store/store.h"
 
 extern "C" {
-PG_MODULE_MAGIC;
+CQ_MODULE_MAGIC(CACHED_QUERY_VERSION);
 
 PGDLLEXPORT void _PG_init(void);
 }
@@ -49,6 +49,7 @@ RequestShmem()
 	exact::RequestShmem();
 	StatsRequestShmem();
 	CostRequestShmem();
+	CheapRequestShmem();
 	FlightRequestShmem();
 	JobsRequestShmem();
 	RelayRequestShmem();
@@ -75,6 +76,7 @@ StartShmem()
 	exact::InitShmem();
 	StatsInitShmem();
 	CostInitShmem();
+	CheapInitShmem();
 	FlightInitShmem();
 	JobsInitShmem();
 	RelayInitShmem();

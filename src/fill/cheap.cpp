@@ -6,6 +6,15 @@
  * next calls run the query and leave the cache alone.  As tables grow and plans change it is tried
  * again after a while, a longer while each time it proves cheap again; and a direct run that takes
  * clearly longer than a hit shortens it, since other arguments may mean other work.
+ *
+ * A pooler's sessions may be too short to learn anything.  So what one handle has learned stands in
+ * a small table in shared memory for a minute, and each new handle begins with it.  Queries share
+ * the table's places: who comes last has it.  When a query proves not to be cheap any more it is
+ * taken out.
+ *
+ * Locking: none.  A place is two atomics, written where something was learned only and read by the
+ * first call of a handle; if they don't belong together a hit's cost is wrong, and the next run
+ * that is compared with it tells.
  */
 #include "pg.h"
 #include "fill/attempt.h"
@@ -18,6 +27,70 @@ namespace
 
 constexpr int kFirstSpan = 64;
 constexpr int kLastSpan = 4096;
+constexpr uint32 kPlaces = 1024;
+constexpr uint32 kKnownForS = 60;
+
+struct Place
+{
+	pg_atomic_uint64
+		query; /* atomic: its hash's upper half, and when it was found cheap; 0: none */
+	pg_atomic_uint64 hit_ns; /* atomic: what a hit was held to cost */
+};
+
+Place *places = nullptr; /* of shared memory: kPlaces */
+
+/* Wraps around after a century. */
+uint32
+NowS()
+{
+	return static_cast<uint32>(GetCurrentTimestamp() / USECS_PER_SEC);
+}
+
+/* The fixed part of the key tells queries apart: database, text, objects, not the arguments. */
+Place &
+PlaceOf(const Handle *handle)
+{
+	return places[handle->prefix_hash % kPlaces];
+}
+
+uint32
+UpperHalf(const Handle *handle)
+{
+	return static_cast<uint32>(handle->prefix_hash >> 32) | 1;
+}
+
+void
+Remember(const Handle *handle)
+{
+	Place &place = PlaceOf(handle);
+
+	pg_atomic_write_u64(&place.hit_ns, handle->direct_ns);
+	pg_atomic_write_u64(&place.query, static_cast<uint64>(UpperHalf(handle)) << 32 | NowS());
+}
+
+void
+Forget(const Handle *handle)
+{
+	Place &place = PlaceOf(handle);
+
+	if (pg_atomic_read_u64(&place.query) >> 32 == UpperHalf(handle))
+		pg_atomic_write_u64(&place.query, 0);
+}
+
+/* What others have learned, once in a handle's life. */
+void
+Recall(Handle *handle)
+{
+	Place &place = PlaceOf(handle);
+	const uint64 query = pg_atomic_read_u64(&place.query);
+
+	handle->direct_recalled = true;
+	if (query >> 32 != UpperHalf(handle) || NowS() - static_cast<uint32>(query) >= kKnownForS)
+		return;
+	handle->direct_ns = pg_atomic_read_u64(&place.hit_ns);
+	handle->direct_span = kFirstSpan;
+	handle->direct_calls = kFirstSpan;
+}
 
 } // namespace
 
@@ -28,7 +101,11 @@ RunsDirectly(Attempt *attempt)
 	const CallOptions &options = attempt->call->options;
 
 	if (options.min_fill_time_ms >= 0 || options.mode != Mode::on || attempt->call->ttl_us == 0 ||
-		attempt->handle->direct_calls == 0 || Watching())
+		Watching())
+		return false;
+	if (!attempt->handle->direct_recalled)
+		Recall(attempt->handle);
+	if (attempt->handle->direct_calls == 0)
 		return false;
 	attempt->handle->direct_calls--;
 	return true;
@@ -44,6 +121,7 @@ NoteDirectRun(Attempt *attempt, int64 run_us)
 	/* once may be chance: halve what is left, so that it soon comes to nothing if it goes on */
 	handle->direct_calls /= 2;
 	handle->direct_span = 0;
+	Forget(handle);
 }
 
 /* A long key takes longer than the average one: what this call has spent on it counts, too. */
@@ -61,7 +139,34 @@ CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes)
 	else
 		handle->direct_span = 0;
 	handle->direct_calls = handle->direct_span;
+	handle->direct_recalled = true;
+	if (cheaper)
+		Remember(handle);
+	else
+		Forget(handle);
 	return cheaper;
+}
+
+void
+CheapRequestShmem()
+{
+	RequestAddinShmemSpace(sizeof(Place) * kPlaces);
+}
+
+void
+CheapInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	places = static_cast<Place *>(
+		ShmemInitStruct("cached_query cheap queries", sizeof(Place) * kPlaces, &found));
+	for (uint32 i = 0; i < kPlaces && !found; i++)
+	{
+		pg_atomic_init_u64(&places[i].query, 0);
+		pg_atomic_init_u64(&places[i].hit_ns, 0);
+	}
+	LWLockRelease(AddinShmemInitLock);
 }
 
 } // namespace cq

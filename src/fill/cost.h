@@ -35,4 +35,8 @@ extern int debug_hit_cost_us; /* set by tests */
 extern void CostRequestShmem();
 extern void CostInitShmem();
 
+/* Queries found cheaper to run than to look up (cheap.cpp). */
+extern void CheapRequestShmem();
+extern void CheapInitShmem();
+
 } // namespace cq

@@ -31,7 +31,9 @@
  * Locking: none.  `held` belongs to the process.
  */
 #include "pg.h"
+#include "fill/age.h"
 #include "fill/carrier.h"
+#include "fill/flight.h"
 #include "fill/lease.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
@@ -204,8 +206,9 @@ LoseAtExit(int, Datum)
 	GiveUpLease(LeaseEnd::free);
 }
 
+/* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
 void
-Take(const Attempt *attempt, const Inquiry &inquiry)
+Hold(const Attempt *attempt, const Inquiry &inquiry)
 {
 	static bool exit_registered = false;
 
@@ -215,23 +218,44 @@ Take(const Attempt *attempt, const Inquiry &inquiry)
 		exit_registered = true;
 	}
 	held = {{true, inquiry.name, inquiry.id}, attempt->key.hash};
-	Count(Counter::redis_leases);
-	EnsureCarrier(); /* who will end it */
 }
 
+/* If it raises, the leader gives the lease up as it does in any error. */
 Claim
 Inquire(const Attempt *attempt, Inquiry *inquiry)
 {
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
 	inquiry->value_length = 0;
-	if (!redis::Usable() || !RelayInStep() ||
-		redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
-			redis::Result::done)
+	if (!redis::Usable() || !RelayInStep())
 		return Claim::none;
+	EnsureCarrier(); /* who will end it */
+	Hold(attempt, *inquiry);
+	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
+		redis::Result::done)
+	{
+		GiveUpLease(LeaseEnd::free);
+		return Claim::none;
+	}
 	if (inquiry->state == Claim::ours)
-		Take(attempt, *inquiry);
+		Count(Counter::redis_leases);
+	else
+		held.lease.any = false;
 	return inquiry->state;
+}
+
+/*
+ * Would an answer of ours be of use to others?  Not that of a standby that can't tell how far behind
+ * it is, nor if it has replayed nothing for so long that its rows are older than the ttl already.
+ */
+bool
+HelpsOthers(const Attempt *attempt)
+{
+	int32 lag_ms;
+	const TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+
+	return attempt->now - as_of < LifeFor(*attempt->call) &&
+		   (lag_ms != kLagUnknown || !RelayWanted());
 }
 
 /*
@@ -244,7 +268,7 @@ WantsLease(const Attempt *attempt, Reason miss)
 	const CallOptions &options = attempt->call->options;
 
 	return options.redis_lease_ms > 0 && !attempt->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && !held.lease.any;
+		   UsesRedis(options) && !held.lease.any && HelpsOthers(attempt);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */
@@ -355,10 +379,12 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 	{
 		const Claim claim = Inquire(attempt, &inquiry);
 
-		if (claim == Claim::none && TryAgain(&tried, deadline))
-			continue;
 		if (claim == Claim::none)
-			return miss;
+		{
+			if (!TryAgain(&tried, deadline) || !BeginInquiry(attempt, &inquiry))
+				return miss;
+			continue;
+		}
 		if (IsNews(&vigil, inquiry))
 		{
 			attempt->asked_redis = false;
@@ -370,6 +396,8 @@ AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, 
 				return Reason::redis_hit;
 			}
 		}
+		if (claim == Claim::unstorable)
+			Land(Boarding::unstorable); /* nor need those wait who wait for us */
 		if (claim != Claim::busy || !WaitsOn(&vigil, inquiry, deadline))
 			return miss;
 		Pause(vigil.began, deadline);

@@ -15,6 +15,7 @@
  * Locking: none of its own.
  */
 #include "pg.h"
+#include "fill/age.h"
 #include "fill/attempt.h"
 #include "fill/flight.h"
 #include "fill/refresh.h"
@@ -23,6 +24,23 @@
 
 namespace cq
 {
+
+namespace
+{
+
+/*
+ * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
+ * As long as none has come since, they would be the same rows of the same age again, at each call.
+ */
+bool
+NothingNew(const Attempt *attempt)
+{
+	int32 lag_ms;
+
+	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
+}
+
+} // namespace
 
 int64
 LifeFor(const Call &call)
@@ -85,7 +103,7 @@ StillThere(const Attempt *attempt)
 bool
 OursToRenew(Attempt *attempt)
 {
-	if (attempt->call->options.mode != Mode::on)
+	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
 		return false;
 	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
 		return false;

@@ -355,7 +355,7 @@ InitWarmStart()
 {
 	BackgroundWorker worker = {};
 
-	if (!settings::warm_start)
+	if (!settings::warm_start || IsBinaryUpgrade)
 		return;
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;

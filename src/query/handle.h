@@ -76,9 +76,10 @@ struct Handle
 	uint64 queryid;
 
 	/* min_fill_time = -1: the query was found cheaper to run than to look up */
-	int direct_calls; /* run it so many times more without asking the cache */
-	int direct_span;  /* how many it was the last time */
-	uint64 direct_ns; /* what a hit was held to cost then */
+	int direct_calls;     /* run it so many times more without asking the cache */
+	int direct_span;      /* how many it was the last time */
+	uint64 direct_ns;     /* what a hit was held to cost then */
+	bool direct_recalled; /* what other sessions know of it was asked for */
 };
 
 /*

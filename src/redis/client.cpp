@@ -59,10 +59,11 @@ Conclude(Verdict verdict, int64 begin)
 
 } // namespace
 
+/* Not for a server that pg_upgrade has started: what it defines and runs is nobody's business. */
 bool
 Configured()
 {
-	return url.kind != UrlKind::none;
+	return url.kind != UrlKind::none && !IsBinaryUpgrade;
 }
 
 uint64

@@ -48,6 +48,8 @@ def measure(port, csv, rounds, endpoints):
     for i in range(int(rounds)):
         # another one comes first each time
         for endpoint in endpoints[i % len(endpoints) :] + endpoints[: i % len(endpoints)]:
+            get(port, "rest")
+            time.sleep(0.1)
             ms, parts, size = get(port, endpoint)
             where = f"article,{endpoint},{i + 1}"
             write(csv, f"{where},total,{ms:.3f}", f"{where},bytes,{size}")

@@ -551,6 +551,7 @@ main(int argc, char **argv)
 	int nfirst = 0;
 	int option;
 
+	keep_memory();
 	while ((option = getopt(argc, argv, "r:n:c:w:d:x:b:o:t:p:e:W:f")) != -1)
 	{
 		switch (option)

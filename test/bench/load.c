@@ -287,6 +287,7 @@ main(int argc, char **argv)
 {
 	int option;
 
+	keep_memory();
 	while ((option = getopt(argc, argv, "r:s:c:o:t:R:1")) != -1)
 	{
 		switch (option)

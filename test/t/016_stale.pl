@@ -294,4 +294,31 @@ $_->close foreach @crowd;
 store_is_idle($node, 'nothing is left pinned');
 log_is_quiet($node, 'no warning');
 $node->stop;
+
+# ---- Eviction ----
+
+# Within stale_for an entry is not expired: it goes when its turn comes, not before those that
+# nobody may be served any more.
+my $small = start_node('small', 'cached_query.memory = 8MB', 'log_min_messages = warning');
+my $number = 'SELECT entries, evictions, expirations FROM cached_query_stats';
+
+sub fifty_kilobytes
+{
+	my ($from, $to, $ttl) = @_;
+
+	return "DO \$do\$ BEGIN FOR i IN $from .. $to LOOP PERFORM FROM cached_query('SELECT repeat(''x'', 50000) || \$1', '$ttl', i) AS t(v text); END LOOP; END \$do\$;";
+}
+
+$small->safe_psql('postgres', "SET cached_query.stale_for = '1h'; " . fifty_kilobytes(1, 50, '100ms'));
+$small->safe_psql('postgres', fifty_kilobytes(101, 180, '100ms'));
+sleep 0.3;
+is($small->safe_psql('postgres', $number), '130|0|0', 'eviction: all entries are past their ttl, and there is room');
+$small->safe_psql('postgres', fifty_kilobytes(201, 250, '1h'));
+my ($entries, $evictions, $expirations) = split /\|/, $small->safe_psql('postgres', $number);
+is($evictions, 0, 'eviction: nothing that may be served has gone');
+cmp_ok($expirations, '>', 0, '... but expired entries');
+my ($outcome) = outcome_of($small, "SET cached_query.stale_for = '1h'; SET cached_query.mode = only_cached; " . fifty_kilobytes(1, 50, '100ms'));
+is($outcome, 'stale_hit x50', '... and stale rows are served');
+store_is_idle($small, 'eviction: nothing is pinned');
+$small->stop;
 done_testing();

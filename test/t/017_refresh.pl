@@ -367,6 +367,52 @@ $guest->ask($call);
 $guest->close;
 is((($node->psql('postgres', 'DROP DATABASE gone'))[0]), 0, 'a worker that is idle does not keep a database from being dropped');
 
+# The database goes while the postmaster is about to start the worker: one line in the log, and no
+# second try.  (The postmaster is stopped for that moment.)
+sub session_of
+{
+	my ($name, $seconds) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	add_extension($node, $name);
+	$node->safe_psql($name, $objects);
+	my $session = CachedQueryTest::Deaf->connect($node, $name);
+	$session->ask("SET $_") foreach 'cached_query.refresh = background', "cached_query.stale_for = '1h'";
+	$call = slow($seconds, $name, '200ms');
+	$session->ask($call);
+	sleep 0.3;
+	return $session;
+}
+
+my $dropper = CachedQueryTest::Deaf->connect($node, 'postgres');
+my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+
+$guest = session_of('gone2', 0);
+begin_counting();
+kill 'STOP', $postmaster;
+my $stale = $guest->ask($call)->{first};
+$guest->close;
+my $drop = $dropper->ask('DROP DATABASE gone2');
+kill 'CONT', $postmaster;
+is($stale, 'gone2 1', 'a worker is asked for');
+is($drop->{sqlstate}, '', '... and its database dropped before it starts');
+ok(wait_until(sub { slurp_file($node->logfile, $start_of_log) =~ /FATAL:  database \d+ does not exist/ }, 20), '... which it says');
+sleep 1;
+is(scalar(() = slurp_file($node->logfile, $start_of_log) =~ /(FATAL|ERROR|PANIC): /g), 1, '... once');
+is(workers(), 0, '... and ends');
+
+# And while it runs.
+$guest = session_of('gone3', 0.5);
+begin_counting();
+$guest->ask($call);
+$guest->close;
+ok(wait_until(sub { executions('gone3') == 1 }, 20), 'a worker runs');
+is($dropper->ask('DROP DATABASE gone3 WITH (FORCE)')->{sqlstate}, '', '... and its database is dropped by force');
+ok(wait_until(sub { workers() == 0 }, 20), '... which ends it');
+sleep 1;
+is(scalar(() = slurp_file($node->logfile, $start_of_log) =~ /FATAL: /g), 1, '... with one line');
+$dropper->close;
+
 my $dropped = session('');
 value('CREATE ROLE carol LOGIN; GRANT SELECT ON t TO carol');
 $dropped = session('carol');
