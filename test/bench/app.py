@@ -225,6 +225,9 @@ def slow_cached(request: Request):
 
 @app.get("/forget")
 def forget():
+    """Before and after each crowd: caches are cold, and backends report their counts when they end."""
     redis_client.delete("slow")
     slow_in_process.cache_clear()
+    pool("").closeall()
+    pool.cache_clear()
     return "done"

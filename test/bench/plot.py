@@ -458,6 +458,8 @@ def stampede(f, out, note):
     picture.save(f"{out}/stampede.svg", note)
     for who in ("cached", "stale", "slow_cached"):
         label = next(name for w, name, _ in STAMPEDE if w == who)
+        if not all(f.values("stampede", who, "executions")):
+            raise SystemExit(f"{label}: executions were not counted")
         report("", f"stampede: executions, {label}", f.values("stampede", who, "executions"), "<=", 1)
     for who in ("direct", "pgpool", "slow_lru", "slow_redis"):
         label = next(name for w, name, _ in STAMPEDE if w == who)
