@@ -3,7 +3,8 @@
  *		Every difference between the PostgreSQL major versions we support (15 to 18).
  *
  * All tests of PG_VERSION_NUM live here.  A wrapper takes the newest server's signature and drops
- * for older ones what they don't know, so that callers are written once.
+ * for older ones what they don't know, so that callers are written once.  16 is by review
+ * (src/README.md, Version differences); the others run all tests.
  */
 #pragma once
 
@@ -145,6 +146,13 @@ RedisWaitEvent()
 
 	return NamedWaitEvent(&event, "CachedQueryRedis");
 }
+
+/* pg_get_loaded_modules() shows name and version from 18 on. */
+#if PG_VERSION_NUM >= 180000
+#define CQ_MODULE_MAGIC(text) PG_MODULE_MAGIC_EXT(.name = "cached_query", .version = text)
+#else
+#define CQ_MODULE_MAGIC(text) PG_MODULE_MAGIC
+#endif
 
 /* ExecutorRun lost its last parameter in 18. */
 #if PG_VERSION_NUM >= 180000

@@ -27,7 +27,7 @@
 #include "store/store.h"
 
 extern "C" {
-PG_MODULE_MAGIC;
+CQ_MODULE_MAGIC(CACHED_QUERY_VERSION);
 
 PGDLLEXPORT void _PG_init(void);
 }

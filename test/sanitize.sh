@@ -94,7 +94,7 @@ valgrind_errors()
 
 run_valgrind()
 {
-	local reports=$WORK/valgrind/reports count start LIMIT=$VALGRIND_LIMIT
+	local reports=$WORK/valgrind/reports count processes LIMIT=$VALGRIND_LIMIT
 	local -a names
 	as_user rm -rf "$reports"
 	as_user mkdir -p "$reports"
@@ -103,10 +103,10 @@ run_valgrind()
 		"$VALGRIND_OPTIONS"
 	mapfile -t names < <(chosen sql .sql | grep -vx init)
 	PGCTLTIMEOUT=300 run_pg_regress regress valgrind . init "${names[@]}"
+	processes=$(find "$reports" -name '*.xml' | wc -l)
+	[ "$processes" -gt ${#names[@]} ] || die "valgrind watched $processes processes only"
 	valgrind_errors "$reports"/*.xml >"$WORK/log/valgrind"
 	count=$(grep -c '^$' "$WORK/log/valgrind")
-	start=$SECONDS
-	report "valgrind, errors in $(find "$reports" -name '*.xml' | wc -l) processes" \
-		$((count == 0)) "$count" "$start"
+	report "valgrind, errors in $processes processes" $((count == 0)) "$count" $SECONDS
 	head -n 100 "$WORK/log/valgrind"
 }

@@ -70,6 +70,13 @@ is($default, $version, 'the version of the control file is installed');
 is($node->safe_psql('postgres', qq{SELECT string_agg(source, ', ') FROM pg_extension_update_paths('cached_query') WHERE target = '$version' AND path IS NULL}),
 	'', 'there is a way from each version to this one');
 
+SKIP:
+{
+	skip 'pg_get_loaded_modules() is of 18', 1 if $node->safe_psql('postgres', 'SHOW server_version_num') < 180000;
+	is($node->safe_psql('postgres', q{SELECT version FROM pg_get_loaded_modules() WHERE module_name = 'cached_query'}),
+		$version, 'the library has it, too');
+}
+
 # A dated heading of the changelog is a release, which somebody may have.
 my $changelog = slurp_file("$root/CHANGELOG.md");
 my ($newest) = $changelog =~ /^## (\S+)/m;
