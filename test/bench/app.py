@@ -17,6 +17,7 @@ import functools
 import gc
 import json
 import os
+import threading
 import time
 
 import psycopg2
@@ -92,10 +93,16 @@ def as_rows(query):
     return f"SELECT * FROM cached_query_as(NULL::borrower_payments, $q${query}$q$, '{TTL}s')"
 
 
-@functools.lru_cache(maxsize=None)
+POOLS = {}
+POOLS_LOCK = threading.Lock()
+
+
 def pool(settings):
-    # as many as there are threads that FastAPI runs requests in
-    return psycopg2.pool.ThreadedConnectionPool(1, 40, DSN, options=settings)
+    with POOLS_LOCK:
+        if settings not in POOLS:
+            # as many as there are threads that FastAPI runs requests in
+            POOLS[settings] = psycopg2.pool.ThreadedConnectionPool(1, 40, DSN, options=settings)
+        return POOLS[settings]
 
 
 def send_document(clock, query, settings=""):
@@ -225,6 +232,11 @@ def slow_cached(request: Request):
 
 @app.get("/forget")
 def forget():
+    """Before and after each crowd: caches are cold, and backends report their counts when they end."""
     redis_client.delete("slow")
     slow_in_process.cache_clear()
+    with POOLS_LOCK:
+        for connections in POOLS.values():
+            connections.closeall()
+        POOLS.clear()
     return "done"

@@ -237,8 +237,10 @@ part_peers()
 		done
 	done
 	[ $(($(PGHOST=$WORK/pgpool PGPORT=$pool pool_hits) - hits)) -ge $((16 * ROUNDS)) ] || die "Pgpool-II had no hits"
-	# G4: request by request in turn
-	lat peers_g4 -n 300 -w 50 -c 0 prepared "cached@host=$PGHOST $only" "${hit_of[row]}" \
+	# G4: request by request in turn, on one processor as in part small
+	stop_pgpool
+	POOL_PROCESSOR=$PROCESSOR start_pgpool "$pool"
+	lat peers_g4 -p "$PROCESSOR" -n 300 -w 50 -c 0 prepared "cached@host=$PGHOST $only" "${hit_of[row]}" \
 		prepared "pgpool@host=$WORK/pgpool port=$pool" "$ROW_QUERY"
 	lat_to_csv peers_g4
 	finish_side peers
@@ -337,7 +339,9 @@ stampede()
 	before=$(scans)
 	shift 2
 	"$@"
-	[ "$label" != pgpool ] || stop_pgpool # its backends report when they end
+	# backends report what they did when they end, at the latest
+	[ "$label" != pgpool ] || stop_pgpool
+	[[ $label != slow_* ]] || http get forget
 	sleep 0.5
 	add stampede "$label" "$round" executions $(($(scans) - before))
 }
