@@ -30,7 +30,7 @@ finish_side()
 	local part=$1 lines line
 	local -a words
 	lines=$(as_user "$PYTHON" "$WORK/src/test/bench/plot.py" "$part" "$CSV" "$WORK/tmp" \
-		"$(describe_machine | head -n 2 | tr '\n' ' ')load average $SIDE_LOAD before, $(
+		"$(describe_machine | head -n 2 | sed 's/$/, /' | tr -d '\n')load average $SIDE_LOAD before, $(
 			cut -d ' ' -f 1-3 /proc/loadavg) after; $(versions "$part")") || die "plot.py failed"
 	while IFS= read -r line; do
 		[ -n "$line" ] || continue
