@@ -323,7 +323,7 @@ $_->ask('ROLLBACK') foreach @waiters;
 is(answers($leader), '10 x1', 'a circle through a flight: and the leader its answer');
 
 # A worker of the leader's wants the lock.  Only functions of the server's own run in workers here.
-my $sum = q{SELECT sum(CASE v WHEN 9000 THEN length(pg_sleep(0.7)::text) + pg_relation_size('t2') ELSE 0 END) FROM many};
+my $sum = q{SELECT sum(CASE v WHEN 9000 THEN length(pg_sleep(2)::text) + pg_relation_size('t2') ELSE 0 END) FROM many};
 my $parallel = rows_of($sum, '1h', 'v numeric');
 
 $_->ask(q{SET cached_query.nondeterministic = cache; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
@@ -338,7 +338,7 @@ wait_until(
 $waiters[0]->ask('BEGIN; LOCK TABLE t2 IN ACCESS EXCLUSIVE MODE');
 send_and_wait($parallel, $waiters[0]);
 is(answers($waiters[0]), '8192 x1', "a worker wants a lock of one who waits for its leader: that one goes on");
-cmp_ok(seconds(), '<', 4, "a worker wants a lock of one who waits for its leader: soon");
+cmp_ok(seconds(), '<', 8, "a worker wants a lock of one who waits for its leader: soon");
 $waiters[0]->ask('COMMIT');
 is(answers($leader), '8192 x1', "a worker wants a lock of one who waits for its leader: and goes on itself");
 close_all($leader, @waiters);
