@@ -226,7 +226,8 @@ WalkVirtualColumns(Oid table, TreeWalker walker, void *context)
 			ATTRIBUTE_GENERATED_VIRTUAL)
 			walker(build_generation_expression(relation, i + 1), context);
 	}
-	relation_close(relation, NoLock);
+	/* a query holds its own on what it reads; what it only names must not be locked for it */
+	relation_close(relation, AccessShareLock);
 #else
 	(void) table;
 	(void) walker;
