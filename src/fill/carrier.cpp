@@ -21,7 +21,7 @@
 #include "fill/purge.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
-#include "redis/client.h"
+#include "redis/command.h"
 #include "redis/identity.h"
 #include "settings.h"
 #include "stats/stats.h"
@@ -52,49 +52,6 @@ int nowed = 0;
 bool clear_owed = false;
 bool changes_owed = false;
 bool refused = false; /* the last write was refused: said once */
-
-redis::Slice
-Text(const char *text)
-{
-	return {text, strlen(text)};
-}
-
-/* --- one command ---------------------------------------------------------------------------- */
-
-struct Single
-{
-	const redis::Slice *argv;
-	int argc;
-	bool (*take)(void *arg, const redis::Reply &reply);
-	void *arg;
-};
-
-int
-AskSingle(void *arg, int, redis::Slice *argv, int)
-{
-	const Single *single = static_cast<Single *>(arg);
-
-	for (int i = 0; i < single->argc; i++)
-		argv[i] = single->argv[i];
-	return single->argc;
-}
-
-bool
-TakeSingle(void *arg, int, const redis::Reply &reply)
-{
-	const Single *single = static_cast<Single *>(arg);
-
-	return single->take == nullptr || single->take(single->arg, reply);
-}
-
-bool
-RunSingle(redis::Slice route, const redis::Slice *argv, int argc,
-		  bool (*take)(void *, const redis::Reply &) = nullptr, void *arg = nullptr)
-{
-	Single single = {argv, argc, take, arg};
-
-	return redis::Run({route, 1, 1, AskSingle, TakeSingle, &single}) == redis::Result::done;
-}
 
 /* --- writing an entry ----------------------------------------------------------------------- */
 
@@ -176,7 +133,7 @@ AskToWriteChunk(void *arg, int index, redis::Slice *argv, int)
 										   shipment->header.fill_id, n, shipment->names[place]))};
 	argv[2] = {static_cast<const char *>(shipment->stored[place]), shipment->table[n].stored};
 	argv[3] = {"PXAT", 4};
-	argv[4] = Text(shipment->px);
+	argv[4] = redis::Text(shipment->px);
 	return 5;
 }
 
@@ -220,11 +177,11 @@ void
 FindFormer(redis::Slice head, Former *former)
 {
 	char last[16];
-	const redis::Slice argv[] = {{"GETRANGE", 8}, head, {"0", 1}, Text(last)};
+	const redis::Slice argv[] = {{"GETRANGE", 8}, head, {"0", 1}, redis::Text(last)};
 
 	former->chunks = 0;
 	snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
-	RunSingle(head, argv, 4, TakeFormer, former);
+	redis::RunCommand(head, argv, 4, TakeFormer, former);
 }
 
 void
@@ -237,7 +194,7 @@ RemoveFormer(const Shipment &shipment, redis::Slice head, const Former &former)
 			redis::ChunkName(shipment.identity, shipment.hash, former.fill_id, n, name);
 		const redis::Slice argv[] = {{"UNLINK", 6}, {name, static_cast<size_t>(length)}};
 
-		if (!RunSingle(head, argv, 2))
+		if (!redis::RunCommand(head, argv, 2))
 			return;
 	}
 }
@@ -261,10 +218,11 @@ WriteHead(Shipment *shipment, redis::Slice name, const char *key, const char *me
 	if (length == 0)
 		return false;
 
-	const redis::Slice argv[] = {{"SET", 3}, name, {head, length}, {"PXAT", 4}, Text(shipment->px)};
+	const redis::Slice argv[] = {
+		{"SET", 3}, name, {head, length}, {"PXAT", 4}, redis::Text(shipment->px)};
 
 	shipment->good = false;
-	return RunSingle(name, argv, 5, TakeHeadWritten, shipment) && shipment->good;
+	return redis::RunCommand(name, argv, 5, TakeHeadWritten, shipment) && shipment->good;
 }
 
 bool
@@ -299,21 +257,7 @@ CompressionNow()
 bool
 TakeTime(void *arg, const redis::Reply &reply)
 {
-	int64 *ms = static_cast<int64 *>(arg);
-	int64 parts[2] = {};
-
-	if (reply.type != redis::Reply::Type::array || reply.count != 2)
-		return true;
-	for (int i = 0; i < 2; i++)
-	{
-		char digits[32] = {};
-
-		if (reply.children[i].length >= sizeof(digits))
-			return true;
-		memcpy(digits, reply.children[i].bytes, reply.children[i].length);
-		parts[i] = strtoll(digits, nullptr, 10);
-	}
-	*ms = parts[0] * 1000 + parts[1] / 1000;
+	(void) redis::TimeIn(reply, static_cast<int64 *>(arg));
 	return true;
 }
 
@@ -329,7 +273,7 @@ EndOfLife(Shipment *shipment, redis::Slice head, const EntrySummary &entry)
 	int64 redis_ms = 0;
 	int64 age_ms;
 
-	if (!RunSingle(head, argv, 1, TakeTime, &redis_ms) || redis_ms == 0)
+	if (!redis::RunCommand(head, argv, 1, TakeTime, &redis_ms) || redis_ms == 0)
 		return false;
 	age_ms = (Max(GetCurrentTimestamp() - entry.facts.as_of, 0) + 999) / 1000;
 	if (entry.facts.lag_ms != kLagUnknown)
@@ -430,7 +374,7 @@ Remove(const Job &job)
 							   static_cast<size_t>(redis::HeadName(identity, job.name, name))};
 	const redis::Slice argv[] = {{"UNLINK", 6}, head};
 
-	return identity.usable && RunSingle(head, argv, 2);
+	return identity.usable && redis::RunCommand(head, argv, 2);
 }
 
 /* The others hear of it before the memory is given back: that can take long. */

@@ -37,7 +37,7 @@
 #include "fill/lease.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
-#include "redis/client.h"
+#include "redis/command.h"
 #include "redis/identity.h"
 #include "stats/stats.h"
 
@@ -65,12 +65,6 @@ struct Held
 };
 
 Held held = {};
-
-redis::Slice
-Text(const char *text)
-{
-	return {text, strlen(text)};
-}
 
 redis::Slice
 Bytes(const redis::LeaseId &id)
@@ -148,7 +142,7 @@ AskInquiry(void *arg, int index, redis::Slice *argv, int)
 		argv[2] = Bytes(inquiry->id);
 		argv[3] = {"NX", 2};
 		argv[4] = {"PX", 2};
-		argv[5] = Text(inquiry->life);
+		argv[5] = redis::Text(inquiry->life);
 		return 6;
 	case 1:
 		argv[0] = {"GET", 3};
@@ -158,7 +152,7 @@ AskInquiry(void *arg, int index, redis::Slice *argv, int)
 		argv[0] = {"GETRANGE", 8};
 		argv[1] = inquiry->head_name;
 		argv[2] = {"0", 1};
-		argv[3] = Text(inquiry->last);
+		argv[3] = redis::Text(inquiry->last);
 		return 4;
 	}
 }
@@ -448,50 +442,16 @@ struct Ending
 {
 	redis::Slice name;
 	redis::LeaseId id;
-	LeaseEnd end;
 	bool ours;
 };
 
-int
-AskWhose(void *arg, int, redis::Slice *argv, int)
-{
-	argv[0] = {"GET", 3};
-	argv[1] = static_cast<Ending *>(arg)->name;
-	return 2;
-}
-
 bool
-TakeWhose(void *arg, int, const redis::Reply &reply)
+TakeWhose(void *arg, const redis::Reply &reply)
 {
 	Ending *ending = static_cast<Ending *>(arg);
 
 	ending->ours = reply.type == redis::Reply::Type::string && reply.length == sizeof(ending->id) &&
 				   memcmp(reply.bytes, &ending->id, sizeof(ending->id)) == 0;
-	return true;
-}
-
-int
-AskToEnd(void *arg, int, redis::Slice *argv, int)
-{
-	const Ending *ending = static_cast<Ending *>(arg);
-
-	if (ending->end == LeaseEnd::free)
-	{
-		argv[0] = {"UNLINK", 6};
-		argv[1] = ending->name;
-		return 2;
-	}
-	argv[0] = {"SET", 3};
-	argv[1] = ending->name;
-	argv[2] = Text(kUnstorable);
-	argv[3] = {"PX", 2};
-	argv[4] = Text(kMarkMs);
-	return 5;
-}
-
-bool
-TakeEnded(void *, int, const redis::Reply &)
-{
 	return true;
 }
 
@@ -502,15 +462,23 @@ EndLease(const Lease &lease, LeaseEnd end)
 {
 	const redis::Identity &identity = redis::GetIdentity();
 	char text[redis::kNameRoom];
-	Ending ending = {{text, 0}, lease.id, end, false};
+	Ending ending = {{text, 0}, lease.id, false};
 
 	if (!identity.usable)
 		return true;
 	ending.name.length = static_cast<size_t>(redis::LeaseName(identity, lease.name, text));
-	if (redis::Run({ending.name, 1, 1, AskWhose, TakeWhose, &ending}) != redis::Result::done)
+
+	const redis::Slice whose[] = {{"GET", 3}, ending.name};
+	const redis::Slice removal[] = {{"UNLINK", 6}, ending.name};
+	const redis::Slice mark[] = {
+		{"SET", 3}, ending.name, redis::Text(kUnstorable), {"PX", 2}, redis::Text(kMarkMs)};
+
+	if (!redis::RunCommand(ending.name, whose, lengthof(whose), TakeWhose, &ending))
 		return false;
-	return !ending.ours ||
-		   redis::Run({ending.name, 1, 1, AskToEnd, TakeEnded, &ending}) == redis::Result::done;
+	if (!ending.ours)
+		return true;
+	return end == LeaseEnd::free ? redis::RunCommand(ending.name, removal, lengthof(removal))
+								 : redis::RunCommand(ending.name, mark, lengthof(mark));
 }
 
 } // namespace cq

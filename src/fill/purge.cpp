@@ -11,7 +11,7 @@
  */
 #include "pg.h"
 #include "fill/purge.h"
-#include "redis/client.h"
+#include "redis/command.h"
 #include "redis/identity.h"
 #include "redis/slot.h"
 
@@ -29,12 +29,6 @@ constexpr int kRoom = kStep * 4; /* it may return more; what finds no room here 
 constexpr int kMaxMasters = 256; /* as the client */
 constexpr int kWindow = 64;
 
-redis::Slice
-Text(const char *text)
-{
-	return {text, strlen(text)};
-}
-
 /* --- who has keys? -------------------------------------------------------------------------- */
 
 struct Masters
@@ -46,14 +40,6 @@ struct Masters
 	} master[kMaxMasters];
 	int count;
 };
-
-int
-AskForSlots(void *, int, redis::Slice *argv, int)
-{
-	argv[0] = {"CLUSTER", 7};
-	argv[1] = {"SLOTS", 5};
-	return 2;
-}
 
 /* [first slot, last slot, [address, port, ...], ...] */
 void
@@ -81,7 +67,7 @@ TakeMaster(Masters *masters, const redis::Reply &range)
 
 /* An error means that it is no cluster. */
 bool
-TakeSlots(void *arg, int, const redis::Reply &reply)
+TakeSlots(void *arg, const redis::Reply &reply)
 {
 	Masters *masters = static_cast<Masters *>(arg);
 
@@ -116,19 +102,8 @@ struct Step
 	bool good;
 };
 
-int
-AskToScan(void *arg, int, redis::Slice *argv, int)
-{
-	const Step *step = static_cast<Step *>(arg);
-	const redis::Slice all[] = {{"SCAN", 4},         Text(step->cursor), {"MATCH", 5},
-								Text(step->pattern), {"COUNT", 5},       Text(step->count)};
-
-	memcpy(argv, all, sizeof(all));
-	return lengthof(all);
-}
-
 bool
-TakeScan(void *arg, int, const redis::Reply &reply)
+TakeScan(void *arg, const redis::Reply &reply)
 {
 	Step *step = static_cast<Step *>(arg);
 
@@ -204,9 +179,13 @@ PurgeServer(redis::Slice route, Step *step, bool cluster)
 	strcpy(step->cursor, "0");
 	do
 	{
+		const redis::Slice scan[] = {{"SCAN", 4},  redis::Text(step->cursor),
+									 {"MATCH", 5}, redis::Text(step->pattern),
+									 {"COUNT", 5}, redis::Text(step->count)};
+
 		step->good = false;
-		if (redis::Run({route, 1, 1, AskToScan, TakeScan, step}) != redis::Result::done ||
-			!step->good || !Unlink(*step, cluster))
+		if (!redis::RunCommand(route, scan, lengthof(scan), TakeScan, step) || !step->good ||
+			!Unlink(*step, cluster))
 			return false;
 	}
 	while (strcmp(step->cursor, "0") != 0 && !ShutdownRequestPending);
@@ -220,6 +199,7 @@ PurgeRedis()
 {
 	const redis::Identity identity = redis::GetIdentity();
 	Masters *masters = static_cast<Masters *>(palloc0(sizeof(Masters)));
+	const redis::Slice slots[] = {{"CLUSTER", 7}, {"SLOTS", 5}};
 	Step step = {};
 
 	if (!identity.usable)
@@ -231,17 +211,16 @@ PurgeRedis()
 	step.names = static_cast<char(*)[redis::kNameRoom]>(palloc(kRoom * redis::kNameRoom));
 	step.lengths = static_cast<size_t *>(palloc(kRoom * sizeof(size_t)));
 
-	if (redis::Run({Text(step.pattern), 1, 1, AskForSlots, TakeSlots, masters}) !=
-		redis::Result::done)
+	if (!redis::RunCommand(redis::Text(step.pattern), slots, lengthof(slots), TakeSlots, masters))
 		return false;
 	if (masters->count == 0)
-		return PurgeServer(Text(step.pattern), &step, false);
+		return PurgeServer(redis::Text(step.pattern), &step, false);
 	for (int i = 0; i < masters->count; i++)
 	{
 		char route[16];
 
 		KeyIn(masters->master[i].slot, route, sizeof(route));
-		if (!PurgeServer(Text(route), &step, true))
+		if (!PurgeServer(redis::Text(route), &step, true))
 			return false;
 	}
 	return true;

@@ -25,7 +25,7 @@
 #include "fill/meta.h"
 #include "fill/relay.h"
 #include "fill/tier.h"
-#include "redis/client.h"
+#include "redis/command.h"
 #include "redis/identity.h"
 
 extern "C" {
@@ -80,12 +80,6 @@ int nmoments = 0;
 int64 ticked_at = 0;
 bool said = false; /* that Redis refuses */
 
-redis::Slice
-Text(const char *text)
-{
-	return {text, strlen(text)};
-}
-
 /* --- names ---------------------------------------------------------------------------------- */
 
 struct Names
@@ -130,7 +124,6 @@ struct Intake
 	const Names *names;
 	char from[kIdRoom + 1]; /* "-", or "(" and the cursor */
 	char cursor[kIdRoom];
-	int64 asked_ms; /* MonotonicMs() */
 	int64 redis_ms; /* Redis's time when it answered */
 	int64 length;
 	int64 first_ms;    /* of the first record there is */
@@ -139,17 +132,6 @@ struct Intake
 	bool good;
 	bool any; /* something was invalidated */
 };
-
-int64
-NumberIn(const redis::Reply &reply)
-{
-	char digits[32] = {};
-
-	if (reply.length == 0 || reply.length >= sizeof(digits))
-		return -1;
-	memcpy(digits, reply.bytes, reply.length);
-	return strtoll(digits, nullptr, 10);
-}
 
 bool
 Is(const redis::Reply &reply, const char *text)
@@ -210,7 +192,7 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 		else if (Is(fields.children[i], "of"))
 			ours = Is(value, intake->names->numbering);
 		else if (Is(fields.children[i], "slot"))
-			slot = NumberIn(value);
+			slot = redis::NumberIn(value);
 	}
 	if (!others || !ours || slot < 0 || slot >= exact::kSlots)
 		return;
@@ -247,7 +229,7 @@ int
 AskForChanges(void *arg, int index, redis::Slice *argv, int)
 {
 	const Intake *intake = static_cast<Intake *>(arg);
-	const redis::Slice name = Text(intake->names->changes);
+	const redis::Slice name = redis::Text(intake->names->changes);
 
 	switch (index)
 	{
@@ -262,7 +244,7 @@ AskForChanges(void *arg, int index, redis::Slice *argv, int)
 	case 3:
 		argv[0] = {"XRANGE", 6};
 		argv[1] = name;
-		argv[2] = index == 2 ? redis::Slice{"-", 1} : Text(intake->from);
+		argv[2] = index == 2 ? redis::Slice{"-", 1} : redis::Text(intake->from);
 		argv[3] = {"+", 1};
 		argv[4] = {"COUNT", 5};
 		argv[5] = index == 2 ? redis::Slice{"1", 1} : redis::Slice{"500", 3};
@@ -301,10 +283,7 @@ TakeChanges(void *arg, int index, const redis::Reply &reply)
 	switch (index)
 	{
 	case 0:
-		intake->good = reply.count == 2;
-		if (intake->good)
-			intake->redis_ms =
-				NumberIn(reply.children[0]) * 1000 + NumberIn(reply.children[1]) / 1000;
+		intake->good = redis::TimeIn(reply, &intake->redis_ms);
 		break;
 	case 1:
 		intake->length = reply.integer;
@@ -340,8 +319,7 @@ ReadChanges(const Names &names, Intake *intake)
 			snprintf(intake->from, sizeof(intake->from), "(%s", intake->cursor);
 		intake->good = false;
 		intake->records = 0;
-		intake->asked_ms = exact::MonotonicMs();
-		if (redis::Run({Text(names.changes), 4, 4, AskForChanges, TakeChanges, intake}) !=
+		if (redis::Run({redis::Text(names.changes), 4, 4, AskForChanges, TakeChanges, intake}) !=
 				redis::Result::done ||
 			!intake->good)
 			return false;
@@ -450,12 +428,7 @@ TakeClock(void *arg, int index, const redis::Reply &reply)
 
 	request->good = !Refused(reply);
 	if (index == 0 && request->good)
-	{
-		request->good = reply.count == 2;
-		if (request->good)
-			request->redis_ms =
-				NumberIn(reply.children[0]) * 1000 + NumberIn(reply.children[1]) / 1000;
-	}
+		request->good = redis::TimeIn(reply, &request->redis_ms);
 	else if (reply.type == redis::Reply::Type::string && reply.length < sizeof(request->text))
 	{
 		memcpy(request->text, reply.bytes, reply.length);
@@ -468,8 +441,8 @@ bool
 Clock(const Names &names, const redis::Slice *argv, int argc, ClockRequest *request)
 {
 	*request = {argv, argc, 0, {}, 0, false};
-	return redis::Run({Text(names.clock), argc > 0 ? 2 : 1, 2, AskClock, TakeClock, request}) ==
-			   redis::Result::done &&
+	return redis::Run({redis::Text(names.clock), argc > 0 ? 2 : 1, 2, AskClock, TakeClock,
+					   request}) == redis::Result::done &&
 		   request->good;
 }
 
@@ -484,8 +457,7 @@ SignClock(const redis::Identity &identity, const char *text, char *digits)
 
 	if (!redis::HashKey(identity, signed_text, static_cast<size_t>(length), &hash))
 		return false;
-	for (size_t i = 0; i < sizeof(hash.bytes); i++)
-		snprintf(digits + 2 * i, 3, "%02x", hash.bytes[i]);
+	(void) redis::AppendHex(digits, hash.bytes, sizeof(hash.bytes));
 	return true;
 }
 
@@ -498,7 +470,7 @@ Tell(const redis::Identity &identity, const Names &names)
 	char value[256];
 	char life[24];
 	ClockRequest request;
-	const redis::Slice argv[] = {{"SET", 3}, Text(names.clock), {}, {"PX", 2}, {}};
+	const redis::Slice argv[] = {{"SET", 3}, redis::Text(names.clock), {}, {"PX", 2}, {}};
 	redis::Slice full[lengthof(argv)];
 
 	if (!Clock(names, nullptr, 0, &request))
@@ -511,8 +483,8 @@ Tell(const redis::Identity &identity, const Names &names)
 	snprintf(value, sizeof(value), "%s %s", text, digits);
 	snprintf(life, sizeof(life), INT64_FORMAT, kClockLifeMs);
 	memcpy(full, argv, sizeof(full));
-	full[2] = Text(value);
-	full[4] = Text(life);
+	full[2] = redis::Text(value);
+	full[4] = redis::Text(life);
 	(void) Clock(names, full, lengthof(full), &request);
 }
 
@@ -577,7 +549,7 @@ Prove()
 void
 Follow(const redis::Identity &identity, const Names &names)
 {
-	const redis::Slice argv[] = {{"GET", 3}, Text(names.clock)};
+	const redis::Slice argv[] = {{"GET", 3}, redis::Text(names.clock)};
 	const int64 asked_ms = exact::MonotonicMs();
 	ClockRequest request;
 	int64 redis_ms;
@@ -664,39 +636,10 @@ RelayTick()
 namespace
 {
 
-struct Notice
-{
-	const Names *names;
-	char slot[16];
-	char length[16];
-	bool good;
-};
-
-int
-AskToNotice(void *arg, int, redis::Slice *argv, int)
-{
-	const Notice *notice = static_cast<Notice *>(arg);
-	const redis::Slice all[] = {{"XADD", 4},
-								Text(notice->names->changes),
-								{"MAXLEN", 6},
-								{"~", 1},
-								Text(notice->length),
-								{"*", 1},
-								{"by", 2},
-								Text(notice->names->me),
-								{"of", 2},
-								Text(notice->names->numbering),
-								{"slot", 4},
-								Text(notice->slot)};
-
-	memcpy(argv, all, sizeof(all));
-	return lengthof(all);
-}
-
 bool
-TakeNoticed(void *arg, int, const redis::Reply &reply)
+TakeNoticed(void *arg, const redis::Reply &reply)
 {
-	static_cast<Notice *>(arg)->good = !Refused(reply);
+	*static_cast<bool *>(arg) = !Refused(reply);
 	return true;
 }
 
@@ -707,19 +650,27 @@ RelayInvalidation(exact::SlotNo slot)
 {
 	const redis::Identity identity = redis::GetIdentity();
 	Names names;
-	Notice notice = {};
+	char number[16];
+	char length[16];
+	bool good = false;
 
 	if (!identity.usable)
 		return false;
 	if (identity.own)
 		return true;
 	MakeNames(identity, &names);
-	notice.names = &names;
-	snprintf(notice.slot, sizeof(notice.slot), "%u", slot);
-	snprintf(notice.length, sizeof(notice.length), "%d", kMaxLength);
-	if (redis::Run({Text(names.changes), 1, 1, AskToNotice, TakeNoticed, &notice}) !=
-			redis::Result::done ||
-		!notice.good)
+	snprintf(number, sizeof(number), "%u", slot);
+	snprintf(length, sizeof(length), "%d", kMaxLength);
+
+	const redis::Slice argv[] = {{"XADD", 4},         redis::Text(names.changes),
+								 {"MAXLEN", 6},       {"~", 1},
+								 redis::Text(length), {"*", 1},
+								 {"by", 2},           redis::Text(names.me),
+								 {"of", 2},           redis::Text(names.numbering),
+								 {"slot", 4},         redis::Text(number)};
+
+	if (!redis::RunCommand(redis::Text(names.changes), argv, lengthof(argv), TakeNoticed, &good) ||
+		!good)
 		return false;
 	pg_atomic_fetch_add_u64(&shared->sent, 1);
 	return true;

@@ -26,6 +26,12 @@ struct Slice
 	size_t length;
 };
 
+inline Slice
+Text(const char *text)
+{
+	return {text, strlen(text)};
+}
+
 /* What a server said.  Valid during the callback only. */
 struct Reply
 {

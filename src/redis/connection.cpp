@@ -35,12 +35,6 @@ enum
 	cmd_role
 };
 
-Slice
-Text(const char *text)
-{
-	return {text, strlen(text)};
-}
-
 int
 SetupCommand(void *arg, int index, Slice *argv, int)
 {

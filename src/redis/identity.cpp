@@ -176,7 +176,8 @@ Make(Problem *problem)
 	return true;
 }
 
-/* Appends hex digits and the end of the text. */
+} // namespace
+
 char *
 AppendHex(char *out, const uint8 *bytes, size_t length)
 {
@@ -190,8 +191,6 @@ AppendHex(char *out, const uint8 *bytes, size_t length)
 	*out = '\0';
 	return out;
 }
-
-} // namespace
 
 bool
 NamespaceIsGiven()

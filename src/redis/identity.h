@@ -60,6 +60,8 @@ using LeaseId = FillId;
 
 /* Of an entry's key, under the secret: nobody without it can tell or make the name of a query. */
 extern bool HashKey(const Identity &identity, const void *key, size_t length, EntryHash *hash);
+/* Appends hex digits and the end of the text, whose place it returns. */
+extern char *AppendHex(char *out, const uint8 *bytes, size_t length);
 /* They return the length; name has kNameRoom bytes. */
 extern int HeadName(const Identity &identity, const EntryHash &hash, char *name);
 extern int ChunkName(const Identity &identity, const EntryHash &hash, const FillId &fill, uint32 n,

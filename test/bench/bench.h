@@ -77,6 +77,15 @@ check(const PGresult *result, const char *statement)
 		fail("%s%s", PQresultErrorMessage(result), statement);
 }
 
+static inline void
+run_statement(PGconn *conn, const char *statement)
+{
+	PGresult *result = PQexec(conn, statement);
+
+	check(result, statement);
+	PQclear(result);
+}
+
 static inline PGconn *
 open_connection(const char *conninfo)
 {

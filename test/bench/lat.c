@@ -151,15 +151,6 @@ backend_private_kb(const Case *c)
 
 /* --- running -------------------------------------------------------------------------------- */
 
-static void
-run_quietly(PGconn *conn, const char *statement)
-{
-	PGresult *result = PQexec(conn, statement);
-
-	check(result, statement);
-	PQclear(result);
-}
-
 /* The last row of EXPLAIN's text is the execution time, in milliseconds. */
 static double
 explained_us(PGresult *result)
@@ -347,7 +338,7 @@ run_round(int round)
 		for (int j = 0; j < ncases; j++)
 		{
 			for (int k = 0; k < nbefore; k++)
-				run_quietly(order[j]->conn, before[k]);
+				run_statement(order[j]->conn, before[k]);
 			order[j]->values[round * executions + i] = execute(order[j]);
 		}
 	}
@@ -426,9 +417,9 @@ open_quietly(const char *conninfo, const char **first, int nfirst)
 {
 	PGconn *conn = open_connection(conninfo);
 
-	run_quietly(conn, "SET client_min_messages = warning");
+	run_statement(conn, "SET client_min_messages = warning");
 	for (int i = 0; i < nfirst; i++)
-		run_quietly(conn, first[i]);
+		run_statement(conn, first[i]);
 	return conn;
 }
 

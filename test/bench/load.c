@@ -115,15 +115,6 @@ read_lines(const char *name)
 }
 
 static void
-run_simple(PGconn *conn, const char *statement)
-{
-	PGresult *result = PQexec(conn, statement);
-
-	check(result, statement);
-	PQclear(result);
-}
-
-static void
 execute(Client *client, int number)
 {
 	const Case *c = &cases[number];
@@ -133,7 +124,7 @@ execute(Client *client, int number)
 	switch (c->kind)
 	{
 	case SIMPLE:
-		run_simple(client->conns[number], c->statement);
+		run_statement(client->conns[number], c->statement);
 		break;
 	case PREPARED:
 		result = PQexecPrepared(client->conns[number], "s", 0, NULL, NULL, NULL, 0);
@@ -148,7 +139,7 @@ execute(Client *client, int number)
 		break;
 	case TRACE:
 		for (char **line = c->lines; *line != NULL; line++)
-			run_simple(client->conns[number], *line);
+			run_statement(client->conns[number], *line);
 		break;
 	case KINDS:
 		break;
@@ -242,7 +233,7 @@ connect_clients(void)
 				continue;
 			}
 			clients[i].conns[j] = open_connection(c->where);
-			run_simple(clients[i].conns[j], "SET client_min_messages = warning");
+			run_statement(clients[i].conns[j], "SET client_min_messages = warning");
 			if (c->kind == PREPARED)
 			{
 				PGresult *result = PQprepare(clients[i].conns[j], "s", c->statement, 0, NULL);

@@ -24,13 +24,7 @@ my $node = start_node('main',
 $node->safe_psql('postgres', q{
 	CREATE TABLE t (v int);
 	INSERT INTO t VALUES (1);
-	CREATE FUNCTION nap(float8) RETURNS void LANGUAGE internal STABLE STRICT AS 'pg_sleep';
-	CREATE FUNCTION slow(seconds float8, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
-	BEGIN
-		RAISE LOG 'executing %', what;
-		PERFORM nap(seconds);
-		RETURN what || ' ' || (SELECT max(v) FROM t);
-	END $$;
+	} . slow_functions() . q{
 	CREATE FUNCTION failing(what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 	BEGIN
 		RAISE LOG 'executing %', what;

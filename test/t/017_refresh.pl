@@ -35,13 +35,7 @@ my $objects = q{
 	GRANT SELECT ON t TO alice, bob, web_user;
 	CREATE TABLE secret AS SELECT 1 AS v;
 	GRANT SELECT ON secret TO alice, bob;
-	CREATE FUNCTION nap(float8) RETURNS void LANGUAGE internal STABLE STRICT AS 'pg_sleep';
-	CREATE FUNCTION slow(seconds float8, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
-	BEGIN
-		RAISE LOG 'executing %', what;
-		PERFORM nap(seconds);
-		RETURN what || ' ' || (SELECT max(v) FROM t);
-	END $$;
+	} . slow_functions() . q{
 	CREATE FUNCTION worker_only(what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 	BEGIN
 		RETURN what || ' ' || (SELECT max(v) FROM t) / (SELECT max(v) FROM secret);

@@ -51,16 +51,7 @@ sub upgrade
 	configure($old);
 	$old->start;
 	$old->safe_psql('postgres', q{
-		CREATE SCHEMA ext;
-		CREATE EXTENSION cached_query SCHEMA ext;
-		CREATE TABLE payment (id int PRIMARY KEY, amount numeric(10,2), note text);
-		INSERT INTO payment SELECT g, g * 1.5, 'n' || g FROM generate_series(1, 100) AS g;
-		CREATE VIEW totals AS SELECT * FROM ext.cached_query('SELECT count(*), sum(amount) FROM public.payment', '1h') AS t(n bigint, total numeric);
-		CREATE VIEW typed AS SELECT * FROM ext.cached_query_as(NULL::payment, 'SELECT * FROM public.payment WHERE id < $1', '1h', 4);
-		CREATE FUNCTION above(lower int) RETURNS SETOF int LANGUAGE sql STABLE
-		AS $$ SELECT id FROM ext.cached_query('SELECT id FROM public.payment WHERE id > $1 ORDER BY 1', '1h', lower) AS t(id int) $$;
-		CREATE FUNCTION atomic(lower int) RETURNS SETOF int LANGUAGE sql STABLE
-		BEGIN ATOMIC SELECT id FROM ext.cached_query('SELECT id FROM public.payment WHERE id > $1 ORDER BY 1', '1h', lower) AS t(id int); END;
+		} . using_objects() . q{
 		ALTER DATABASE postgres SET cached_query.default_ttl = '5min';
 		GRANT EXECUTE ON FUNCTION ext.cached_query_invalidate_relation(regclass) TO pg_monitor;
 		CREATE MATERIALIZED VIEW kept AS SELECT * FROM totals});

@@ -13,7 +13,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
-  session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits);
+  session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits
+  slow_functions using_objects);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -72,6 +73,38 @@ sub wait_until
 		sleep 0.05;
 	}
 	return 1;
+}
+
+# SQL for functions over a table t with a column v: slow(seconds, what) takes so long, and writes a line
+# to the log for each execution.  cached_query.trusted_functions must name nap.
+sub slow_functions
+{
+	return q{
+	CREATE FUNCTION nap(float8) RETURNS void LANGUAGE internal STABLE STRICT AS 'pg_sleep';
+	CREATE FUNCTION slow(seconds float8, what text) RETURNS text LANGUAGE plpgsql STABLE AS $$
+	BEGIN
+		RAISE LOG 'executing %', what;
+		PERFORM nap(seconds);
+		RETURN what || ' ' || (SELECT max(v) FROM t);
+	END $$;
+};
+}
+
+# SQL for the extension in a schema of its own, and for objects that use it: what a dump has to carry.
+sub using_objects
+{
+	return q{
+	CREATE SCHEMA ext;
+	CREATE EXTENSION cached_query SCHEMA ext;
+	CREATE TABLE payment (id int PRIMARY KEY, amount numeric(10,2), note text);
+	INSERT INTO payment SELECT g, g * 1.5, 'n' || g FROM generate_series(1, 100) AS g;
+	CREATE VIEW totals AS SELECT * FROM ext.cached_query('SELECT count(*), sum(amount) FROM public.payment', '1h') AS t(n bigint, total numeric);
+	CREATE VIEW typed AS SELECT * FROM ext.cached_query_as(NULL::payment, 'SELECT * FROM public.payment WHERE id < $1', '1h', 4);
+	CREATE FUNCTION above(lower int) RETURNS SETOF int LANGUAGE sql STABLE
+	AS $$ SELECT id FROM ext.cached_query('SELECT id FROM public.payment WHERE id > $1 ORDER BY 1', '1h', lower) AS t(id int) $$;
+	CREATE FUNCTION atomic(lower int) RETURNS SETOF int LANGUAGE sql STABLE
+	BEGIN ATOMIC SELECT id FROM ext.cached_query('SELECT id FROM public.payment WHERE id > $1 ORDER BY 1', '1h', lower) AS t(id int); END;
+};
 }
 
 # Two tests: the server has restarted itself after a crash, which the log tells from an offset on.
