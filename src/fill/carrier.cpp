@@ -26,9 +26,9 @@
 #include "settings.h"
 #include "stats/stats.h"
 
+#include "workers/process.h"
+
 extern "C" {
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/latch.h"
 
 PGDLLEXPORT void cached_query_carrier_main(Datum);
@@ -490,6 +490,7 @@ WorkOff(MemoryContext context)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
+		workers::Interrupts();
 		(void) Talk();
 		Do(job);
 		MemoryContextSwitchTo(caller);
@@ -497,81 +498,44 @@ WorkOff(MemoryContext context)
 	}
 }
 
-void
-Loop()
+/* One turn.  Returns when to come again, in ms. */
+int
+Turn(MemoryContext context)
 {
-	MemoryContext context =
-		AllocSetContextCreate(TopMemoryContext, "CachedQueryCarrier", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller;
+	int pause_ms;
 
-	while (redis::Configured())
-	{
-		MemoryContext caller;
-		int pause_ms;
-
-		ResetLatch(MyLatch);
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-		if (redis::ResolveWanted())
-			redis::ResolveNames();
-		WorkOff(context);
-		caller = MemoryContextSwitchTo(context);
-		PayOwed();
-		pause_ms = Talk();
-		if (nowed > 0 || clear_owed || changes_owed || redis::ResolveWanted())
-			pause_ms = Min(pause_ms, kRetryMs);
-		MemoryContextSwitchTo(caller);
-		MemoryContextReset(context);
-		if (ShutdownRequestPending)
-			return;
-		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause_ms,
-				  compat::RedisWaitEvent());
-	}
+	if (redis::ResolveWanted())
+		redis::ResolveNames();
+	WorkOff(context);
+	caller = MemoryContextSwitchTo(context);
+	PayOwed();
+	pause_ms = Talk();
+	if (nowed > 0 || clear_owed || changes_owed || redis::ResolveWanted())
+		pause_ms = Min(pause_ms, kRetryMs);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(context);
+	return pause_ms;
 }
 
-} // namespace
-
-namespace
-{
-
-BackgroundWorker
-DescribeCarrier()
-{
-	BackgroundWorker worker = {};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_ConsistentState;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strcpy(worker.bgw_library_name, "cached_query");
-	strcpy(worker.bgw_function_name, "cached_query_carrier_main");
-	strcpy(worker.bgw_name, "cached_query carrier to Redis");
-	strcpy(worker.bgw_type, "cached_query carrier");
-	return worker;
-}
+/* One that was terminated comes again: what is in the queue stays there. */
+const workers::Process carrier = {"cached_query carrier", "cached_query_carrier_main", 1};
 
 } // namespace
 
 void
 InitCarrier()
 {
-	BackgroundWorker worker = DescribeCarrier();
-
-	if (!redis::Configured() || !redis::NamespaceIsGiven())
-		return;
-	worker.bgw_restart_time = 1;
-	RegisterBackgroundWorker(&worker);
+	if (redis::Configured() && redis::NamespaceIsGiven())
+		workers::StartWithServer(carrier);
 }
 
 void
 EnsureCarrier()
 {
-	BackgroundWorker worker = DescribeCarrier();
-
 	if (!CarrierMissing())
 		return;
-	if (!RegisterDynamicBackgroundWorker(&worker, nullptr) && NoteNoCarrier())
+	if (!workers::StartNow(carrier, static_cast<Datum>(0), nullptr, 0) && NoteNoCarrier())
 		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
 					  errhint("You might need to increase max_worker_processes.")));
 }
@@ -618,14 +582,13 @@ void
 cached_query_carrier_main(Datum)
 {
 	using namespace cq;
+	MemoryContext context;
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+	workers::Begin();
 	if (!CarrierPresent(true))
-		proc_exit(0);
+		return;
 	before_shmem_exit(Leave, static_cast<Datum>(0));
-	Loop();
-	proc_exit(0);
+	context = AllocSetContextCreate(TopMemoryContext, "CachedQueryCarrier", ALLOCSET_DEFAULT_SIZES);
+	while (redis::Configured())
+		workers::Wait(Turn(context), compat::RedisWaitEvent());
 }

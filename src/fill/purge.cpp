@@ -14,10 +14,7 @@
 #include "redis/command.h"
 #include "redis/identity.h"
 #include "redis/slot.h"
-
-extern "C" {
-#include "postmaster/interrupt.h"
-}
+#include "workers/process.h"
 
 namespace cq
 {
@@ -187,8 +184,9 @@ PurgeServer(redis::Slice route, Step *step, bool cluster)
 		if (!redis::RunCommand(route, scan, lengthof(scan), TakeScan, step) || !step->good ||
 			!Unlink(*step, cluster))
 			return false;
+		workers::Interrupts();
 	}
-	while (strcmp(step->cursor, "0") != 0 && !ShutdownRequestPending);
+	while (strcmp(step->cursor, "0") != 0);
 	return true;
 }
 

@@ -19,9 +19,9 @@
 #include "fill/context.h"
 #include "fill/refresh.h"
 #include "stats/stats.h"
+#include "workers/process.h"
 
 extern "C" {
-#include "postmaster/bgworker.h"
 #include "storage/latch.h"
 }
 
@@ -194,23 +194,14 @@ LogNoWorker()
 							  "refresh expired answers themselves.")));
 }
 
+const workers::Process refresher = {"cached_query refresh worker", "cached_query_refresh_worker",
+									-1};
+
 /* For a place that was reserved.  False: its requests are dropped. */
 bool
 Launch(int place, uint64 serial)
 {
-	BackgroundWorker worker = {};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_ConsistentState;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "cached_query", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "cached_query_refresh_worker",
-			sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "cached_query refresh worker", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "cached_query refresh worker", BGW_MAXLEN);
-	worker.bgw_main_arg = Int32GetDatum(place);
-	memcpy(worker.bgw_extra, &serial, sizeof(serial));
-	if (RegisterDynamicBackgroundWorker(&worker, nullptr))
+	if (workers::StartNow(refresher, Int32GetDatum(place), &serial, sizeof(serial)))
 		return true;
 	WorkerGone(place, serial, true);
 	LogNoWorker();

@@ -18,16 +18,13 @@
 #include "fill/meta.h"
 #include "fill/refresh.h"
 #include "fill/warm.h"
+#include "workers/process.h"
 
 extern "C" {
 #include "catalog/pg_control.h"
 #include "common/controldata_utils.h"
 #include "port/pg_crc32c.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/fd.h"
-#include "storage/latch.h"
-#include "tcop/tcopprot.h"
 }
 
 #include <fcntl.h>
@@ -298,16 +295,8 @@ NextRecord(const char **at, const char *end, Request *request)
 void
 WaitForRoom()
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kFeedMs,
-					 compat::RefreshWaitEvent());
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	workers::Wait(kFeedMs, compat::RefreshWaitEvent());
 	LaunchForOthers();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
 }
 
 void
@@ -323,6 +312,7 @@ FeedAll(const char *at, const char *end, uint32 expected)
 		while ((outcome = FeedRequest(request)) == Fed::full)
 			WaitForRoom();
 		fed += outcome == Fed::taken;
+		workers::Interrupts();
 	}
 	ereport(LOG, (errmsg("cached_query asked for %u of %u queries from before the restart", fed,
 						 expected)));
@@ -353,24 +343,16 @@ OriginOf(const Call &call, uint32 *length)
 void
 InitWarmStart()
 {
-	BackgroundWorker worker = {};
+	const workers::Process feeder = {"cached_query warm start", "cached_query_warm_worker", -1};
 
-	if (!settings::warm_start || IsBinaryUpgrade)
-		return;
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-	worker.bgw_start_time = BgWorkerStart_ConsistentState;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "cached_query", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "cached_query_warm_worker", sizeof(worker.bgw_function_name));
-	strlcpy(worker.bgw_name, "cached_query warm start", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "cached_query warm start", BGW_MAXLEN);
-	RegisterBackgroundWorker(&worker);
+	if (settings::warm_start)
+		workers::StartWithServer(feeder);
 }
 
 void
 WarmStartup()
 {
-	if (settings::warm_start && !IsUnderPostmaster)
+	if (settings::warm_start && !IsUnderPostmaster && !workers::ServesNobody())
 		on_shmem_exit(SaveAtExit, static_cast<Datum>(0));
 }
 
@@ -385,9 +367,7 @@ cached_query_warm_worker(Datum)
 	const char *wrong;
 	char *bytes;
 
-	pqsignal(SIGTERM, die);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	BackgroundWorkerUnblockSignals();
+	workers::Begin();
 	bytes = TakeFile(&length);
 	if (bytes == nullptr)
 		return;

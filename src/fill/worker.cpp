@@ -19,12 +19,10 @@
 #include "fill/flight.h"
 #include "fill/refresh.h"
 #include "stats/stats.h"
+#include "workers/process.h"
 
 extern "C" {
 #include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
-#include "storage/latch.h"
-#include "tcop/tcopprot.h"
 #include "utils/timeout.h"
 }
 
@@ -35,6 +33,7 @@ namespace
 
 /* Less than DROP DATABASE waits for others to go. */
 constexpr int64 kIdleMs = 2000;
+constexpr int64 kLookMs = 200; /* how often it is asked whether somebody wants the database */
 
 int place = -1;
 uint64 serial = 0;
@@ -184,32 +183,22 @@ RefreshSafely(const Request *request)
 	return outcome;
 }
 
-/* True when woken up, or when the time is over. */
+/* Not longer at a time than DROP DATABASE may have to wait. */
 void
-Sleep(int64 ms)
+Rest(int64 ms)
 {
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 static_cast<long>(ms), compat::RefreshWaitEvent());
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	workers::Wait(Min(ms, kLookMs), compat::RefreshWaitEvent());
+	if (workers::DatabaseWanted())
+		proc_exit(0);
 }
 
 void
-SleepUntil(TimestampTz end)
+RestUntil(TimestampTz end)
 {
-	for (;;)
-	{
-		int64 left = (end - GetCurrentTimestamp()) / 1000;
+	int64 left;
 
-		if (left <= 0)
-			return;
-		Sleep(Min(left, INT64CONST(60000)));
-	}
+	while ((left = (end - GetCurrentTimestamp()) / 1000) > 0)
+		Rest(left);
 }
 
 /* Work and rest, as cached_query.refresh_load divides the time. */
@@ -224,7 +213,7 @@ ServeNext(Request *request)
 	start = GetCurrentTimestamp();
 	EndRequest(place, RefreshSafely(request));
 	end = GetCurrentTimestamp();
-	SleepUntil(end + (end - start) * (100 - settings::refresh_load) / settings::refresh_load);
+	RestUntil(end + (end - start) * (100 - settings::refresh_load) / settings::refresh_load);
 	return true;
 }
 
@@ -241,7 +230,7 @@ Serve()
 	{
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(context);
-		CHECK_FOR_INTERRUPTS();
+		workers::Interrupts();
 		if (ServeNext(request))
 		{
 			last = GetCurrentTimestamp();
@@ -250,7 +239,7 @@ Serve()
 		if ((OthersWait(place) || GetCurrentTimestamp() - last >= kIdleMs * 1000) &&
 			RetireWorker(place))
 			return;
-		Sleep(kIdleMs / 4);
+		Rest(kLookMs);
 	}
 }
 
@@ -266,13 +255,11 @@ cached_query_refresh_worker(Datum arg)
 
 	place = DatumGetInt32(arg);
 	memcpy(&serial, MyBgworkerEntry->bgw_extra, sizeof(serial));
-	pqsignal(SIGTERM, die);
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	BackgroundWorkerUnblockSignals();
+	workers::BeginListening();
 	on_shmem_exit(GoneAtExit, static_cast<Datum>(0));
 	if (!BeginWorker(place, serial, &database, &session_user))
 		return;
-	BackgroundWorkerInitializeConnectionByOid(database, session_user, 0);
+	workers::JoinDatabase(database, session_user);
 	connected = true;
 	Serve();
 }

@@ -8,6 +8,7 @@
 #include "redis/resolve.h"
 #include "redis/route.h"
 #include "redis/settings.h"
+#include "workers/process.h"
 
 namespace cq::redis
 {
@@ -59,11 +60,11 @@ Conclude(Verdict verdict, int64 begin)
 
 } // namespace
 
-/* Not for a server that pg_upgrade has started: what it defines and runs is nobody's business. */
+/* A server of pg_upgrade's, or one in single-user mode: what it defines and runs is nobody's business. */
 bool
 Configured()
 {
-	return url.kind != UrlKind::none && !IsBinaryUpgrade;
+	return url.kind != UrlKind::none && !workers::ServesNobody();
 }
 
 uint64
