@@ -25,10 +25,11 @@ struct Dependencies
 	List *relations;
 };
 
+/* One may come twice: ArrayOf() sorts them out. */
 List *
 AddSlot(List *slots, exact::SlotNo slot)
 {
-	return list_append_unique_int(slots, static_cast<int>(slot));
+	return lappend_int(slots, static_cast<int>(slot));
 }
 
 /* What any answer depends on, and this one by its key, its tag and its database. */
@@ -55,7 +56,7 @@ Collect(Attempt *attempt, const Watch &watch)
 	Dependencies d = {};
 	ListCell *cell;
 
-	d.relations = list_union_oid(findings.relations, watch.findings.relations);
+	d.relations = watch.findings.relations; /* the query's among them */
 	d.slots = CommonSlots(attempt, list_copy(watch.slots));
 	d.write_slots = AddSlot(NIL, exact::kSlotAllWrites);
 	foreach (cell, d.relations)
@@ -72,16 +73,35 @@ Collect(Attempt *attempt, const Watch &watch)
 	return d;
 }
 
-template <typename T>
-T *
-ArrayOf(List *list, uint32 *count)
+/* Each once, in order. */
+exact::SlotNo *
+ArrayOf(List *slots, uint32 *count)
 {
-	T *array = static_cast<T *>(palloc(sizeof(T) * Max(list_length(list), 1)));
+	exact::SlotNo *array =
+		static_cast<exact::SlotNo *>(palloc(sizeof(exact::SlotNo) * Max(list_length(slots), 1)));
+	ListCell *cell;
+
+	list_sort(slots, list_int_cmp);
+	*count = 0;
+	foreach (cell, slots)
+	{
+		const exact::SlotNo slot = static_cast<exact::SlotNo>(lfirst_int(cell));
+
+		if (*count == 0 || array[*count - 1] != slot)
+			array[(*count)++] = slot;
+	}
+	return array;
+}
+
+Oid *
+ArrayOfOids(List *oids, uint32 *count)
+{
+	Oid *array = static_cast<Oid *>(palloc(sizeof(Oid) * Max(list_length(oids), 1)));
 	ListCell *cell;
 
 	*count = 0;
-	foreach (cell, list)
-		array[(*count)++] = static_cast<T>(lfirst_int(cell));
+	foreach (cell, oids)
+		array[(*count)++] = lfirst_oid(cell);
 	return array;
 }
 
@@ -148,7 +168,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	 * this
 	 */
 	d = Collect(attempt, watch);
-	meta.slots = ArrayOf<exact::SlotNo>(d.slots, &meta.head.slots);
+	meta.slots = ArrayOf(d.slots, &meta.head.slots);
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
 
 	if (rows.too_large)
@@ -160,11 +180,11 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	if (Cheap(attempt, yield.fill_us, rows))
 		return Reason::cheap;
 	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
-		list_length(d.slots) > 2 * static_cast<int>(kMaxDependencies))
+		meta.head.slots > 2 * kMaxDependencies)
 		return Reason::too_many_dependencies;
 
-	meta.write_slots = ArrayOf<exact::SlotNo>(d.write_slots, &meta.head.write_slots);
-	meta.relations = ArrayOf<Oid>(d.relations, &meta.head.relations);
+	meta.write_slots = ArrayOf(d.write_slots, &meta.head.write_slots);
+	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
 	meta.origin = OriginOf(*attempt->call, &meta.origin_length);

@@ -19,16 +19,34 @@ ExecutorStart_hook_type previous_executor_start = nullptr;
 ProcessUtility_hook_type previous_process_utility = nullptr;
 
 void
-NotePlan(PlannedStmt *plan)
+WatchRelation(Oid relation)
 {
 	MemoryContext caller = MemoryContextSwitchTo(innermost->context);
+
+	JudgeRelation(&innermost->findings, relation);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+WatchSlot(int slot)
+{
+	MemoryContext caller = MemoryContextSwitchTo(innermost->context);
+
+	/* 0 is a slot, but no member of a set */
+	if (FirstTime(&innermost->findings.seen, Thing::slot, static_cast<Oid>(slot) + 1))
+		innermost->slots = lappend_int(innermost->slots, slot);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+NotePlan(PlannedStmt *plan)
+{
 	ListCell *cell;
 
 	if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL)
 		innermost->wrote = true;
 	foreach (cell, plan->relationOids)
-		JudgeRelation(&innermost->findings, lfirst_oid(cell));
-	MemoryContextSwitchTo(caller);
+		WatchRelation(lfirst_oid(cell));
 }
 
 /*
@@ -93,6 +111,7 @@ void
 BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
+	ListCell *cell;
 
 	*watch = Watch();
 	watch->outer = innermost;
@@ -100,6 +119,8 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	watch->user_code = query.user_function;
 	watch->findings.nested = true;
 	watch->findings.relations = list_copy(query.relations);
+	foreach (cell, query.relations)
+		FirstTime(&watch->findings.seen, Thing::relation, lfirst_oid(cell));
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
@@ -120,13 +141,15 @@ EndWatch(Watch *watch)
 	ListCell *cell;
 
 	innermost = outer;
+	caller = MemoryContextSwitchTo(watch->context);
+	FollowUp(&watch->findings);
+	MemoryContextSwitchTo(caller);
 	if (outer == nullptr)
 		return;
-	caller = MemoryContextSwitchTo(outer->context);
 	foreach (cell, watch->findings.relations)
-		JudgeRelation(&outer->findings, lfirst_oid(cell));
-	outer->slots = list_concat_unique_int(outer->slots, watch->slots);
-	MemoryContextSwitchTo(caller);
+		WatchRelation(lfirst_oid(cell));
+	foreach (cell, watch->slots)
+		WatchSlot(lfirst_int(cell));
 	outer->wrote = outer->wrote || watch->wrote;
 	outer->uncacheable = outer->uncacheable || watch->uncacheable;
 	outer->inexact = outer->inexact || watch->inexact;
@@ -138,27 +161,15 @@ EndWatch(Watch *watch)
 void
 WatchRelations(const Oid *relations, int count)
 {
-	MemoryContext caller;
-
-	if (innermost == nullptr)
-		return;
-	caller = MemoryContextSwitchTo(innermost->context);
-	for (int i = 0; i < count; i++)
-		JudgeRelation(&innermost->findings, relations[i]);
-	MemoryContextSwitchTo(caller);
+	for (int i = 0; innermost != nullptr && i < count; i++)
+		WatchRelation(relations[i]);
 }
 
 void
 WatchSlots(const exact::SlotNo *slots, int count)
 {
-	MemoryContext caller;
-
-	if (innermost == nullptr)
-		return;
-	caller = MemoryContextSwitchTo(innermost->context);
-	for (int i = 0; i < count; i++)
-		innermost->slots = list_append_unique_int(innermost->slots, static_cast<int>(slots[i]));
-	MemoryContextSwitchTo(caller);
+	for (int i = 0; innermost != nullptr && i < count; i++)
+		WatchSlot(static_cast<int>(slots[i]));
 }
 
 void

@@ -84,6 +84,28 @@ AppendCustomized(StringInfo to)
 }
 
 void
+AppendAllSettings(StringInfo to)
+{
+	/* set at the transaction's begin, with no source */
+	static const char *const of_transaction[] = {"transaction_isolation", "transaction_read_only",
+												 "transaction_deferrable"};
+	int count;
+	struct config_generic **variables = compat::GucVariables(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		const char *name = variables[i]->name;
+
+		if (variables[i]->source == PGC_S_DEFAULT || strncmp(name, "cached_query.", 13) == 0)
+			continue;
+		AppendText(to, name);
+		AppendSetting(to, name);
+	}
+	for (const char *name : of_transaction)
+		AppendSetting(to, name);
+}
+
+void
 AppendSearchPath(StringInfo to)
 {
 	Oid path[64];

@@ -22,6 +22,8 @@ extern void AppendRegional(StringInfo to);
 extern void AppendSetting(StringInfo to, const char *name);
 /* All settings with a dot in their name that were set, but our own. */
 extern void AppendCustomized(StringInfo to);
+/* All settings that are not at their defaults, but our own. */
+extern void AppendAllSettings(StringInfo to);
 /* OIDs of the resolved search path, temporary schema left out. */
 extern void AppendSearchPath(StringInfo to);
 /* Has this session a temporary schema (in which names may hide others)? */

@@ -110,7 +110,9 @@ AppendSettings(StringInfo to, const Findings &findings, bool regional)
 		AppendRegional(to);
 	foreach (cell, findings.settings)
 		AppendSetting(to, static_cast<char *>(lfirst(cell)));
-	if (findings.customized)
+	if (findings.everything)
+		AppendAllSettings(to);
+	else if (findings.customized)
 		AppendCustomized(to);
 }
 
@@ -156,7 +158,8 @@ BuildKeyPrefix(Handle *handle)
 	handle->prefix_hash = HashBytes(key->data, key->len, 0);
 	handle->key_is_constant = handle->param_count == 0 && !findings.session_role &&
 							  !findings.search_path && !findings.regional &&
-							  findings.settings == NIL && !findings.customized;
+							  findings.settings == NIL && !findings.customized &&
+							  !findings.everything;
 }
 
 Key

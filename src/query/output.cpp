@@ -129,21 +129,24 @@ ReadByBuiltin(Oid type)
 	}
 }
 
-Reads ReadBy(Oid type, bool binary);
+/* So many types are looked into; whoever nests more has no form. */
+constexpr int kMaxTypes = 1000;
+
+Reads ReadBy(Oid type, bool binary, int *left);
 
 /* What record_out() reads by way of the columns. */
 Reads
-ReadByColumns(Oid type, bool binary)
+ReadByColumns(Oid type, bool binary, int *left)
 {
 	TupleDesc desc = lookup_rowtype_tupdesc(type, -1);
 	Reads reads = kNothing;
 
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < desc->natts && !(reads & kUnknown); i++)
 	{
 		Form_pg_attribute column = TupleDescAttr(desc, i);
 
 		if (!column->attisdropped)
-			reads |= ReadBy(column->atttypid, binary);
+			reads |= ReadBy(column->atttypid, binary, left);
 	}
 	ReleaseTupleDesc(desc);
 	return reads;
@@ -165,28 +168,30 @@ ReadByOthers(Oid type, bool binary)
 
 /* What any type's does, in text form or binary. */
 Reads
-ReadBy(Oid type, bool binary)
+ReadBy(Oid type, bool binary, int *left)
 {
 	Reads reads = ReadByBuiltin(type);
 
 	/* a type's binary form is made for other machines: it has no style */
 	if (reads != kUnknown)
 		return binary ? kNothing : reads;
+	if (--*left < 0)
+		return kUnknown;
 	check_stack_depth();
 	if (getBaseType(type) != type)
-		return ReadBy(getBaseType(type), binary);
+		return ReadBy(getBaseType(type), binary, left);
 	if (OidIsValid(get_element_type(type)))
-		return ReadBy(get_element_type(type), binary);
+		return ReadBy(get_element_type(type), binary, left);
 	switch (get_typtype(type))
 	{
 	case TYPTYPE_ENUM:
 		return kNothing;
 	case TYPTYPE_COMPOSITE:
-		return ReadByColumns(type, binary);
+		return ReadByColumns(type, binary, left);
 	case TYPTYPE_RANGE:
-		return ReadBy(get_range_subtype(type), binary);
+		return ReadBy(get_range_subtype(type), binary, left);
 	case TYPTYPE_MULTIRANGE:
-		return ReadBy(get_multirange_range(type), binary);
+		return ReadBy(get_multirange_range(type), binary, left);
 	case TYPTYPE_BASE:
 		return ReadByOthers(type, binary);
 	default:
@@ -259,13 +264,14 @@ AppendOutputForm(StringInfo to, TupleDesc desc, const int16 *formats)
 {
 	int client = pg_get_client_encoding();
 	Reads reads = kNothing;
+	int left = kMaxTypes;
 
 	if (!KnownConversion(client))
 		return false;
 	AppendRaw(to, client);
 	for (int i = 0; i < desc->natts; i++)
 	{
-		reads |= ReadBy(TupleDescAttr(desc, i)->atttypid, formats[i] != 0);
+		reads |= ReadBy(TupleDescAttr(desc, i)->atttypid, formats[i] != 0, &left);
 		appendStringInfoCharMacro(to, static_cast<char>(formats[i]));
 	}
 	if (reads & kUnknown)

@@ -59,8 +59,21 @@ RefuseExact(Findings *f, Reason reason, char *detail)
 	}
 }
 
+/* Who can say what it reads? */
+void
+NotUnderstood(Findings *f, char *detail)
+{
+	f->everything = true;
+	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = true;
+	RefuseExact(f, Reason::untrusted_function, detail);
+}
+
 namespace
 {
+
+/* More than any real query needs; a walk over them takes some 10 ms. */
+constexpr int kMaxPending = 20000;
+constexpr int kMaxBodies = 1000;
 
 /* Not refused for ttl: cached_query.nondeterministic decides. */
 void
@@ -69,6 +82,16 @@ NoteVolatile(Findings *f, char *detail)
 	if (f->volatile_detail == nullptr)
 		f->volatile_detail = detail;
 	RefuseExact(f, Reason::volatile_function, detail);
+}
+
+/* To be judged by FollowUp(): a walk doesn't go into bodies and types, or it could go too deep. */
+void
+Defer(Findings *f, Thing thing, Oid oid)
+{
+	Pending *item = static_cast<Pending *>(palloc(sizeof(Pending)));
+
+	*item = {thing, oid};
+	f->pending = lappend(f->pending, item);
 }
 
 char *
@@ -83,13 +106,12 @@ JudgeCode(Findings *f, Oid function, char volatility)
 {
 	Oid language = FunctionLanguage(function);
 
-	if (volatility == PROVOLATILE_IMMUTABLE || list_member_oid(f->bodies, function))
+	if (volatility == PROVOLATILE_IMMUTABLE || !FirstTime(&f->seen, Thing::body, function))
 		return;
-	f->bodies = lappend_oid(f->bodies, function);
 	if (TrustedFunction(function))
 		return;
 	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
-		JudgeBody(f, function);
+		Defer(f, Thing::body, function);
 	else if (volatility == PROVOLATILE_STABLE)
 		RefuseExact(f, Reason::untrusted_function, FunctionDetail(function));
 }
@@ -105,7 +127,8 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 	f->customized = true;
 	f->search_path = true;
 	f->names = true;
-	f->objects = list_append_unique_oid(f->objects, function);
+	if (FirstTime(&f->seen, Thing::object, function))
+		f->objects = lappend_oid(f->objects, function);
 
 	if (volatility == PROVOLATILE_VOLATILE)
 		NoteVolatile(f, FunctionDetail(function));
@@ -271,38 +294,50 @@ PlainText(Oid type)
 	}
 }
 
-void JudgeType(Findings *f, Oid type);
+/* A type that isn't built in is named by the text, may be temporary, and may be altered. */
+void
+JudgeType(Findings *f, Oid type)
+{
+	if (TextIsNames(type) || (type < FirstUnpinnedObjectId && TextIsNames(get_element_type(type))))
+		f->name_values = true;
+	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
+		return;
+	f->types = lappend_oid(f->types, type);
+	Defer(f, Thing::type, type);
+}
+
+/* visit() for the type of each column. */
+void
+VisitColumns(Findings *f, Oid type, void (*visit)(Findings *f, Oid type))
+{
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			visit(f, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+}
 
 /* The columns of a composite type, which ALTER TYPE .. ALTER ATTRIBUTE can change. */
 void
 JudgeRowType(Findings *f, Oid type)
 {
 	Oid relation = get_typ_typrelid(type);
-	TupleDesc desc;
 
-	if (!OidIsValid(relation) || list_member_oid(f->rowtypes, relation))
+	if (!FirstTime(&f->seen, Thing::rowtype, relation))
 		return;
 	f->rowtypes = lappend_oid(f->rowtypes, relation);
-	desc = lookup_rowtype_tupdesc_copy(type, -1);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			JudgeType(f, TupleDescAttr(desc, i)->atttypid);
-	}
-	FreeTupleDesc(desc);
+	VisitColumns(f, type, JudgeType);
 }
 
-/* A type that isn't built in is named by the text, may be temporary, and may be altered. */
+/* What a type is made of. */
 void
-JudgeType(Findings *f, Oid type)
+JudgeParts(Findings *f, Oid type)
 {
 	Oid part;
 
-	if (TextIsNames(type) || (type < FirstUnpinnedObjectId && TextIsNames(get_element_type(type))))
-		f->name_values = true;
-	if (type < FirstUnpinnedObjectId || list_member_oid(f->types, type))
-		return;
-	f->types = lappend_oid(f->types, type);
 	if (isAnyTempNamespace(TypeNamespace(type)))
 		RefuseBoth(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
 
@@ -329,24 +364,6 @@ JudgeDomain(Findings *f, Oid type)
 			f->user_function = true;
 }
 
-void JudgeInput(Findings *f, Oid type);
-
-void
-JudgeInputOfColumns(Findings *f, Oid type)
-{
-	TupleDesc desc;
-
-	if (type == RECORDOID)
-		return; /* its columns are in a list of their own */
-	desc = lookup_rowtype_tupdesc_copy(type, -1);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			JudgeInput(f, TupleDescAttr(desc, i)->atttypid);
-	}
-	FreeTupleDesc(desc);
-}
-
 /*
  * A value that is read from text while the query runs, by an input function that no node names:
  * the text may say 'today', and mean one day or another with the settings.
@@ -354,12 +371,20 @@ JudgeInputOfColumns(Findings *f, Oid type)
 void
 JudgeInput(Findings *f, Oid type)
 {
+	JudgeType(f, type);
+	if (FirstTime(&f->seen, Thing::input, type))
+		Defer(f, Thing::input, type);
+}
+
+/* What reading it calls. */
+void
+JudgeReading(Findings *f, Oid type)
+{
 	Oid base = getBaseType(type);
 	Oid element = get_element_type(base);
 	Oid input;
 	Oid parameter;
 
-	JudgeType(f, type);
 	if (base != type)
 		JudgeDomain(f, type);
 	if (OidIsValid(element))
@@ -368,13 +393,13 @@ JudgeInput(Findings *f, Oid type)
 		JudgeInput(f, get_range_subtype(base));
 	else if (type_is_multirange(base))
 		JudgeInput(f, get_multirange_range(base));
-	else if (type_is_rowtype(base))
-		JudgeInputOfColumns(f, base);
-	else
+	else if (!type_is_rowtype(base))
 	{
 		getTypeInputInfo(base, &input, &parameter);
 		JudgeFunction(input, f);
 	}
+	else if (base != RECORDOID) /* whose columns are in a list of their own */
+		VisitColumns(f, base, JudgeInput);
 }
 
 void
@@ -583,6 +608,25 @@ JudgeColumns(Findings *f, TupleDesc desc)
 	}
 }
 
+void
+Run(Findings *f, const Pending *item)
+{
+	switch (item->thing)
+	{
+	case Thing::body:
+		JudgeBody(f, item->oid);
+		break;
+	case Thing::type:
+		JudgeParts(f, item->oid);
+		break;
+	case Thing::input:
+		JudgeReading(f, item->oid);
+		break;
+	default:
+		break;
+	}
+}
+
 } // namespace
 
 void
@@ -593,7 +637,7 @@ JudgeRelation(Findings *f, Oid relation)
 	bool row_security;
 	Oid access_method;
 
-	if (list_member_oid(f->relations, relation))
+	if (!FirstTime(&f->seen, Thing::relation, relation))
 		return;
 	f->relations = lappend_oid(f->relations, relation);
 	if (!RelationFacts(relation, &kind, &persistence, &row_security, &access_method))
@@ -660,6 +704,25 @@ WalkBody(Findings *f, Node *body)
 	f->nested = nested;
 }
 
+/* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
+void
+FollowUp(Findings *f)
+{
+	for (; f->followed < list_length(f->pending); f->followed++)
+	{
+		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
+
+		CHECK_FOR_INTERRUPTS();
+		if (f->followed >= kMaxPending ||
+			(item->thing == Thing::body && ++f->bodies > kMaxBodies))
+		{
+			NotUnderstood(f, pstrdup("more functions and types than are followed"));
+			return;
+		}
+		Run(f, item);
+	}
+}
+
 void
 Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depends_on_rls,
 		bool time_words)
@@ -671,6 +734,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
 		JudgeRelation(f, lfirst_oid(cell));
+	FollowUp(f);
 
 	if (depends_on_rls)
 		f->role = true;
@@ -686,9 +750,9 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		f->time_literal = true;
 		NoteClock(f, pstrdup("a literal such as 'today' or 'now'"));
 	}
-	f->objects = list_concat_unique_oid(f->objects, f->relations);
-	f->objects = list_concat_unique_oid(f->objects, f->types);
+	f->objects = list_concat(list_concat(f->objects, f->relations), f->types);
 	list_sort(f->objects, list_oid_cmp);
+	list_deduplicate_oid(f->objects);
 	list_sort(f->relations, list_oid_cmp);
 	list_sort(f->rowtypes, list_oid_cmp);
 	list_sort(f->types, list_oid_cmp);

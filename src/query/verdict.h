@@ -8,10 +8,18 @@
 #pragma once
 
 #include "pg.h"
+#include "query/seen.h"
 #include "stats/reason.h"
 
 namespace cq
 {
+
+/* What a walk met and left for later. */
+struct Pending
+{
+	Thing thing;
+	Oid oid;
+};
 
 struct Findings
 {
@@ -31,6 +39,7 @@ struct Findings
 	bool customized = false;    /* ... on any customized setting */
 	bool search_path = false;   /* ... on the search path */
 	bool names = false;         /* ... on what names mean when it is run, temporary ones too */
+	bool everything = false;    /* ... on any setting, since code in it was not understood */
 	bool literals = false;      /* parse analysis converted literals by regional settings */
 	bool clock = false;         /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
@@ -44,8 +53,13 @@ struct Findings
 	List *relations = NIL; /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
 	List *types = NIL;     /* OIDs of types that aren't built in */
-	List *bodies = NIL;    /* OIDs of functions whose bodies were judged */
 	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
+
+	/* the walk */
+	Seen seen;
+	List *pending = NIL; /* Pending: bodies and types to be judged, those done included */
+	int followed = 0;    /* so many of them are done */
+	int bodies = 0;      /* of which functions */
 };
 
 /* Results are allocated in the current context. */
@@ -71,6 +85,10 @@ extern void RefuseBoth(Findings *findings, Reason reason, char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, char *detail);
 /* It asks for the date or time of the statement or transaction. */
 extern void NoteClock(Findings *findings, char *detail);
+/* Code that can't be followed: not exact, and within a ttl everything goes into the key. */
+extern void NotUnderstood(Findings *findings, char *detail);
+/* Judge what was put off: after JudgeRelation() outside of Examine(). */
+extern void FollowUp(Findings *findings);
 /* A function that another's body may call, and a parsed body. */
 extern void JudgeCalledInside(Findings *findings, Oid function);
 extern void WalkBody(Findings *findings, Node *body);

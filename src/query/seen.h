@@ -1,0 +1,47 @@
+/*
+ * seen.h
+ *		What a walk has met, so that it goes nowhere twice and can be bounded.
+ *
+ * A set of (kind, OID, variant) with open addressing.  It lives in the memory context that was
+ * current when the first member came; nothing is ever taken out.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+enum class Thing : uint32
+{
+	relation,
+	rowtype,
+	type,
+	object,
+	domain,   // its CHECK constraints
+	input,    // a type's values are read from text
+	output,   // ... or written as text
+	json,     // ... or written as JSON, by a cast of the user's if there is one
+	compared, // ... or compared by the type's default operators
+	slot,     // of a cached answer, plus 1
+	body      // of a function; variant: what it is called with, and under which settings
+};
+
+struct SeenKey
+{
+	Thing thing;
+	Oid oid;
+	uint64 variant;
+};
+
+struct Seen
+{
+	uint32 count = 0;
+	uint32 size = 0; /* a power of two */
+	SeenKey *keys = nullptr;
+};
+
+/* Adds it.  False: it was there before. */
+extern bool FirstTime(Seen *seen, Thing thing, Oid oid, uint64 variant = 0);
+
+} // namespace cq
