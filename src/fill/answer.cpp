@@ -329,7 +329,7 @@ Decide(Attempt *attempt, Answer *answer)
 		return Reason::disabled;
 	if (options.mode == Mode::off)
 		return Reason::mode_off;
-	reason = JudgeQuery(attempt->handle, attempt->exact, &answer->detail);
+	reason = JudgeQuery(attempt->handle, attempt->call->shape, attempt->exact, &answer->detail);
 	if (reason != Reason::hit)
 		return reason;
 	if (attempt->exact)

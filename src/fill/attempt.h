@@ -38,9 +38,9 @@ struct Attempt
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
 
 /* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
-extern Reason JudgeQuery(Handle *handle, bool exact, char **detail);
+extern Reason JudgeQuery(Handle *handle, Shape shape, bool exact, char **detail);
 /* The same within a ttl, for asking only. */
-extern Reason TtlVerdict(const Findings &findings, char **detail);
+extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */
 extern Reason JudgeTransaction(Attempt *attempt);
 /* Has this transaction changed one of these? */

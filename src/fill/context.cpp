@@ -22,9 +22,8 @@ bool
 IsLeftOut(const struct config_generic *variable)
 {
 	static const char *const names[] = {
-		"role",        "session_authorization",  "transaction_isolation", "transaction_read_only",
-		"seed",        "transaction_deferrable", "application_name",      "client_encoding",
-		"is_superuser"};
+		"role", "session_authorization",  "transaction_isolation", "transaction_read_only",
+		"seed", "transaction_deferrable", "is_superuser"};
 
 	if (variable->source < PGC_S_CLIENT || variable->source == PGC_S_OVERRIDE)
 		return true;

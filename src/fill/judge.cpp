@@ -153,14 +153,14 @@ NoticeVolatile(const char *detail)
 }
 
 Reason
-TtlVerdict(const Findings &findings, char **detail)
+TtlVerdict(const Findings &findings, Shape shape, char **detail)
 {
 	if (findings.ttl != Reason::hit)
 	{
 		*detail = findings.ttl_detail;
 		return findings.ttl;
 	}
-	if (findings.names && HasTempSchema())
+	if ((findings.names || (shape == Shape::json && findings.name_values)) && HasTempSchema())
 	{
 		*detail = pstrdup("this session has temporary objects that names inside may mean");
 		return Reason::temp_relation;
@@ -175,7 +175,7 @@ TtlVerdict(const Findings &findings, char **detail)
 }
 
 Reason
-JudgeQuery(Handle *handle, bool exact, char **detail)
+JudgeQuery(Handle *handle, Shape shape, bool exact, char **detail)
 {
 	const Findings &findings = handle->findings;
 	Reason reason;
@@ -185,7 +185,12 @@ JudgeQuery(Handle *handle, bool exact, char **detail)
 		*detail = findings.exact_detail;
 		return findings.exact;
 	}
-	reason = TtlVerdict(findings, detail);
+	if (exact && shape == Shape::json && findings.name_values)
+	{
+		*detail = pstrdup("the text of a name");
+		return Reason::dep_catalog;
+	}
+	reason = TtlVerdict(findings, shape, detail);
 	if (reason == Reason::volatile_function &&
 		settings::nondeterministic == static_cast<int>(Nondeterministic::error))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -32,7 +32,7 @@ LookAhead(const char *query, int length, const Args &args, Shape shape)
 	Prospect prospect = {};
 
 	prospect.handle = GetHandle(query, length, args);
-	prospect.ttl = TtlVerdict(prospect.handle->findings, &prospect.ttl_detail);
+	prospect.ttl = TtlVerdict(prospect.handle->findings, shape, &prospect.ttl_detail);
 	prospect.exact = prospect.handle->findings.exact;
 	prospect.key = BuildKey(prospect.handle, shape, ParamsFromArgs(args, prospect.handle->params));
 	prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);

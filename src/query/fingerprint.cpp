@@ -7,13 +7,17 @@
 
 extern "C" {
 #include "access/gin.h"
+#include "mb/pg_wchar.h"
 #include "parser/parse_expr.h"
 #include "parser/parser.h"
+#include "tcop/tcopprot.h"
 #include "tsearch/ts_cache.h"
 #include "utils/array.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc_tables.h"
+#include "utils/pg_locale.h"
+#include "utils/rls.h"
 #include "utils/xml.h"
 }
 
@@ -38,22 +42,29 @@ AppendText(StringInfo to, const char *text)
 uint32
 ParseFlags()
 {
+	uint32 restricted = 0;
+
+#ifdef RESTRICT_RELKIND_VIEW /* a minor version brought it */
+	restricted = static_cast<uint32>(restrict_nonsystem_relation_kind);
+#endif
 	return (standard_conforming_strings ? 1 : 0) | (Transform_null_equals ? 2 : 0) |
-		   (Array_nulls ? 4 : 0) | (static_cast<uint32>(backslash_quote) << 4) |
+		   (Array_nulls ? 4 : 0) | (static_cast<uint32>(backslash_quote) << 4) | (restricted << 6) |
 		   (static_cast<uint32>(GinFuzzySearchLimit) << 8);
 }
 
 void
 AppendRegional(StringInfo to)
 {
-	const int numbers[] = {DateStyle,    DateOrder, IntervalStyle, extra_float_digits,
-						   bytea_output, xmlbinary, xmloption,     quote_all_identifiers};
+	const int numbers[] = {
+		DateStyle, DateOrder, IntervalStyle,         extra_float_digits,      bytea_output,
+		xmlbinary, xmloption, quote_all_identifiers, pg_get_client_encoding()};
 
 	appendBinaryStringInfo(to, reinterpret_cast<const char *>(numbers), sizeof(numbers));
 	AppendText(to, pg_get_timezone_name(session_timezone));
 	AppendText(to, locale_monetary);
 	AppendText(to, locale_numeric);
 	AppendText(to, locale_time);
+	AppendText(to, locale_messages);
 	AppendText(to, TSCurrentConfig);
 	AppendText(to, GetConfigOption("timezone_abbreviations", true, false));
 }
@@ -70,6 +81,7 @@ AppendCustomized(StringInfo to)
 	int count;
 	struct config_generic **variables = compat::GucVariables(&count);
 
+	appendStringInfoCharMacro(to, row_security ? 1 : 0);
 	for (int i = 0; i < count; i++)
 	{
 		const char *name = variables[i]->name;
@@ -110,7 +122,12 @@ AppendSearchPath(StringInfo to)
 {
 	Oid path[64];
 	int count = fetch_search_path_array(path, lengthof(path));
+	List *named = fetch_search_path(false);
+	int named_count = list_length(named);
 
+	/* what current_schema says: pg_catalog may be in front by itself, or because it is named */
+	appendBinaryStringInfo(to, reinterpret_cast<char *>(&named_count), sizeof(named_count));
+	list_free(named);
 	appendBinaryStringInfo(to, reinterpret_cast<char *>(&count), sizeof(count));
 	if (count <= static_cast<int>(lengthof(path)))
 	{

@@ -20,11 +20,11 @@ extern uint32 ParseFlags();
 extern void AppendRegional(StringInfo to);
 /* The value of one setting, or that there is none. */
 extern void AppendSetting(StringInfo to, const char *name);
-/* All settings with a dot in their name that were set, but our own. */
+/* All settings with a dot in their name that were set, but our own, and row_security. */
 extern void AppendCustomized(StringInfo to);
 /* All settings that are not at their defaults, but our own. */
 extern void AppendAllSettings(StringInfo to);
-/* OIDs of the resolved search path, temporary schema left out. */
+/* OIDs of the resolved search path, temporary schema left out; how many of them it names. */
 extern void AppendSearchPath(StringInfo to);
 /* Has this session a temporary schema (in which names may hide others)? */
 extern bool HasTempSchema();

@@ -9,18 +9,26 @@
 namespace cq
 {
 
-enum class BuiltinKind
+/* The lists of builtins.def, which says what each means. */
+enum class BuiltinList : uint8
 {
-	plain,   // depends on its arguments, table contents' conversion and regional settings
-	time,    // on the time of the statement or transaction
-	session, // on this session or this very moment: an answer is nobody else's
-	role,    // on the current or session role
-	names,   // on what names mean here: the search path
-	catalog  // on catalogs, statistics or the server's state
+	none, /* not known: it may read anything */
+	pure,
+	compares,
+	regional,
+	prints,
+	reads,
+	clock,
+	role,
+	names,
+	catalog,
+	setting,
+	session,
+	opaque
 };
 
-/* Of a STABLE or VOLATILE function with an OID below FirstUnpinnedObjectId. */
-extern BuiltinKind KindOfBuiltin(Oid function, char volatility);
+/* The list on which a function stands that has an OID below FirstUnpinnedObjectId. */
+extern BuiltinList ListOf(Oid function);
 
 /* Aggregates declare IMMUTABLE whatever they call: the worst volatility of the functions that
  * one is made of, and the functions themselves through `visit`. */

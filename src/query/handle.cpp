@@ -233,7 +233,7 @@ Reexamine(Handle *handle, CachedPlan *plan)
 			handle->source->dependsOnRLS, handle->time_words);
 	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
 	initStringInfo(&handle->regional);
-	if (handle->findings.literals)
+	if (handle->findings.folded)
 		AppendRegional(&handle->regional);
 	handle->queryid =
 		static_cast<uint64>(linitial_node(Query, handle->source->query_list)->queryId);
@@ -248,14 +248,14 @@ Reexamine(Handle *handle, CachedPlan *plan)
 	handle->generation = plan->generation;
 }
 
-/* Were literals converted under other settings than the session has now? */
+/* Were literals converted, or expressions folded, under other settings than there are now? */
 bool
 LiteralsMoved(Handle *handle)
 {
 	StringInfoData now;
 	bool moved;
 
-	if (handle->generation < 0 || !handle->findings.literals)
+	if (handle->generation < 0 || !handle->findings.folded)
 		return false;
 	initStringInfo(&now);
 	AppendRegional(&now);

@@ -69,7 +69,7 @@ struct Handle
 	bool time_words;
 	NameHashes names;
 	bool names_changed;        /* set by callbacks: analyse again */
-	StringInfoData regional;   /* settings at analysis, if literals depend on them */
+	StringInfoData regional;   /* settings at analysis, if what it folded depends on them */
 	StringInfoData key_prefix; /* per shape one byte differs: see key.cpp */
 	uint64 prefix_hash;
 	bool key_is_constant; /* no arguments and no settings: the prefix is the whole key */

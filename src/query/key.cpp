@@ -98,15 +98,15 @@ AppendValue(StringInfo to, const ParamExternData *param)
 }
 
 void
-AppendSettings(StringInfo to, const Findings &findings, bool regional)
+AppendSettings(StringInfo to, const Findings &findings, Shape shape)
 {
 	ListCell *cell;
 
 	if (findings.session_role)
 		AppendRaw(to, GetSessionUserId());
-	if (findings.search_path)
+	if (findings.search_path || (shape == Shape::json && findings.name_values))
 		AppendSearchPath(to);
-	if (regional)
+	if (findings.regional || shape == Shape::json)
 		AppendRegional(to);
 	foreach (cell, findings.settings)
 		AppendSetting(to, static_cast<char *>(lfirst(cell)));
@@ -181,7 +181,7 @@ BuildKey(Handle *handle, Shape shape, ParamListInfo params)
 	}
 	resetStringInfo(&buffer);
 	appendBinaryStringInfo(&buffer, handle->key_prefix.data, handle->key_prefix.len);
-	AppendSettings(&buffer, handle->findings, shape == Shape::json || handle->findings.regional);
+	AppendSettings(&buffer, handle->findings, shape);
 	values_offset = buffer.len;
 	for (int i = 0; params && i < params->numParams; i++)
 		AppendValue(&buffer, &params->params[i]);

@@ -127,6 +127,7 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 	f->customized = true;
 	f->search_path = true;
 	f->names = true;
+	f->folded = f->folded || volatility == PROVOLATILE_IMMUTABLE;
 	if (FirstTime(&f->seen, Thing::object, function))
 		f->objects = lappend_oid(f->objects, function);
 
@@ -135,42 +136,67 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 	JudgeCode(f, function, volatility);
 }
 
+/* By its list; what is on none reads everything. */
 void
-JudgeBuiltin(Findings *f, Oid function, char volatility)
+JudgeList(Findings *f, Oid function, BuiltinList list)
 {
-	BuiltinKind kind = KindOfBuiltin(function, volatility);
-
-	if (kind == BuiltinKind::session)
-		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
-	else if (volatility == PROVOLATILE_VOLATILE)
-		NoteVolatile(f, FunctionDetail(function));
-	if (volatility != PROVOLATILE_STABLE)
-		return;
-
-	f->regional = f->makes_text = true;
-	switch (kind)
+	switch (list)
 	{
-	case BuiltinKind::time:
+	case BuiltinList::pure:
+	case BuiltinList::compares:
+	case BuiltinList::session: /* refused already */
+		return;
+	case BuiltinList::prints:
+		f->makes_text = true;
+		f->regional = true;
+		return;
+	case BuiltinList::regional:
+	case BuiltinList::reads: /* what it reads into is judged with the call */
+		f->regional = true;
+		return;
+	case BuiltinList::clock:
+		f->regional = true;
 		NoteClock(f, FunctionDetail(function));
-		break;
-	case BuiltinKind::role:
+		return;
+	case BuiltinList::names:
+		f->search_path = true;
+		f->names = true;
+		f->regional = true;
+		[[fallthrough]];
+	case BuiltinList::role:
 		f->role = true;
 		f->session_role = true;
 		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
-		break;
-	case BuiltinKind::names:
-		f->search_path = true;
-		f->names = true;
-		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
-		break;
-	case BuiltinKind::catalog:
+		return;
+	case BuiltinList::catalog:
 		f->role = true;
+		f->regional = true;
 		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
-		break;
-	case BuiltinKind::plain:
-	case BuiltinKind::session:
-		break;
+		return;
+	case BuiltinList::setting: /* by an operator, say: of whatever name */
+	case BuiltinList::opaque:
+	case BuiltinList::none:
+		f->user_function = true;
+		NotUnderstood(f, FunctionDetail(function));
+		return;
 	}
+}
+
+void
+JudgeBuiltin(Findings *f, Oid function, char volatility)
+{
+	const BuiltinList list = ListOf(function);
+
+	if (list == BuiltinList::session)
+		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
+	else if (volatility == PROVOLATILE_VOLATILE)
+		NoteVolatile(f, FunctionDetail(function));
+	JudgeList(f, function, list);
+
+	/* the planner may evaluate it, under the settings of that time */
+	if (volatility == PROVOLATILE_IMMUTABLE && list != BuiltinList::pure &&
+		list != BuiltinList::compares)
+		f->folded = true;
 }
 
 /* check_functions_in_node callback; never ends the walk. */
@@ -190,7 +216,7 @@ JudgeFunction(Oid function, void *arg)
 		f->role = true;
 	if (function >= FirstUnpinnedObjectId)
 		JudgeUserFunction(f, function, volatility);
-	else
+	else if (kind != PROKIND_AGGREGATE)
 		JudgeBuiltin(f, function, volatility);
 	if (kind == PROKIND_AGGREGATE)
 		VisitAggregateParts(function, JudgeFunction, f);
@@ -241,6 +267,8 @@ bool
 InputDependsOnSettings(Oid type)
 {
 	Oid element;
+	Oid input;
+	Oid parameter;
 
 	type = getBaseType(type);
 	element = get_element_type(type);
@@ -252,46 +280,10 @@ InputDependsOnSettings(Oid type)
 		return InputDependsOnSettings(get_multirange_range(type));
 	if (type_is_rowtype(type) || type >= FirstUnpinnedObjectId)
 		return !type_is_enum(type);
-
-	switch (type)
-	{
-	case DATEOID:
-	case TIMEOID:
-	case TIMETZOID:
-	case TIMESTAMPOID:
-	case TIMESTAMPTZOID:
-	case INTERVALOID:
-	case MONEYOID:
-	case XMLOID:
-		return true;
-	default:
-		return TextIsNames(type);
-	}
-}
-
-/* Types whose text is the same under all settings. */
-bool
-PlainText(Oid type)
-{
-	switch (type)
-	{
-	case BOOLOID:
-	case INT2OID:
-	case INT4OID:
-	case INT8OID:
-	case NUMERICOID:
-	case OIDOID:
-	case UUIDOID:
-	case NAMEOID:
-	case TEXTOID:
-	case VARCHAROID:
-	case BPCHAROID:
-	case JSONOID:
-	case JSONBOID:
-		return true;
-	default:
+	if (get_typtype(type) == TYPTYPE_PSEUDO)
 		return false;
-	}
+	getTypeInputInfo(type, &input, &parameter);
+	return ListOf(input) != BuiltinList::pure;
 }
 
 /* A type that isn't built in is named by the text, may be temporary, and may be altered. */
@@ -300,6 +292,8 @@ JudgeType(Findings *f, Oid type)
 {
 	if (TextIsNames(type) || (type < FirstUnpinnedObjectId && TextIsNames(get_element_type(type))))
 		f->name_values = true;
+	if (type < FirstUnpinnedObjectId && OidIsValid(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
+		f->name_values = true; /* a catalog's row: nearly all have such a column */
 	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
 		return;
 	f->types = lappend_oid(f->types, type);
@@ -414,24 +408,51 @@ JudgeInputs(Findings *f, List *types)
 	}
 }
 
+/* A value that is written as text while the query runs, by an output function no node names. */
+void
+JudgeOutput(Findings *f, Oid type)
+{
+	f->makes_text = true;
+	JudgeType(f, type);
+	if (FirstTime(&f->seen, Thing::output, type))
+		Defer(f, Thing::output, type);
+}
+
+/* What writing it calls. */
+void
+JudgeWriting(Findings *f, Oid type)
+{
+	Oid base = getBaseType(type);
+	Oid element = get_element_type(base);
+
+	if (OidIsValid(element))
+		JudgeOutput(f, element);
+	else if (type_is_range(base))
+		JudgeOutput(f, get_range_subtype(base));
+	else if (type_is_multirange(base))
+		JudgeOutput(f, get_multirange_range(base));
+	else if (base == RECORDOID || base == RECORDARRAYOID)
+		f->regional = f->folded = true; /* the types of its columns are elsewhere in the query */
+	else if (type_is_rowtype(base))
+		VisitColumns(f, base, JudgeOutput);
+	else
+		JudgeFunction(OutputFunction(base, false), f);
+}
+
 /* Built-in functions that fill a row, or what a column list says, from the text in a document. */
 bool
 ReadsText(Oid function)
 {
-	switch (function)
-	{
-	case F_JSON_POPULATE_RECORD:
-	case F_JSON_POPULATE_RECORDSET:
-	case F_JSON_TO_RECORD:
-	case F_JSON_TO_RECORDSET:
-	case F_JSONB_POPULATE_RECORD:
-	case F_JSONB_POPULATE_RECORDSET:
-	case F_JSONB_TO_RECORD:
-	case F_JSONB_TO_RECORDSET:
-		return true;
-	default:
-		return false;
-	}
+	return function < FirstUnpinnedObjectId && ListOf(function) == BuiltinList::reads;
+}
+
+/* A setting that only some roles may read is for them. */
+void
+JudgeSetting(Findings *f, char *name)
+{
+	f->settings = lappend(f->settings, name);
+	if (GetConfigOptionFlags(name, true) & GUC_SUPERUSER_ONLY)
+		f->role = true;
 }
 
 /*
@@ -449,8 +470,7 @@ JudgeCurrentSetting(Findings *f, FuncExpr *call)
 		RefuseBoth(f, Reason::session_function,
 				   pstrdup("current_setting() of a name that is not constant"));
 	else
-		f->settings =
-			lappend(f->settings, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
+		JudgeSetting(f, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
 	return true;
 }
 
@@ -514,6 +534,23 @@ JudgeRangeTable(Findings *f, List *rtable)
 	}
 }
 
+/* RANGE with an offset: a day's length goes by the time zone. */
+void
+JudgeWindows(Findings *f, List *windows)
+{
+	ListCell *cell;
+
+	foreach (cell, windows)
+	{
+		WindowClause *window = lfirst_node(WindowClause, cell);
+
+		if (OidIsValid(window->startInRangeFunc))
+			JudgeFunction(window->startInRangeFunc, f);
+		if (OidIsValid(window->endInRangeFunc))
+			JudgeFunction(window->endInRangeFunc, f);
+	}
+}
+
 bool
 Walk(Node *node, void *arg)
 {
@@ -529,6 +566,7 @@ Walk(Node *node, void *arg)
 		Query *query = reinterpret_cast<Query *>(node);
 
 		JudgeRangeTable(f, query->rtable);
+		JudgeWindows(f, query->windowClause);
 		return compat::WalkQuery(query, Walk, f, 0);
 	}
 	case T_SQLValueFunction:
@@ -548,7 +586,7 @@ Walk(Node *node, void *arg)
 		JudgeType(f, exprType(node));
 		break;
 	case T_XmlExpr:
-		f->regional = f->makes_text = true;
+		f->regional = f->folded = f->makes_text = true;
 		break;
 	case T_CoerceToDomain:
 		JudgeType(f, exprType(node));
@@ -565,13 +603,10 @@ Walk(Node *node, void *arg)
 			return compat::WalkExpression(node, Walk, f);
 		break;
 	case T_CoerceViaIO:
-		/* byteaout and float8out call themselves IMMUTABLE and read settings all the same */
-		f->regional = f->regional || !PlainText(exprType(node)) ||
-					  !PlainText(exprType(
-						  reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(node)->arg)));
-		f->makes_text = true;
+		JudgeOutput(f,
+					exprType(reinterpret_cast<Node *>(reinterpret_cast<CoerceViaIO *>(node)->arg)));
 		JudgeInput(f, exprType(node));
-		break;
+		return compat::WalkExpression(node, Walk, f);
 	case T_Param:
 	case T_OpExpr:
 	case T_RelabelType:
@@ -585,7 +620,7 @@ Walk(Node *node, void *arg)
 		break;
 	default:
 		if (compat::MakesJson(node))
-			f->regional = f->makes_text = true;
+			f->regional = f->folded = f->makes_text = true;
 		if (compat::ReadsJson(node))
 			JudgeInput(f, exprType(node));
 		break;
@@ -621,6 +656,9 @@ Run(Findings *f, const Pending *item)
 		break;
 	case Thing::input:
 		JudgeReading(f, item->oid);
+		break;
+	case Thing::output:
+		JudgeWriting(f, item->oid);
 		break;
 	default:
 		break;
@@ -674,12 +712,15 @@ JudgeCalledInside(Findings *f, Oid function)
 		return;
 	if (function >= FirstUnpinnedObjectId)
 		JudgeCode(f, function, volatility);
+	else if (kind == PROKIND_AGGREGATE)
+		VisitAggregateParts(function, JudgeFunction, f);
 	else if (volatility == PROVOLATILE_VOLATILE)
 	{
 		/* in a function that calls itself STABLE: believed within a ttl */
-		if (KindOfBuiltin(function, volatility) == BuiltinKind::session)
-			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 		RefuseExact(f, Reason::volatile_function, FunctionDetail(function));
+		if (ListOf(function) == BuiltinList::session)
+			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
+		JudgeList(f, function, ListOf(function));
 	}
 	else
 		JudgeBuiltin(f, function, volatility);
@@ -713,8 +754,7 @@ FollowUp(Findings *f)
 		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
 
 		CHECK_FOR_INTERRUPTS();
-		if (f->followed >= kMaxPending ||
-			(item->thing == Thing::body && ++f->bodies > kMaxBodies))
+		if (f->followed >= kMaxPending || (item->thing == Thing::body && ++f->bodies > kMaxBodies))
 		{
 			NotUnderstood(f, pstrdup("more functions and types than are followed"));
 			return;
@@ -744,7 +784,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		RefuseExact(f, Reason::dep_catalog, pstrdup("the text of a name"));
 	}
 	if (f->literals)
-		f->regional = f->search_path = true;
+		f->regional = f->folded = f->search_path = true;
 	if (f->literals && time_words)
 	{
 		f->time_literal = true;
