@@ -23,7 +23,7 @@ IsLeftOut(const struct config_generic *variable)
 {
 	static const char *const names[] = {
 		"role", "session_authorization",  "transaction_isolation", "transaction_read_only",
-		"seed", "transaction_deferrable", "is_superuser"};
+		"seed", "transaction_deferrable", "application_name",      "is_superuser"};
 
 	if (variable->source < PGC_S_CLIENT || variable->source == PGC_S_OVERRIDE)
 		return true;
