@@ -14,6 +14,7 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
@@ -64,6 +65,17 @@ LatestCompletedXid()
 	return *static_cast<volatile uint64 *>(&TransamVariables->latestCompletedXid.value);
 #else
 	return *static_cast<volatile uint64 *>(&ShmemVariableCache->latestCompletedXid.value);
+#endif
+}
+
+/* The id that nobody has had yet; the same. */
+inline uint64
+NextXid()
+{
+#if PG_VERSION_NUM >= 170000
+	return *static_cast<volatile uint64 *>(&TransamVariables->nextXid.value);
+#else
+	return *static_cast<volatile uint64 *>(&ShmemVariableCache->nextXid.value);
 #endif
 }
 
@@ -294,6 +306,17 @@ MaySetRole(Oid member, Oid role)
 	return member_can_set_role(member, role);
 #else
 	return is_member_of_role(member, role);
+#endif
+}
+
+/* Is it the current user's, or of a role whose rights he has (the same change in 16)? */
+inline bool
+OwnsDatabase(Oid database)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(DatabaseRelationId, database, GetUserId());
+#else
+	return pg_database_ownercheck(database, GetUserId());
 #endif
 }
 

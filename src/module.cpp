@@ -110,6 +110,7 @@ _PG_init(void)
 	InitInvalidation();
 	InitCarrier();
 	InitWarmStart();
+	InitDismissal();
 
 	previous_shmem_request = shmem_request_hook;
 	shmem_request_hook = RequestShmem;

@@ -37,7 +37,8 @@ namespace
 constexpr int kMaxRelations = 64;              // written in one transaction, else kSlotAllWrites
 constexpr int kMaxDefinitions = 256;           // changed, else kSlotAllDdl
 constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
-constexpr int kMaxListed = kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
+constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
+constexpr int kMaxListed = kMaxPlanned + 3; // beyond that, the slots of everything
 
 enum class Stage
 {
@@ -57,11 +58,20 @@ struct
 {
 	Stage stage;
 	uint64 xid;
+	bool everything; // more than was thought possible: listed in the slots of everything
 	int nlisted;
 	Listed listed[kMaxListed];
 	PgStat_SubXactStatus *watched; // the statistics' outermost level, to see later writes
 	PgStat_TableXactStatus *seen;  // its first table at PRE_COMMIT
 } xact;
+
+/* That ListStragglers() found some is said once, by the next transaction. */
+enum class Complaint
+{
+	none,
+	due,
+	made
+} stragglers = Complaint::none;
 
 void
 Sleep(int us)
@@ -76,19 +86,39 @@ Sleep(int us)
 
 /* --- what there is to publish ---------------------------------------------------------------- */
 
-/* Plan to list the transaction there; twice is once. */
+/* Is the transaction planned to be listed there, or is it already? */
+bool
+IsPlanned(SlotNo slot, uint64 word)
+{
+	for (int i = 0; i < xact.nlisted; i++)
+	{
+		if (xact.listed[i].slot == slot && xact.listed[i].word == word)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Plan to list the transaction there; twice is once.  Callers stay within kMaxPlanned.  If one did not,
+ * everything would depend on this transaction: that is why there are three more places.
+ */
 void
 Plan(SlotNo slot, uint64 kind)
 {
 	const uint64 word = xact.xid | kind;
 
-	for (int i = 0; i < xact.nlisted; i++)
+	if (IsPlanned(slot, word))
+		return;
+	CqAssert(xact.nlisted < kMaxPlanned);
+	if (likely(xact.nlisted < kMaxPlanned))
+		xact.listed[xact.nlisted++] = {slot, word};
+	else if (!xact.everything)
 	{
-		if (xact.listed[i].slot == slot && xact.listed[i].word == word)
-			return;
+		xact.everything = true;
+		xact.listed[xact.nlisted++] = {kSlotAllDdl, xact.xid | kDdl};
+		xact.listed[xact.nlisted++] = {kSlotAllWrites, xact.xid};
+		xact.listed[xact.nlisted++] = {kSlotClear, xact.xid};
 	}
-	CqAssert(xact.nlisted < kMaxListed);
-	xact.listed[xact.nlisted++] = {slot, word};
 }
 
 /* The temporary schema is made at a session's first temporary table, and nobody else sees it. */
@@ -194,6 +224,7 @@ Publish()
 		return;
 	xact.xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	xact.nlisted = 0;
+	xact.everything = false;
 	PlanDefinitions();
 	PlanInvalidations();
 	if (pg_atomic_read_u32(&shared->writers) != 0)
@@ -222,19 +253,24 @@ Reset()
 void
 ListStragglers()
 {
-	static bool told = false;
 	const int before = xact.nlisted;
 
 	if (xact.watched == nullptr || xact.watched->first == xact.seen)
 		return;
 	PlanTables(xact.watched->first, xact.seen);
 	for (int i = before; i < xact.nlisted; i++)
-		List(xact.listed[i].slot, xact.listed[i].word);
-	if (!told)
-		ereport(LOG, (errmsg("a module wrote to tables after cached_query had published the "
-							 "transaction"),
-					  errhint("Put cached_query first in shared_preload_libraries.")));
-	told = true;
+		ListBlindly(xact.listed[i].slot, xact.listed[i].word);
+	stragglers = stragglers == Complaint::none ? Complaint::due : stragglers;
+}
+
+/* A commit callback must not raise, and to log may. */
+void
+TellOfStragglers()
+{
+	stragglers = Complaint::made;
+	ereport(LOG,
+			(errmsg("a module wrote to tables after cached_query had published the transaction"),
+			 errhint("Put cached_query before that module in shared_preload_libraries.")));
 }
 
 /* Aborted: nothing has changed.  For DDL this is a must, nobody would mark it sent. */
@@ -285,6 +321,8 @@ OnXact(XactEvent event, void *)
 		/* A session of one call would never come to the next Look(). */
 		if (unlikely(settle_wanted))
 			SettlePrepared();
+		if (unlikely(stragglers == Complaint::due))
+			TellOfStragglers();
 		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 			Publish();
 		break;
@@ -368,7 +406,7 @@ ListLate(SlotNo slot)
 {
 	if (xact.stage != Stage::published)
 		return;
-	if (xact.nlisted < kMaxListed - kStragglers)
+	if (xact.nlisted < kMaxPlanned - kStragglers)
 		Plan(slot, 0);
 	List(slot, xact.xid);
 }

@@ -12,8 +12,13 @@
  * function of transactions is wrapped.  Rows are not published: there answers are bounded by
  * their age.
  *
+ * Before there can be readers nothing is listed.  What changed then is noted with its time, for answers of
+ * other servers (elsewhere.cpp).  A server that recovers from a crash has readers only when all is done.
+ *
  * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and
- * needs none, since replay is serial: whatever else is listed is complete.
+ * needs none, since replay is serial: whatever else is listed is complete.  The full id of a transaction
+ * is told by the next id, which the server raises before it calls us; latestCompletedXid is not set
+ * before the first readers.
  */
 #include "pg.h"
 #include "exact/slots.h"
@@ -22,6 +27,7 @@ extern "C" {
 #include "access/rmgr.h"
 #include "access/xlog_internal.h"
 #include "access/xlogreader.h"
+#include "access/xlogutils.h"
 }
 
 namespace cq::exact
@@ -76,7 +82,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 		xid = commit.twophase_xid;
 	if (!TransactionIdIsNormal(xid))
 		return;
-	replayed->word = Widen(xid, compat::LatestCompletedXid()) | kDdl;
+	replayed->word = Widen(xid, compat::NextXid()) | kDdl;
 	for (int i = 0; i < commit.nmsgs; i++)
 	{
 		if (SlotOfMessage(commit.msgs[i], &slot))
@@ -87,16 +93,22 @@ Collect(XLogReaderState *record, Replayed *replayed)
 void
 RedoTransaction(XLogReaderState *record)
 {
+	const bool readers = standbyState == STANDBY_SNAPSHOT_READY;
 	Replayed replayed;
 
 	replayed.count = 0;
-	if (shared != nullptr)
+	if (shared != nullptr && standbyState != STANDBY_DISABLED)
 		Collect(record, &replayed);
-	for (int i = 0; i < replayed.count; i++)
+	for (int i = 0; readers && i < replayed.count; i++)
 		ListReplayed(replayed.slots[i], replayed.word);
 	original_redo(record);
 	for (int i = 0; i < replayed.count; i++)
-		MarkSent(replayed.slots[i], replayed.word);
+	{
+		if (readers)
+			MarkSent(replayed.slots[i], replayed.word);
+		else
+			NoteChange(replayed.slots[i], MonotonicMs());
+	}
 }
 
 } // namespace

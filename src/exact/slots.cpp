@@ -144,6 +144,21 @@ ReadContents(Slot &slot, Contents *contents)
 	SpinLockRelease(&slot.lock);
 }
 
+/*
+ * An id that no transaction has had, or none that could still run: no writer has listed that.  Its word was
+ * read before we look at the next id, and a writer has its id before it lists it.
+ */
+bool
+CannotBe(uint64 xid)
+{
+	uint64 next;
+
+	pg_read_barrier();
+	next = compat::NextXid();
+	return xid >= next || xid + (UINT64CONST(1) << 31) < next ||
+		   !TransactionIdIsNormal(static_cast<TransactionId>(xid));
+}
+
 /* Which of the listed transactions object, and which are history? */
 void
 Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement)
@@ -157,24 +172,31 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		if (word == 0)
 			continue;
 
-		const bool running = IsRunning(m, word & kXidMask);
+		const uint64 xid = word & kXidMask;
+		const bool running = IsRunning(m, xid);
+		const bool unsent = (word & kDdl) != 0 && (word & kSent) == 0;
+
+		/* Retired, a damaged word voids what there is; believed, it would object for ever. */
+		if ((!running && !unsent) || CannotBe(xid))
+		{
+			judgement->gone[judgement->ngone++] = word;
+			continue;
+		}
 
 		/*
 		 * Definitions are read with the newest snapshot, and so is a table that was truncated or
 		 * rewritten: a DDL that we don't see matters all the same.
 		 */
-		if ((word & kDdl) != 0 && (running || (word & kSent) == 0))
+		if ((word & kDdl) != 0)
 		{
 			judgement->in_ddl = true;
 			if (!running && (word & kPrepared) != 0)
 				Suspected(no, word);
 		}
-		else if (!running)
-			judgement->gone[judgement->ngone++] = word;
 	}
 	if (contents.overflow != 0)
 	{
-		if (contents.overflow < Widen(m.xmin, m.latest))
+		if (contents.overflow < Widen(m.xmin, m.latest) || CannotBe(contents.overflow))
 			judgement->overflow = contents.overflow;
 		else
 			judgement->crowded = true;
@@ -248,6 +270,16 @@ TryList(Slot &slot, uint64 word)
 	}
 	EndChange(slot);
 	return done;
+}
+
+/* One that found no room: until a snapshot sees all up to it complete, everybody is refused. */
+void
+Overflow(Slot &slot, uint64 xid)
+{
+	BeginChange(slot);
+	if (pg_atomic_read_u64(&slot.overflow) < xid)
+		pg_atomic_write_u64(&slot.overflow, xid);
+	EndChange(slot);
 }
 
 } // namespace
@@ -366,12 +398,21 @@ List(SlotNo no, uint64 word)
 	 */
 	if ((word & kDdl) != 0)
 		AddUnsent(xid);
-	if (TryList(slot, word))
-		return;
-	BeginChange(slot);
-	if (pg_atomic_read_u64(&slot.overflow) < xid)
-		pg_atomic_write_u64(&slot.overflow, xid);
-	EndChange(slot);
+	if (!TryList(slot, word))
+		Overflow(slot, xid);
+}
+
+/*
+ * The same without a look, for a commit callback: taking a snapshot may allocate.  A full slot refuses until
+ * all that was listed is complete.  Not for definitions.
+ */
+void
+ListBlindly(SlotNo no, uint64 word)
+{
+	Slot &slot = shared->slots[no];
+
+	if (!TryList(slot, word))
+		Overflow(slot, word & kXidMask);
 }
 
 /*
@@ -515,6 +556,7 @@ InitShmem()
 		pg_atomic_init_u32(&shared->writers, 0);
 		pg_atomic_init_u64(&shared->unsettled, static_cast<uint64>(PG_INT64_MIN));
 		pg_atomic_init_u32(&shared->nunsent, 0);
+		pg_atomic_init_u32(&shared->unsent_lost, 0);
 		SpinLockInit(&shared->unsent_lock);
 		shared->unsent_size = UnsentSize();
 		shared->unsent = reinterpret_cast<uint64 *>(shared + 1);

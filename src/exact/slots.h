@@ -52,12 +52,14 @@ struct Shared
 
 	/*
 	 * DDL transactions that found no room in a slot and whose messages may not be out: while there
-	 * are any, kSlotAllDdl objects.  Any transaction is here once at most, so it can't be full.
+	 * are any, kSlotAllDdl objects.  Any transaction is here once at most, so it can't be full; if it were
+	 * all the same, unsent_lost is set, and kSlotAllDdl objects until the server starts anew.
 	 */
 	alignas(128) pg_atomic_uint32 nunsent; /* unsent_lock, read without */
 	slock_t unsent_lock;
-	uint32 unsent_size; /* constant */
-	uint64 *unsent;     /* unsent_lock; the pointer is constant, shared memory is at one address */
+	pg_atomic_uint32 unsent_lost; /* 0 -> 1 once; atomic */
+	uint32 unsent_size;           /* constant */
+	uint64 *unsent; /* unsent_lock; the pointer is constant, shared memory is at one address */
 
 	alignas(128) Slot slots[kSlots];
 
@@ -68,6 +70,7 @@ extern Shared *shared; // null when the library was not preloaded
 
 /* --- slots.cpp ------------------------------------------------------------------------------- */
 extern void List(SlotNo slot, uint64 word);
+extern void ListBlindly(SlotNo slot, uint64 word); // raises and allocates nothing
 extern void ListReplayed(SlotNo slot, uint64 word);
 extern void Unlist(SlotNo slot, uint64 word);
 extern void MarkSent(SlotNo slot, uint64 word);

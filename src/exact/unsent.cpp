@@ -69,7 +69,10 @@ AddUnsent(uint64 word)
 		pg_atomic_write_u32(&shared->nunsent, n + 1);
 	}
 	SpinLockRelease(&shared->unsent_lock);
-	CqAssert(known || n < shared->unsent_size);
+	if (!known && n >= shared->unsent_size && pg_atomic_exchange_u32(&shared->unsent_lost, 1) == 0)
+		ereport(LOG,
+				(errmsg("cached_query lost track of a definition that is being changed"),
+				 errdetail("No answer is given from the cache until the server is restarted.")));
 }
 
 /* The generation moves first, as in MarkSent(); every answer depends on kSlotAllDdl. */
@@ -117,7 +120,7 @@ bool
 AnyUnsent()
 {
 	if (likely(pg_atomic_read_u32(&shared->nunsent) == 0))
-		return false;
+		return pg_atomic_read_u32(&shared->unsent_lost) != 0;
 	settle_wanted = true;
 	return true;
 }

@@ -43,6 +43,7 @@ constexpr int kWindow = 4;
 constexpr int kMaxOwed = 1024;
 constexpr int kRetryMs = 1000;
 constexpr int kIdleMs = 60 * 1000;
+constexpr int kLastMs = 200; /* what SIGTERM leaves it */
 /* Longer is no use, and PX must not overflow. */
 constexpr int64 kMaxLifeMs = INT64CONST(10) * 365 * 86400 * 1000;
 
@@ -466,12 +467,6 @@ Do(const Job &job)
 
 /* --- the process ---------------------------------------------------------------------------- */
 
-void
-Leave(int, Datum)
-{
-	(void) CarrierPresent(false);
-}
-
 /* With the other servers.  Returns when to come again, in ms. */
 int
 Talk()
@@ -516,6 +511,18 @@ Turn(MemoryContext context)
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(context);
 	return pause_ms;
+}
+
+/*
+ * The others learn what is void even now, if Redis answers at once.  What is not written is not: the
+ * queue is for the next carrier, if there is one.
+ */
+void
+Leave(int, Datum)
+{
+	redis::BeginLastRequests(kLastMs);
+	TellChanges();
+	(void) CarrierPresent(false);
 }
 
 /* One that was terminated comes again: what is in the queue stays there. */

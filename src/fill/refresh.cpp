@@ -375,7 +375,7 @@ RequestRefresh(const Attempt *attempt)
 	Request *request;
 	Fed fed;
 
-	if (settings::refresh_workers == 0)
+	if (settings::refresh_workers == 0 || workers::ServesNobody())
 		return false;
 	LWLockAcquire(lock, LW_SHARED);
 	known = IsKnown(attempt->key.hash, &served);
@@ -534,6 +534,29 @@ LaunchForOthers()
 	}
 	LWLockRelease(lock);
 	RunErrand(errand);
+}
+
+/*
+ * A worker gives up its place before its process ends, so the lock keeps its pid its own.  One that has not
+ * begun yet finds that nobody waits for it.
+ */
+void
+DismissWorkers(Oid database)
+{
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (Worker &worker : shared->workers)
+	{
+		if (worker.serial == 0 || worker.database != database)
+			continue;
+		if (worker.proc == nullptr)
+		{
+			DropQueued(worker, false, GetCurrentTimestamp());
+			worker.serial = 0;
+		}
+		else if (worker.proc->pid != 0)
+			(void) kill(worker.proc->pid, SIGTERM);
+	}
+	LWLockRelease(lock);
 }
 
 /* --- shared memory --------------------------------------------------------------------------- */

@@ -74,6 +74,11 @@ extern void WorkerGone(int place, uint64 serial, bool useless);
 extern void LaunchForOthers();
 extern bool OthersWait(int place);
 
+/* Have the workers of a database end, whatever they do (dismiss.cpp). */
+extern void DismissWorkers(Oid database);
+/* From _PG_init. */
+extern void InitDismissal();
+
 extern void RefreshRequestShmem();
 extern void RefreshInitShmem();
 

@@ -231,6 +231,8 @@ Serve()
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(context);
 		workers::Interrupts();
+		if (workers::DatabaseWanted())
+			return;
 		if (ServeNext(request))
 		{
 			last = GetCurrentTimestamp();

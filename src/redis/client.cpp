@@ -15,7 +15,8 @@ namespace cq::redis
 namespace
 {
 
-bool running = false; /* this process is in Run() */
+bool running = false;          /* this process is in Run() */
+int64 limit_us = PG_INT64_MAX; /* no request lasts longer: BeginLastRequests() */
 
 /* A suspicion or a probe of ours must not outlive us.  Sockets are closed by the exit itself. */
 void
@@ -42,6 +43,9 @@ Conclude(Verdict verdict, int64 begin)
 	uint64 out;
 
 	TakeTraffic(&in, &out);
+	/* our haste is not its fault */
+	if (verdict == Verdict::timeout && NowUs() >= limit_us)
+		verdict = Verdict::overtaken;
 	switch (verdict)
 	{
 	case Verdict::done:
@@ -86,12 +90,12 @@ Run(const Pipeline &pipeline)
 	int64 begin;
 	volatile Verdict verdict = Verdict::failed;
 
-	if (!Configured() || running || !BreakerEnter())
+	if (!Configured() || running || NowUs() >= limit_us || !BreakerEnter())
 		return Result::unavailable;
 	RegisterExit();
 	begin = NowUs();
 	patience.quiet_since = begin;
-	patience.deadline = begin + static_cast<int64>(timeout_ms) * 1000;
+	patience.deadline = Min(begin + static_cast<int64>(timeout_ms) * 1000, limit_us);
 	trouble.text[0] = '\0';
 	trouble.answered = false;
 	running = true;
@@ -113,6 +117,15 @@ Run(const Pipeline &pipeline)
 	PG_END_TRY();
 	running = false;
 	return Conclude(verdict, begin);
+}
+
+void
+BeginLastRequests(int64 ms)
+{
+	if (running)
+		CloseBusy();
+	running = false;
+	limit_us = NowUs() + ms * 1000;
 }
 
 void

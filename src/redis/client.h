@@ -97,6 +97,11 @@ extern uint64 ServerHash();
 /* And does the breaker let us?  Cheap: a few reads of shared memory. */
 extern bool Usable();
 extern Result Run(const Pipeline &pipeline);
+/*
+ * From an exit callback: gives up the request that FATAL has cut off, and sets an end to those that
+ * are still to come.
+ */
+extern void BeginLastRequests(int64 ms);
 
 /* ---- For the view ---- */
 

@@ -314,6 +314,8 @@ Receive(Connection *connection, Patience *patience)
 		connection->bytes_in += static_cast<uint64>(n);
 		patience->quiet_since = NowUs();
 		BreakerHeard();
+		/* a long reply may come without a pause to wait in */
+		CHECK_FOR_INTERRUPTS();
 		return Verdict::done;
 	}
 

@@ -79,6 +79,8 @@ void
 Begin()
 {
 	BeginListening();
+	/* it runs no statement that could be cancelled */
+	pqsignal(SIGINT, SIG_IGN);
 	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
 }
 
