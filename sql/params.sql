@@ -39,7 +39,7 @@ SELECT query, args, with_args(types, query, args) FROM (VALUES
 	('numeric', 'SELECT $1', '1.0'), ('numeric', 'SELECT $1', '1.00'), ('numeric', 'SELECT $1', '''NaN''::numeric'),
 	('float8', 'SELECT $1', '0::float8'), ('float8', 'SELECT $1', '''-0''::float8'),
 	('char(5), int', 'SELECT $1, length($1), $2', '''ab''::char(5), 1'), ('char(3), int', 'SELECT $1, $2', '''ab''::char(3), 1'),
-	('bytea', 'SELECT $1', '''\x00''::bytea'), ('text', 'SELECT $1', 'repeat(''long '', 100000)'),
+	('bytea', 'SELECT $1', '''\x00''::bytea'), ('text', 'SELECT $1', 'repeat(''long '', 10000)'),
 	('int, int', 'SELECT $2 - $1', '1, 5'), ('int', 'SELECT $1 + $1', '4'),
 	('date, interval', 'SELECT $1 + $2', '''2024-01-31''::date, ''1 mon''::interval'))
 	AS v(types, query, args) ORDER BY query, args;
@@ -57,9 +57,9 @@ SELECT arg, c.*
 		('NULL::text, ''abc''::text'), ('''abc''::text, NULL::text'), ('''ab''::text, ''c''::text')) AS v(arg),
 		cq_test.call(format('SELECT * FROM cached_query(''SELECT $1 || ''''|'''' || $2'', ''1h'', %s) AS t(a text)', arg)) AS c;
 -- a toasted and a short form of one value are one value
-CREATE TABLE big AS SELECT repeat('v', 100000) AS v;
+CREATE TABLE big AS SELECT repeat('v', 60000) AS v;
 SELECT * FROM cq_test.call($$ SELECT q.l FROM big, cached_query('SELECT length($1)', '1h', v) AS q(l int) $$);
-SELECT * FROM cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', repeat('v', 100000)) AS t(l int) $$);
+SELECT * FROM cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', repeat('v', 60000)) AS t(l int) $$);
 SELECT * FROM cq_test.call($$ SELECT l FROM (SELECT DISTINCT s FROM t WHERE id = 1) AS x, cached_query('SELECT length($1)', '1h', x.s) AS t(l int) $$);
 SELECT * FROM cq_test.call($$ SELECT l FROM cached_query('SELECT length($1)', '1h', 'one'::text) AS t(l int) $$);
 

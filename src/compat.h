@@ -16,6 +16,7 @@ extern "C" {
 #include "access/transam.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
+#include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
@@ -287,15 +288,67 @@ GucVariables(int *count)
 #endif
 }
 
-/* What ExecutorStart would check: permission infos left the range table in 16. */
+/* Permission infos left the range table in 16. */
 inline void
-CheckRelationPermissions(PlannedStmt *statement)
+CheckRightsAndHooks(PlannedStmt *statement)
 {
 #if PG_VERSION_NUM >= 160000
 	ExecCheckPermissions(statement->rtable, statement->permInfos, true);
 #else
 	ExecCheckRTPerms(statement->rtable, true);
 #endif
+}
+
+/*
+ * The rights that ExecutorStart would check, without what other modules make of it: their hook
+ * expects a statement that the executor has begun.
+ */
+inline void
+CheckRelationRights(PlannedStmt *statement)
+{
+	ExecutorCheckPerms_hook_type hook = ExecutorCheckPerms_hook;
+
+	if (hook == nullptr)
+	{
+		CheckRightsAndHooks(statement);
+		return;
+	}
+	ExecutorCheckPerms_hook = nullptr;
+	PG_TRY();
+	{
+		CheckRightsAndHooks(statement);
+	}
+	PG_FINALLY();
+	{
+		ExecutorCheckPerms_hook = hook;
+	}
+	PG_END_TRY();
+}
+
+/* One after another: the rights of the statement, by the executor, and nothing to run. */
+inline void
+BeginAndEnd(const PlannedStmt *statement, const char *text)
+{
+	PlannedStmt *shell = makeNode(PlannedStmt);
+	QueryDesc *query;
+
+	*shell = *statement;
+	shell->queryId = 0; /* pg_stat_statements counts what runs */
+	shell->parallelModeNeeded = false;
+	shell->jitFlags = 0;
+	shell->planTree = reinterpret_cast<Plan *>(makeNode(Result));
+	shell->subplans = NIL;
+	shell->rewindPlanIDs = nullptr;
+#if PG_VERSION_NUM >= 180000
+	shell->partPruneInfos = NIL;
+#endif
+	query = CreateQueryDesc(shell, text, GetActiveSnapshot(), InvalidSnapshot, None_Receiver,
+							nullptr, nullptr, 0);
+	ExecutorStart(query, 0);
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+	pfree(shell);
 }
 
 /* Could a session of this user SET ROLE to that role (an option of the grant from 16 on)? */

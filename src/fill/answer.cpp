@@ -59,6 +59,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 
 	attempt->key_slot =
 		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
+	/* while they mean what they did when the call was made */
+	attempt->args_text = attempt->params ? TextOfParams(attempt->params) : "";
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
 	rows.leads = leads;
@@ -346,7 +348,9 @@ Decide(Attempt *attempt, Answer *answer)
 
 	attempt->now = GetCurrentTimestamp();
 	BeginCostSample(&sample, options.min_fill_time_ms < 0);
-	attempt->key = BuildKey(attempt->handle, attempt->call->shape, attempt->params);
+	reason = BuildKey(&*attempt->handle, attempt->call->shape, attempt->params, &attempt->key);
+	if (reason != Reason::hit)
+		return reason;
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
 	{
 		InheritTtl(attempt);
@@ -368,7 +372,26 @@ NotCached(Reason reason)
 	pg_unreachable();
 }
 
-/* Everything after the handle is known; the handle is held by the caller. */
+/*
+ * What is built next, by a call inside the query, takes the place of our key; and a handle may be
+ * gone before the answer is.
+ */
+void
+KeepBeyond(Attempt *attempt, Answer *answer)
+{
+	if (answer->detail != nullptr)
+		answer->detail = MemoryContextStrdup(attempt->context, answer->detail);
+	if (attempt->key.bytes != nullptr)
+	{
+		char *bytes =
+			static_cast<char *>(MemoryContextAlloc(attempt->context, attempt->key.length));
+
+		memcpy(bytes, attempt->key.bytes, attempt->key.length);
+		attempt->key.bytes = bytes;
+	}
+}
+
+/* Everything after the handle is known. */
 void
 AnswerWithHandle(Attempt *attempt, Answer *answer)
 {
@@ -376,6 +399,8 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 	Reason reason = Decide(attempt, answer);
 	bool published;
 
+	if (reason != Reason::hit || attempt->early)
+		KeepBeyond(attempt, answer);
 	/* who may not run the query to keep it looks into Redis, and that is all */
 	if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
 		reason = LookUpRedis(attempt, answer, reason, &published);
@@ -397,8 +422,11 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
-	if (!attempt->call->by_worker)
-		CountOutcome(reason);
+	if (attempt->call->by_worker)
+		return;
+	if (Describe(reason).kind == Kind::hit)
+		ShowToPermissionHooks(attempt->handle);
+	CountOutcome(reason);
 }
 
 /*
@@ -418,6 +446,7 @@ FindHandle(Attempt *attempt)
 		if (tries == kTries || attempt->standing != exact::Standing::ok ||
 			!PlanOutdated(attempt->handle, attempt->view))
 			return;
+		Release(&attempt->handle);
 	}
 }
 
@@ -456,17 +485,9 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	if (call.expected != nullptr)
 		CheckColumns(call.expected, answer->desc);
 
-	Hold(attempt.handle);
-	PG_TRY();
-	{
-		attempt.params = ParamsFromArgs(call.args, attempt.handle->params);
-		AnswerWithHandle(&attempt, answer);
-	}
-	PG_FINALLY();
-	{
-		Release(attempt.handle);
-	}
-	PG_END_TRY();
+	attempt.params = ParamsFromArgs(call.args, attempt.handle->params);
+	AnswerWithHandle(&attempt, answer);
+	Release(&attempt.handle);
 	if (answer->pin != nullptr)
 		ReaderBegin(&answer->reader, answer->pin, context);
 }

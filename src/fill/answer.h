@@ -54,7 +54,7 @@ struct Call
 struct Answer
 {
 	Reason reason;
-	char *detail;   /* what was found, or nullptr */
+	char *detail;   /* what was found, or nullptr; lives in `context` */
 	TupleDesc desc; /* of the rows; lives in `context` */
 	Pin *pin;       /* the entry, or the rows of a fill that were not published */
 	TupleReader reader;
@@ -115,14 +115,16 @@ extern const char *NameOf(State state);
 
 struct Prospect
 {
-	Handle *handle;
+	HeldHandle handle;
 	Reason ttl; /* Reason::hit: cacheable */
 	char *ttl_detail;
 	Reason exact;
+	bool has_key; /* not so for what no call could have a key for */
 	Key key;
-	Pin *pin; /* the entry under that key, or nullptr; the caller's to unpin */
+	Pin *pin; /* the entry under that key, or nullptr */
 };
 extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape);
+extern void EndProspect(Prospect *prospect);
 /*
  * Rows of the entry that the call would meet; false when there is none.  For the planner: cheap,
  * and nothing is checked that the call itself will check.

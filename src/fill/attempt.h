@@ -18,8 +18,9 @@ namespace cq
 struct Attempt
 {
 	const Call *call;
-	Handle *handle;
+	HeldHandle handle;
 	ParamListInfo params;
+	const char *args_text; /* for the views */
 	MemoryContext context;
 	exact::View view;
 	exact::Standing standing; /* of the view */
@@ -38,7 +39,7 @@ struct Attempt
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
 
 /* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
-extern Reason JudgeQuery(Handle *handle, Shape shape, bool exact, char **detail);
+extern Reason JudgeQuery(const HeldHandle &handle, Shape shape, bool exact, char **detail);
 /* The same within a ttl, for asking only. */
 extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */

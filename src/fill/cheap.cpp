@@ -104,7 +104,7 @@ RunsDirectly(Attempt *attempt)
 		Watching())
 		return false;
 	if (!attempt->handle->direct_recalled)
-		Recall(attempt->handle);
+		Recall(&*attempt->handle);
 	if (attempt->handle->direct_calls == 0)
 		return false;
 	attempt->handle->direct_calls--;
@@ -114,7 +114,7 @@ RunsDirectly(Attempt *attempt)
 void
 NoteDirectRun(Attempt *attempt, int64 run_us)
 {
-	Handle *handle = attempt->handle;
+	Handle *handle = &*attempt->handle;
 
 	if (static_cast<uint64>(run_us) * 1000 <= 2 * handle->direct_ns)
 		return;
@@ -128,7 +128,7 @@ NoteDirectRun(Attempt *attempt, int64 run_us)
 bool
 CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes)
 {
-	Handle *handle = attempt->handle;
+	Handle *handle = &*attempt->handle;
 	uint64 hit_ns = HitCostNs(attempt->look_up_ns, bytes);
 	bool cheaper = static_cast<uint64>(run_us) * 1000 < hit_ns;
 

@@ -130,7 +130,7 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 
 	if (age != Reason::hit && age != Reason::stale_hit)
 		return age;
-	*meta = ReadEntryMeta(PinnedEntry(pin), buffer, size);
+	*meta = ReadDependencies(PinnedEntry(pin), buffer, size);
 	reason = JudgeMeta(attempt, facts, *meta);
 	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
 		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
@@ -175,7 +175,7 @@ TtlVerdict(const Findings &findings, Shape shape, char **detail)
 }
 
 Reason
-JudgeQuery(Handle *handle, Shape shape, bool exact, char **detail)
+JudgeQuery(const HeldHandle &handle, Shape shape, bool exact, char **detail)
 {
 	const Findings &findings = handle->findings;
 	Reason reason;

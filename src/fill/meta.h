@@ -24,10 +24,12 @@ struct MetaHead
 	uint32 write_slots; /* what an exact hit checks, too */
 	uint32 relations;
 	uint32 tag_length;
+	uint32 args_length;
+	int32 encoding; /* of the texts: entries of all databases are shown together */
 };
 
 /*
- * In this order in the stream: head, slots, write slots, relations, tag, and with
+ * In this order in the stream: head, slots, write slots, relations, tag, arguments, and with
  * cached_query.warm_start what it takes to run the query again (warm.cpp).
  */
 struct Meta
@@ -36,7 +38,8 @@ struct Meta
 	const exact::SlotNo *slots;
 	const exact::SlotNo *write_slots;
 	const Oid *relations;
-	const char *tag; /* not terminated */
+	const char *tag;  /* not terminated */
+	const char *args; /* for people, not terminated; made when the entry was */
 	const char *origin;
 	uint32 origin_length;
 };
@@ -58,7 +61,12 @@ TagOffset(const MetaHead &head)
 extern char *EncodeMeta(const Meta &meta, uint32 *length);
 /* The parts of meta bytes, aligned for 4; false: they contradict themselves. */
 extern bool DecodeMeta(const char *bytes, uint32 length, Meta *meta);
-/* The meta of a pinned entry, in `buffer` if it fits there, else palloc'd. */
-extern Meta ReadEntryMeta(const Entry *entry, char *buffer, Size size);
+/* The meta of a pinned entry, palloc'd. */
+extern Meta ReadEntryMeta(const Entry *entry);
+/*
+ * What a hit needs of it, slots and relations and nothing behind them, in `buffer` if it fits there,
+ * else palloc'd.
+ */
+extern Meta ReadDependencies(const Entry *entry, char *buffer, Size size);
 
 } // namespace cq

@@ -30,26 +30,42 @@ Prospect
 LookAhead(const char *query, int length, const Args &args, Shape shape)
 {
 	Prospect prospect = {};
+	ParamListInfo params;
+	Reason keyed;
 
 	prospect.handle = GetHandle(query, length, args);
 	prospect.ttl = TtlVerdict(prospect.handle->findings, shape, &prospect.ttl_detail);
 	prospect.exact = prospect.handle->findings.exact;
-	prospect.key = BuildKey(prospect.handle, shape, ParamsFromArgs(args, prospect.handle->params));
-	prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
+	params = ParamsFromArgs(args, prospect.handle->params);
+	keyed = BuildKey(&*prospect.handle, shape, params, &prospect.key);
+	prospect.has_key = keyed == Reason::hit;
+	if (prospect.has_key)
+		prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
+	else if (prospect.ttl == Reason::hit)
+		prospect.ttl = keyed;
 	return prospect;
+}
+
+void
+EndProspect(Prospect *prospect)
+{
+	if (prospect->pin != nullptr)
+		Unpin(prospect->pin);
+	Release(&prospect->handle);
 }
 
 bool
 EstimateRows(const char *query, int length, const Args &args, double *rows)
 {
-	Handle *handle = PeekHandle(query, length, args);
+	HeldHandle handle = PeekHandle(query, length, args);
 	Key key;
-	Pin *pin;
+	Pin *pin = nullptr;
 
-	if (handle == nullptr)
+	if (!handle)
 		handle = GetHandle(query, length, args);
-	key = BuildKey(handle, Shape::rows, ParamsFromArgs(args, handle->params));
-	pin = FindEntry(key.hash, key.bytes, key.length);
+	if (BuildKey(&*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
+		pin = FindEntry(key.hash, key.bytes, key.length);
+	Release(&handle);
 	if (pin == nullptr)
 		return false;
 	*rows = static_cast<double>(FactsOf(PinnedEntry(pin)).rows);
@@ -69,7 +85,8 @@ StateOf(const Entry *entry)
 	/* what nobody has looked at since it was changed, only a snapshot tells */
 	if (exact::Look(&view) == exact::Standing::ok)
 	{
-		Meta meta = ReadEntryMeta(entry, nullptr, 0);
+		char buffer[512];
+		Meta meta = ReadDependencies(entry, buffer, sizeof(buffer));
 		Reason reason = CheckSlots(meta.slots, meta.head.slots, view, facts.pos);
 
 		if (reason == Reason::miss_invalidated || reason == Reason::ddl_in_progress)

@@ -12,6 +12,10 @@
 #include "fill/warm.h"
 #include "stats/stats.h"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
 namespace cq
 {
 namespace
@@ -187,7 +191,11 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
-	meta.origin = OriginOf(*attempt->call, &meta.origin_length);
+	meta.args = attempt->args_text;
+	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
+	meta.head.encoding = GetDatabaseEncoding();
+	if (attempt->handle->params_lasting)
+		meta.origin = OriginOf(*attempt->call, &meta.origin_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots))
 		return Reason::changed_during_fill;

@@ -260,7 +260,7 @@ MakeRequest(const Attempt *attempt)
 	Request *request = static_cast<Request *>(palloc0(sizeof(Request)));
 	StringInfoData settings;
 
-	if (!Describe(attempt, request))
+	if (!attempt->handle->params_lasting || !Describe(attempt, request))
 		return nullptr;
 	initStringInfo(&settings);
 	AppendSessionSettings(&settings);

@@ -313,7 +313,7 @@ FinishJson(Rows *rows)
 
 /* A literal like 'today' was read when the kept plan was made: read it now. */
 SPIPlanPtr
-PlanToRun(Handle *handle)
+PlanToRun(const HeldHandle &handle)
 {
 	SPIPlanPtr plan = handle->plan;
 
@@ -365,7 +365,7 @@ BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 }
 
 void
-RunQuery(Handle *handle, ParamListInfo params, Rows *rows)
+RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
 {
 	SPIExecuteOptions options;
 	int result;

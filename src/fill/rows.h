@@ -46,7 +46,7 @@ struct Rows
 extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 					  MemoryContext context);
 /* Run the handle's query under the active snapshot, to its end, into `rows`. */
-extern void RunQuery(Handle *handle, ParamListInfo params, Rows *rows);
+extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows);
 
 /* The descriptor of what a call hands out. */
 extern TupleDesc JsonDesc();

@@ -31,7 +31,7 @@ namespace cq
 namespace
 {
 
-constexpr uint32 kMetaVersion = 1; /* of EntryFacts, Meta and the numbers of slots in it */
+constexpr uint32 kMetaVersion = 2; /* of EntryFacts, Meta and the numbers of slots in it */
 
 /* Ages come from Redis; clocks tell only when somebody has prolonged the life of old values. */
 constexpr int64 kMaxClockSkew = 5 * 60 * USECS_PER_SEC;

@@ -38,7 +38,7 @@ namespace
 
 constexpr char kFile[] = "pg_stat/cached_query.queries";
 constexpr char kNewFile[] = "pg_stat/cached_query.queries.tmp";
-constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '2'};
+constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '3'};
 constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);
@@ -110,7 +110,7 @@ ByValue(const void *a, const void *b)
 bool
 RequestOf(const Entry *entry, Request *request)
 {
-	Meta meta = ReadEntryMeta(entry, nullptr, 0);
+	Meta meta = ReadEntryMeta(entry);
 	OriginHead head;
 	uint32 settings;
 

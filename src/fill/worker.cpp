@@ -73,10 +73,15 @@ CallOf(const Request *request, KeyView *view)
 bool
 SameKey(const Request *request, const Call &call)
 {
-	Handle *handle = GetHandle(call.query, call.query_length, call.args);
-	Key key = BuildKey(handle, call.shape, ParamsFromArgs(call.args, handle->params));
+	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
+	ParamListInfo params = ParamsFromArgs(call.args, handle->params);
+	Key key;
+	bool same = BuildKey(&*handle, call.shape, params, &key) == Reason::hit &&
+				key.length == request->key_length &&
+				memcmp(key.bytes, request->bytes, key.length) == 0;
 
-	return key.length == request->key_length && memcmp(key.bytes, request->bytes, key.length) == 0;
+	Release(&handle);
+	return same;
 }
 
 /* Has somebody renewed it meanwhile, or is about to? */

@@ -4,14 +4,190 @@
  */
 #include "pg.h"
 #include "query/args.h"
+#include "query/catalog.h"
 
 extern "C" {
+#include "catalog/pg_language.h"
+#include "mb/pg_wchar.h"
 #include "nodes/params.h"
 #include "utils/array.h"
+#include "utils/hsearch.h"
 }
 
 namespace cq
 {
+namespace
+{
+
+constexpr int kMaxParamsText = 1024;
+
+/* The parts of a type: each is met once, however often it occurs. */
+struct Parts
+{
+	HTAB *seen;
+	bool refused;
+	bool lasting;
+	bool printable; /* no output function is code of a user's */
+};
+
+HTAB *
+NewSet()
+{
+	HASHCTL info = {};
+
+	info.keysize = sizeof(Oid);
+	info.entrysize = sizeof(Oid);
+	info.hcxt = CurrentMemoryContext;
+	return hash_create("cached_query types", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void JudgePart(Parts *parts, Oid type);
+
+void
+JudgeColumns(Parts *parts, Oid type)
+{
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			JudgePart(parts, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+}
+
+void
+JudgePart(Parts *parts, Oid type)
+{
+	bool met;
+	Oid language;
+
+	CHECK_FOR_INTERRUPTS();
+	check_stack_depth();
+	hash_search(parts->seen, &type, HASH_ENTER, &met);
+	if (met)
+		return;
+	language = FunctionLanguage(OutputFunction(type, false));
+	if (language != INTERNALlanguageId && language != ClanguageId)
+		parts->printable = false;
+	switch (get_typtype(type))
+	{
+	case TYPTYPE_BASE:
+		if (OidIsValid(get_element_type(type)))
+			JudgePart(parts, get_element_type(type));
+		break;
+	case TYPTYPE_DOMAIN:
+		JudgePart(parts, getBaseType(type));
+		break;
+	case TYPTYPE_RANGE:
+		JudgePart(parts, get_range_subtype(type));
+		break;
+	case TYPTYPE_MULTIRANGE:
+		JudgePart(parts, get_multirange_range(type));
+		break;
+	case TYPTYPE_ENUM:
+		break;
+	case TYPTYPE_COMPOSITE:
+		parts->lasting = false;
+		JudgeColumns(parts, type);
+		break;
+	default: /* a pseudo-type, dropped, or unknown to us */
+		parts->refused = true;
+	}
+}
+
+Parts
+PartsOf(Oid type)
+{
+	Parts parts = {NewSet(), false, true, true};
+
+	JudgePart(&parts, type);
+	hash_destroy(parts.seen);
+	return parts;
+}
+
+/* Nearly always it is one of these. */
+bool
+IsPlain(Oid type)
+{
+	switch (type)
+	{
+	case BOOLOID:
+	case INT2OID:
+	case INT4OID:
+	case INT8OID:
+	case FLOAT8OID:
+	case NUMERICOID:
+	case TEXTOID:
+	case VARCHAROID:
+	case DATEOID:
+	case TIMESTAMPOID:
+	case TIMESTAMPTZOID:
+	case UUIDOID:
+	case JSONBOID:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+AppendParam(StringInfo to, const ParamExternData &param)
+{
+	Oid output;
+	bool is_varlena;
+
+	if (param.isnull)
+		appendStringInfoString(to, "NULL");
+	else if (!IsPlain(param.ptype) && !PartsOf(param.ptype).printable)
+		appendStringInfo(to, "<%s>", format_type_be(param.ptype));
+	else
+	{
+		getTypeOutputInfo(param.ptype, &output, &is_varlena);
+		appendStringInfoString(to, OidOutputFunctionCall(output, param.value));
+	}
+}
+
+} // namespace
+
+ParamTraits
+TraitsOf(const Oid *types, int count)
+{
+	ParamTraits traits = {0, true};
+
+	for (int i = 0; i < count; i++)
+	{
+		Parts parts;
+
+		if (IsPlain(types[i]))
+			continue;
+		parts = PartsOf(types[i]);
+		if (parts.refused && traits.refused == 0)
+			traits.refused = i + 1;
+		traits.lasting = traits.lasting && parts.lasting;
+	}
+	return traits;
+}
+
+char *
+TextOfParams(ParamListInfo params)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < params->numParams && text.len <= kMaxParamsText; i++)
+	{
+		appendStringInfo(&text, "%s$%d = ", i > 0 ? ", " : "", i + 1);
+		AppendParam(&text, params->params[i]);
+	}
+	if (text.len > kMaxParamsText)
+	{
+		text.len = pg_mbcliplen(text.data, text.len, kMaxParamsText);
+		text.data[text.len] = '\0';
+		appendStringInfoString(&text, "..");
+	}
+	return text.data;
+}
 
 Args
 ArgsFromArray(Datum datum, bool untyped)

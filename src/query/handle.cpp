@@ -2,8 +2,7 @@
  * handle.cpp
  *		What this session knows of a query text: finding, making, revalidating and dropping handles.
  *
- * Everything here is backend-local.  Code of the user's can run while a plan is made (immutable
- * functions are evaluated), and it may call us again: so a handle is marked busy around that.
+ * Everything here is backend-local.
  */
 #include "pg.h"
 #include "query/fingerprint.h"
@@ -61,7 +60,7 @@ Destroy(Handle *handle)
 	MemoryContextDelete(handle->context);
 }
 
-/* Nobody finds it any more; the last user frees it. */
+/* Nobody finds it any more; the last release frees it. */
 void
 Forget(Handle *handle)
 {
@@ -74,7 +73,7 @@ Forget(Handle *handle)
 	*link = handle->next;
 	dlist_delete(&handle->lru);
 	handle->forgotten = true;
-	if (handle->busy == 0)
+	if (handle->holds == 0)
 		Destroy(handle);
 }
 
@@ -91,8 +90,64 @@ Trim()
 
 		node =
 			dlist_has_prev(&recently_used, node) ? dlist_prev_node(&recently_used, node) : nullptr;
-		if (handle->busy == 0)
+		if (handle->holds == 0)
 			Forget(handle);
+	}
+}
+
+/* --- holding -------------------------------------------------------------------------------- */
+
+Hold *held = nullptr;
+Hold *free_holds = nullptr; /* kept, so that a call allocates none */
+
+/* Of one that is linked, with no code between that could forget it. */
+HeldHandle
+HoldHandle(Handle *handle)
+{
+	Hold *hold;
+
+	if (free_holds == nullptr)
+		free_holds = static_cast<Hold *>(MemoryContextAllocZero(TopMemoryContext, sizeof(Hold)));
+	hold = free_holds;
+	free_holds = hold->next;
+	*hold = {held, CurrentResourceOwner, handle};
+	held = hold;
+	handle->holds++;
+	return HeldHandle(hold);
+}
+
+void
+EndHold(Hold *hold)
+{
+	Hold **link = &held;
+	Handle *handle = hold->handle;
+
+	while (*link != hold)
+		link = &(*link)->next;
+	*link = hold->next;
+	*hold = {free_holds, nullptr, nullptr};
+	free_holds = hold;
+	CqAssert(handle->holds > 0);
+	if (--handle->holds == 0 && handle->forgotten)
+		Destroy(handle);
+}
+
+/* What an error left behind.  At commit somebody has forgotten it, as with PostgreSQL's own resources. */
+void
+ReleaseOwned(ResourceReleasePhase phase, bool is_commit, bool, void *)
+{
+	Hold *next;
+
+	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
+		return;
+	for (Hold *hold = held; hold != nullptr; hold = next)
+	{
+		next = hold->next;
+		if (hold->owner != CurrentResourceOwner)
+			continue;
+		EndHold(hold);
+		if (is_commit)
+			elog(WARNING, "cached_query handle leak: a query is still in use");
 	}
 }
 
@@ -214,6 +269,17 @@ Make(uint64 hash, const char *query, int length, const Args &args)
 
 /* --- revalidating --------------------------------------------------------------------------- */
 
+void
+JudgeParameters(Handle *handle)
+{
+	ParamTraits traits = TraitsOf(handle->params, handle->param_count);
+
+	handle->params_refused = traits.refused;
+	handle->params_lasting = traits.lasting;
+	if (traits.refused > 0)
+		RefuseBoth(&handle->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
+}
+
 /* The plan is new: find out again what the answer depends on. */
 void
 Reexamine(Handle *handle, CachedPlan *plan)
@@ -231,6 +297,7 @@ Reexamine(Handle *handle, CachedPlan *plan)
 	handle->desc = CreateTupleDescCopy(handle->source->resultDesc);
 	Examine(&handle->findings, handle->source->query_list, statement, handle->desc,
 			handle->source->dependsOnRLS, handle->time_words);
+	JudgeParameters(handle);
 	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
 	initStringInfo(&handle->regional);
 	if (handle->findings.folded)
@@ -265,59 +332,47 @@ LiteralsMoved(Handle *handle)
 	return moved;
 }
 
-/*
- * GetCachedPlan(), but a plan is not believed if messages came in while it was made.  Planning
- * reads which children a table has, then locks them, and that may wait for a transaction that
- * detaches one.  Its message finds no plan to invalidate yet: PostgreSQL would keep the child in
- * the plan for good, and we would hand its answer to everybody.  A plan that execution made is
- * one we haven't watched.  When messages never stop the last plan is used once:
- * ExaminationHolds() is false then.
- */
-CachedPlan *
-CurrentPlan(Handle *handle)
+/* Execution has made another plan meanwhile, while nobody looked what the examination would find. */
+bool
+PlannedUnseen(const Handle *handle)
 {
-	constexpr int kTries = 10;
-	CachedPlanSource *source = handle->source;
+	const CachedPlan *plan = handle->source->gplan;
 
-	for (int tries = 1;; tries++)
-	{
-		const uint64 messages = SharedInvalidMessageCounter;
-		CachedPlan *plan;
-
-		if (source->gplan != nullptr && source->gplan->generation != handle->generation)
-			source->gplan->is_valid = false;
-		plan = GetCachedPlan(source, nullptr, CurrentResourceOwner, nullptr);
-		if (plan->generation == handle->generation || SharedInvalidMessageCounter == messages)
-			return plan;
-		plan->is_valid = false;
-		if (tries == kTries)
-			return plan;
-		ReleaseCachedPlan(plan, CurrentResourceOwner);
-	}
+	return plan != nullptr && plan->generation != handle->generation;
 }
 
 /*
- * Bring it up to date and check permissions on relations.  False: it must be made anew, because
- * a name may mean something else now, also after the locks that this takes let us see the news.
+ * Bring it up to date and check rights on relations.  False: it is to be made anew, because a name
+ * may mean something else now, or because its plan can't be believed.
+ *
+ * A plan is not believed if messages came in while it was made.  Planning reads which children a
+ * table has, then locks them, and that may wait for a transaction that detaches one.  Its message finds
+ * no plan to invalidate yet: PostgreSQL would keep the child in the plan for good, and we would
+ * hand its answer to everybody.
+ *
+ * When that never ends, the last one is used once all the same: ExaminationHolds() is false then.
  */
 bool
-Revalidate(Handle *handle)
+Revalidate(Handle *handle, bool last)
 {
+	const uint64 messages = SharedInvalidMessageCounter;
 	CachedPlan *plan;
-	bool good = false;
+	bool same;
 
-	if (handle->names_changed || LiteralsMoved(handle))
+	if (!last && (handle->names_changed || LiteralsMoved(handle) || PlannedUnseen(handle)))
 		return false;
-	plan = CurrentPlan(handle);
-	if (!handle->names_changed)
+	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
+	same = plan->generation == handle->generation;
+	if (!same && (SharedInvalidMessageCounter != messages || handle->holds > 1))
+		handle->names_changed = true;
+	if (last || !handle->names_changed)
 	{
-		if (plan->generation != handle->generation)
+		if (!same)
 			Reexamine(handle, plan);
-		compat::CheckRelationPermissions(linitial_node(PlannedStmt, plan->stmt_list));
-		good = !handle->names_changed;
+		compat::CheckRelationRights(linitial_node(PlannedStmt, plan->stmt_list));
 	}
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
-	return good;
+	return last || (!handle->names_changed && !handle->forgotten);
 }
 
 /* --- invalidation --------------------------------------------------------------------------- */
@@ -421,7 +476,7 @@ PopQueryErrorContext(QueryErrorContext *context)
  * makes the plan.  PostgreSQL would use the plan under later snapshots, too.
  */
 bool
-PlanOutdated(Handle *handle, const exact::View &view)
+PlanOutdated(const HeldHandle &handle, const exact::View &view)
 {
 	ListCell *cell;
 
@@ -440,79 +495,78 @@ PlanOutdated(Handle *handle, const exact::View &view)
 }
 
 bool
-ExaminationHolds(const Handle *handle)
+ExaminationHolds(const HeldHandle &handle)
 {
 	const CachedPlanSource *source = handle->source;
 
-	return !handle->names_changed && source->is_valid && source->gplan != nullptr &&
-		   source->gplan->is_valid && source->gplan->generation == handle->generation;
+	return !handle->names_changed && !handle->forgotten && source->is_valid &&
+		   source->gplan != nullptr && source->gplan->is_valid &&
+		   source->gplan->generation == handle->generation;
 }
 
 void
-Hold(Handle *handle)
+ShowToPermissionHooks(const HeldHandle &handle)
 {
-	handle->busy++;
+	CachedPlan *plan;
+
+	if (ExecutorCheckPerms_hook == nullptr)
+		return;
+	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
+	compat::BeginAndEnd(linitial_node(PlannedStmt, plan->stmt_list), handle->query);
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
 }
 
 void
-Release(Handle *handle)
+Release(HeldHandle *handle)
 {
-	CqAssert(handle->busy > 0);
-	if (--handle->busy == 0 && handle->forgotten)
-		Destroy(handle);
+	EndHold(handle->Take());
 }
 
-Handle *
+HeldHandle
 PeekHandle(const char *query, int length, const Args &args)
 {
 	Handle *handle = Find(HashIdentity(query, length, args), query, length, args);
 
-	return handle != nullptr && handle->generation >= 0 ? handle : nullptr;
+	if (handle == nullptr || handle->generation < 0)
+		return {};
+	return HoldHandle(handle);
 }
 
-Handle *
+HeldHandle
 GetHandle(const char *query, int length, const Args &args)
 {
-	uint64 hash = HashIdentity(query, length, args);
+	constexpr int kTries = 10;
+	const uint64 hash = HashIdentity(query, length, args);
 
 	/* Parsing the text would, too: what was announced before this call is known in it. */
 	AcceptInvalidationMessages();
-	for (;;)
+	for (int tries = 1;; tries++)
 	{
-		Handle *volatile handle = Find(hash, query, length, args);
-		volatile bool good = false;
+		/* the last one is new, so that nobody else uses it */
+		const bool last = tries == kTries;
+		Handle *found = last ? nullptr : Find(hash, query, length, args);
+		HeldHandle handle;
 		QueryErrorContext context;
+		bool good;
 
 		CHECK_FOR_INTERRUPTS();
-		if (handle == nullptr)
+		if (found == nullptr)
 		{
-			handle = Make(hash, query, length, args);
+			handle = HoldHandle(Make(hash, query, length, args));
 			Trim();
 		}
 		else
-			dlist_move_head(&recently_used, &handle->lru);
-
+		{
+			handle = HoldHandle(found);
+			dlist_move_head(&recently_used, &found->lru);
+		}
 		PushQueryErrorContext(&context, handle->query);
-		Hold(handle);
-		PG_TRY();
-		{
-			good = Revalidate(handle);
-		}
-		PG_CATCH();
-		{
-			Release(handle);
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
+		good = Revalidate(&*handle, last);
 		PopQueryErrorContext(&context);
-		if (!good)
-			Forget(handle);
-		if (good && !handle->forgotten)
-		{
-			handle->busy--;
+		if (good)
 			return handle;
-		}
-		Release(handle);
+		Forget(&*handle);
+		Release(&handle);
 	}
 }
 
@@ -533,6 +587,7 @@ InitHandles()
 	CacheRegisterSyscacheCallback(OPERNAMENSP, AnythingCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(AUTHOID, AnythingCallback, static_cast<Datum>(0));
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, AnythingCallback, static_cast<Datum>(0));
+	RegisterResourceReleaseCallback(ReleaseOwned, nullptr);
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = ForgetOnDiscard;
 }

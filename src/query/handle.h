@@ -9,8 +9,11 @@
  * captures an unqualified name, is watched by syscache callbacks.
  *
  * Backend-local.  A list of least recent use bounds the memory (cached_query.handle_memory).
- * A handle in use is never freed: `busy` counts the fills that run its plan, and everything else is
- * done with it before any code of the user's can run.
+ *
+ * Code of the user's may run at nearly any moment while a call is answered: when the query is
+ * planned, when an argument is read from text, when the query runs.  It may call us again, DISCARD
+ * PLANS, or change a definition.  So whoever works with a handle holds it: the functions here give out
+ * nothing but a HeldHandle, and what is held is neither freed nor examined again.
  */
 #pragma once
 
@@ -41,8 +44,8 @@ struct Handle
 	MemoryContext context;          /* this struct and all that lives as long */
 	MemoryContext findings_context; /* reset by each examination */
 	Size memory;
-	int busy;
-	bool forgotten; /* unlinked while busy: freed by the last user */
+	int holds;
+	bool forgotten; /* unlinked while held: the last release frees it */
 
 	/* identity */
 	const char *query;
@@ -57,10 +60,12 @@ struct Handle
 
 	/* the plan */
 	int param_count;
-	Oid *params; /* declared or inferred */
+	Oid *params;         /* declared or inferred */
+	int params_refused;  /* ParamTraits */
+	bool params_lasting; /* ParamTraits */
 	SPIPlanPtr plan;
 	CachedPlanSource *source;
-	int generation;       /* of the generic plan that was examined; -1 = none */
+	int generation;       /* of the generic plan that was examined; -1: none */
 	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */
 	TupleDesc desc;
 
@@ -82,23 +87,85 @@ struct Handle
 	bool direct_recalled; /* what other sessions know of it was asked for */
 };
 
+/* One use of a handle.  It belongs to the resource owner that was current, which ends it at an error. */
+struct Hold
+{
+	Hold *next;
+	ResourceOwner owner;
+	Handle *handle;
+};
+
 /*
- * The handle for this query, revalidated: relations locked, permissions on relations checked,
- * findings up to date.  Raises whatever the query itself would raise until it is executed.
+ * A handle in use, the only way to one.  It has no destructor, since an error jumps over that: it
+ * ends with Release() or with its resource owner.
  */
-extern Handle *GetHandle(const char *query, int length, const Args &args);
+class HeldHandle
+{
+  public:
+	HeldHandle() = default;
+	explicit HeldHandle(Hold *hold) : hold_(hold)
+	{
+	}
+	HeldHandle(const HeldHandle &) = delete;
+	HeldHandle &operator=(const HeldHandle &) = delete;
+	HeldHandle(HeldHandle &&from) : hold_(from.Take())
+	{
+	}
+	HeldHandle &
+	operator=(HeldHandle &&from)
+	{
+		hold_ = from.Take();
+		return *this;
+	}
+
+	Handle *
+	operator->() const
+	{
+		return hold_->handle;
+	}
+	Handle &
+	operator*() const
+	{
+		return *hold_->handle;
+	}
+	explicit operator bool() const
+	{
+		return hold_ != nullptr;
+	}
+	Hold *
+	Take()
+	{
+		Hold *hold = hold_;
+
+		hold_ = nullptr;
+		return hold;
+	}
+
+  private:
+	Hold *hold_ = nullptr;
+};
+
+/*
+ * The handle for this query, revalidated: relations locked, rights on relations checked, findings
+ * up to date.  Raises whatever the query itself would raise until it is executed.
+ */
+extern HeldHandle GetHandle(const char *query, int length, const Args &args);
 /* The handle if this session has one that was examined, as it is: for estimates. */
-extern Handle *PeekHandle(const char *query, int length, const Args &args);
+extern HeldHandle PeekHandle(const char *query, int length, const Args &args);
+extern void Release(HeldHandle *held);
 /*
  * Was a relation's definition changed since the snapshot under which the plan was made?  Then it
  * is to be made again.
  */
-extern bool PlanOutdated(Handle *handle, const exact::View &view);
+extern bool PlanOutdated(const HeldHandle &handle, const exact::View &view);
 /* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */
-extern bool ExaminationHolds(const Handle *handle);
-/* Keep it from being freed while its plan runs. */
-extern void Hold(Handle *handle);
-extern void Release(Handle *handle);
+extern bool ExaminationHolds(const HeldHandle &handle);
+/*
+ * The query isn't run although its rows are handed out.  Other modules audit or restrict what is
+ * read in ExecutorCheckPerms_hook, which expects a statement that the executor has begun: so
+ * begin one with the rights that the query needs, and nothing to run.
+ */
+extern void ShowToPermissionHooks(const HeldHandle &handle);
 
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetHandles();

@@ -7,6 +7,7 @@
 #include "query/key.h"
 
 extern "C" {
+#include "access/detoast.h"
 #include "common/hashfn.h"
 }
 
@@ -59,9 +60,26 @@ AppendOids(StringInfo to, List *oids)
 		AppendRaw(to, lfirst_oid(cell));
 }
 
+/* How many bytes AppendValue() would append, without reading what is stored elsewhere. */
+Size
+ValueBytes(const ParamExternData *param)
+{
+	int16 typlen;
+	bool byval;
+
+	if (param->isnull)
+		return sizeof(int32);
+	get_typlenbyval(param->ptype, &typlen, &byval);
+	if (byval)
+		return sizeof(int32) + sizeof(Datum);
+	return sizeof(int32) + (typlen == -1 ? toast_raw_datum_size(param->value) - VARHDRSZ
+										 : static_cast<Size>(typlen));
+}
+
 /*
  * The bytes of a value, with their length.  Equal values may have unequal bytes (1.0 and 1.00):
- * that costs a miss, and keeps apart what the query can tell apart.
+ * that costs a miss, and keeps apart what the query can tell apart.  There are no C strings: their
+ * types are pseudo-types.
  */
 void
 AppendValue(StringInfo to, const ParamExternData *param)
@@ -75,6 +93,7 @@ AppendValue(StringInfo to, const ParamExternData *param)
 		return;
 	}
 	get_typlenbyval(param->ptype, &typlen, &byval);
+	CqAssert(typlen != -2);
 	if (byval)
 	{
 		AppendRaw(to, static_cast<int32>(sizeof(Datum)));
@@ -89,11 +108,8 @@ AppendValue(StringInfo to, const ParamExternData *param)
 	}
 	else
 	{
-		int32 length =
-			typlen == -2 ? static_cast<int32>(strlen(DatumGetCString(param->value))) : typlen;
-
-		AppendRaw(to, length);
-		appendBinaryStringInfo(to, DatumGetPointer(param->value), length);
+		AppendRaw(to, static_cast<int32>(typlen));
+		appendBinaryStringInfo(to, DatumGetPointer(param->value), typlen);
 	}
 }
 
@@ -162,16 +178,21 @@ BuildKeyPrefix(Handle *handle)
 							  !findings.everything;
 }
 
-Key
-BuildKey(Handle *handle, Shape shape, ParamListInfo params)
+namespace
 {
+
+/* The buffer that keys are made in.  What one long key took is given back with the next. */
+StringInfo
+EmptyBuffer()
+{
+	constexpr int kUsual = 8192;
 	static StringInfoData buffer = {};
-	int values_offset;
 
-	if (shape == Shape::rows && handle->key_is_constant)
-		return {handle->key_prefix.data, static_cast<uint32>(handle->key_prefix.len),
-				handle->prefix_hash};
-
+	if (buffer.maxlen > kUsual)
+	{
+		pfree(buffer.data);
+		buffer = {};
+	}
 	if (buffer.data == nullptr)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
@@ -180,19 +201,59 @@ BuildKey(Handle *handle, Shape shape, ParamListInfo params)
 		MemoryContextSwitchTo(caller);
 	}
 	resetStringInfo(&buffer);
-	appendBinaryStringInfo(&buffer, handle->key_prefix.data, handle->key_prefix.len);
-	AppendSettings(&buffer, handle->findings, shape);
-	values_offset = buffer.len;
-	for (int i = 0; params && i < params->numParams; i++)
-		AppendValue(&buffer, &params->params[i]);
+	return &buffer;
+}
 
-	Head *head = reinterpret_cast<Head *>(buffer.data);
+/* False: longer than a key may be. */
+bool
+AppendValues(StringInfo to, ParamListInfo params)
+{
+	if (to->len > static_cast<int>(kMaxKeyBytes))
+		return false;
+	for (int i = 0; params && i < params->numParams; i++)
+	{
+		if (static_cast<Size>(to->len) + ValueBytes(&params->params[i]) > kMaxKeyBytes)
+			return false;
+		AppendValue(to, &params->params[i]);
+	}
+	return true;
+}
+
+} // namespace
+
+Reason
+BuildKey(Handle *handle, Shape shape, ParamListInfo params, Key *key)
+{
+	const StringInfoData &prefix = handle->key_prefix;
+	StringInfo buffer;
+	int values_offset;
+
+	*key = {};
+	if (handle->params_refused > 0)
+		return Reason::record_parameter;
+	if (prefix.len > static_cast<int>(kMaxKeyBytes))
+		return Reason::key_too_large;
+	if (shape == Shape::rows && handle->key_is_constant)
+	{
+		*key = {prefix.data, static_cast<uint32>(prefix.len), handle->prefix_hash};
+		return Reason::hit;
+	}
+
+	buffer = EmptyBuffer();
+	appendBinaryStringInfo(buffer, prefix.data, prefix.len);
+	AppendSettings(buffer, handle->findings, shape);
+	values_offset = buffer->len;
+	if (!AppendValues(buffer, params))
+		return Reason::key_too_large;
+
+	Head *head = reinterpret_cast<Head *>(buffer->data);
 
 	head->shape = static_cast<uint8>(shape);
 	head->values_offset = static_cast<uint32>(values_offset);
-	return {buffer.data, static_cast<uint32>(buffer.len),
-			HashBytes(buffer.data + handle->key_prefix.len, buffer.len - handle->key_prefix.len,
+	*key = {buffer->data, static_cast<uint32>(buffer->len),
+			HashBytes(buffer->data + prefix.len, buffer->len - prefix.len,
 					  handle->prefix_hash + static_cast<uint64>(shape))};
+	return Reason::hit;
 }
 
 KeyView
@@ -265,20 +326,6 @@ ReadKeyArgs(KeyView *view)
 	for (int i = 0; i < args.count; i++)
 		args.nulls[i] = !ReadValue(view, view->params[i], &args.values[i]);
 	return args;
-}
-
-char *
-ReadKeyValue(KeyView *view, int index)
-{
-	Oid type = view->params[index];
-	Oid output;
-	bool is_varlena;
-	Datum value;
-
-	if (!ReadValue(view, type, &value))
-		return pstrdup("NULL");
-	getTypeOutputInfo(type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
 }
 
 } // namespace cq

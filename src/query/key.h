@@ -23,6 +23,7 @@
 
 #include "pg.h"
 #include "query/handle.h"
+#include "stats/reason.h"
 
 extern "C" {
 #include "nodes/params.h"
@@ -38,9 +39,18 @@ struct Key
 	uint64 hash;
 };
 
+/*
+ * Longer ones are compared under a lock, and take the room of many answers.  The length of an
+ * argument is known without reading it from its TOAST table.
+ */
+constexpr uint32 kMaxKeyBytes = 64 * 1024;
+
 extern void BuildKeyPrefix(Handle *handle);
-/* Valid until the next call, or until the handle is examined again. */
-extern Key BuildKey(Handle *handle, Shape shape, ParamListInfo params);
+/*
+ * Reason::hit, or why this call can have no key.  The key is valid until the next call, or while
+ * the handle is held if that ends first.
+ */
+extern Reason BuildKey(Handle *handle, Shape shape, ParamListInfo params, Key *key);
 
 /* For the views: what can be read back from a key. */
 struct KeyView
@@ -51,13 +61,11 @@ struct KeyView
 	char *query;
 	int param_count;
 	Oid *params;
-	const char *values; /* for ReadKeyValue */
+	const char *values;
 	const char *end;
 };
 extern KeyView ReadKeyBytes(const char *bytes, uint32 length);
 /* The arguments as typed values, from all of ReadKeyBytes(). */
 extern Args ReadKeyArgs(KeyView *view);
-/* The next parameter's text by its output function, "NULL", palloc'd. */
-extern char *ReadKeyValue(KeyView *view, int index);
 
 } // namespace cq

@@ -223,25 +223,30 @@ NewTarget(exact::Named kind, exact::SlotNo slot)
 	return target;
 }
 
-Target *
-KeyTarget(const Call &call, Shape shape)
+/* The targets and the one more that this call is, if it can have an entry at all. */
+List *
+AddKeyTarget(List *targets, const Call &call, Shape shape)
 {
 	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape);
-	Target *target =
-		NewTarget(exact::Named::key, exact::NamedSlot(exact::Named::key, MyDatabaseId,
-													  &prospect.key.hash, sizeof(uint64)));
 
-	target->key_hash = prospect.key.hash;
-	if (redis::Configured())
+	if (prospect.has_key)
 	{
-		const redis::Identity &identity = redis::GetIdentity();
+		Target *target =
+			NewTarget(exact::Named::key, exact::NamedSlot(exact::Named::key, MyDatabaseId,
+														  &prospect.key.hash, sizeof(uint64)));
 
-		target->named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
-														  prospect.key.length, &target->name);
+		target->key_hash = prospect.key.hash;
+		if (redis::Configured())
+		{
+			const redis::Identity &identity = redis::GetIdentity();
+
+			target->named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
+															  prospect.key.length, &target->name);
+		}
+		targets = lappend(targets, target);
 	}
-	if (prospect.pin != nullptr)
-		Unpin(prospect.pin);
-	return target;
+	EndProspect(&prospect);
+	return targets;
 }
 
 Datum
@@ -252,7 +257,7 @@ InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 	RequirePreload();
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	return Int64GetDatum(
-		InvalidateTargets(list_make2(KeyTarget(call, Shape::rows), KeyTarget(call, Shape::json))));
+		InvalidateTargets(AddKeyTarget(AddKeyTarget(NIL, call, Shape::rows), call, Shape::json)));
 }
 
 } // namespace

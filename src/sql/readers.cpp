@@ -214,13 +214,16 @@ Datum
 ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
 {
 	Call call;
-	Handle *handle;
+	HeldHandle handle;
+	char *list;
 
 	RequirePreload();
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	SupplyMissingArgs(&call);
 	handle = GetHandle(call.query, call.query_length, call.args);
-	return CStringGetTextDatum(ColumnList(handle->desc));
+	list = ColumnList(handle->desc);
+	Release(&handle);
+	return CStringGetTextDatum(list);
 }
 
 /* --- explain -------------------------------------------------------------------------------- */
@@ -282,15 +285,18 @@ ExplainRemote(const Key &key, Datum *values, bool *nulls)
 void
 ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
 {
-	values[5] = CStringGetTextDatum(
-		psprintf("%016llx", static_cast<unsigned long long>(prospect.key.hash)));
+	nulls[5] = !prospect.has_key;
+	if (prospect.has_key)
+		values[5] = CStringGetTextDatum(
+			psprintf("%016llx", static_cast<unsigned long long>(prospect.key.hash)));
 	values[6] = CStringGetTextDatum(
 		NameOf(prospect.pin ? StateOf(PinnedEntry(prospect.pin)) : State::cold));
 	for (int i = 7; i <= 11; i++)
 		nulls[i] = prospect.pin == nullptr;
 	if (prospect.pin == nullptr)
 	{
-		ExplainRemote(prospect.key, values, nulls);
+		if (prospect.has_key)
+			ExplainRemote(prospect.key, values, nulls);
 		return;
 	}
 
@@ -322,8 +328,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 	ExplainVerdict(prospect, values, nulls);
 	ExplainEntry(prospect, values, nulls);
 	values[12] = CStringGetTextDatum(ColumnList(prospect.handle->desc));
-	if (prospect.pin != nullptr)
-		Unpin(prospect.pin);
+	EndProspect(&prospect);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

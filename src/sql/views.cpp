@@ -16,6 +16,7 @@
 extern "C" {
 #include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/tuplestore.h"
 }
@@ -79,23 +80,20 @@ TextArray(char **texts, int count)
 	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* $1 = .., $2 = ..: only where the types' output functions are those of this database. */
+/* A text of an entry, which may be one of a database with another encoding: then as far as it is ASCII. */
 char *
-ArgsText(KeyView *view)
+Shown(const char *text, uint32 length, int encoding)
 {
-	StringInfoData text;
+	char *shown = pnstrdup(text, length);
 
-	if (view->param_count == 0 || view->database != MyDatabaseId)
-		return nullptr;
-	initStringInfo(&text);
-	for (int i = 0; i < view->param_count; i++)
+	if (encoding == GetDatabaseEncoding())
+		return shown;
+	for (char *at = shown; *at != '\0'; at++)
 	{
-		if (get_typ_typrelid(view->params[i]) == InvalidOid &&
-			!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(view->params[i])))
-			return nullptr; /* the type is gone, and nobody can hit this entry */
-		appendStringInfo(&text, "%s$%d = %s", i > 0 ? ", " : "", i + 1, ReadKeyValue(view, i));
+		if (IS_HIGHBIT_SET(*at))
+			*at = '?';
 	}
-	return text.data;
+	return shown;
 }
 
 /* Shown as pg_stat_statements shows queries. */
@@ -107,7 +105,7 @@ MaySee(Oid role)
 }
 
 void
-PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts)
+PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts, const Meta &meta)
 {
 	uint32 length = KeyLength(entry);
 	char *bytes = static_cast<char *>(palloc(length));
@@ -119,14 +117,17 @@ PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts)
 	PutText(row, get_database_name(facts.database));
 	PutText(row, GetUserNameFromId(facts.role, true));
 	Put(row, Big(facts.queryid), facts.queryid == 0);
-	PutText(row, visible ? view.query : "<insufficient privilege>");
-	PutText(row, visible ? ArgsText(&view) : nullptr);
+	PutText(row,
+			visible ? Shown(view.query, static_cast<uint32>(strlen(view.query)), meta.head.encoding)
+					: "<insufficient privilege>");
+	PutText(row, visible && meta.head.args_length
+					 ? Shown(meta.args, meta.head.args_length, meta.head.encoding)
+					 : nullptr);
 }
 
 void
-PutDependencies(EntryRow *row, const Entry *entry, const EntryFacts &facts)
+PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta)
 {
-	Meta meta = ReadEntryMeta(entry, nullptr, 0);
 	int count = static_cast<int>(meta.head.relations);
 	bool here = facts.database == MyDatabaseId;
 	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
@@ -137,7 +138,8 @@ PutDependencies(EntryRow *row, const Entry *entry, const EntryFacts &facts)
 		oids[i] = ObjectIdGetDatum(meta.relations[i]);
 		names[i] = here ? DatumGetCString(DirectFunctionCall1(regclassout, oids[i])) : nullptr;
 	}
-	PutText(row, meta.head.tag_length ? pnstrdup(meta.tag, meta.head.tag_length) : nullptr);
+	PutText(row, meta.head.tag_length ? Shown(meta.tag, meta.head.tag_length, meta.head.encoding)
+									  : nullptr);
 	PutText(row, "memory");
 	PutText(row, facts.flags & kEntryExact ? "exact" : "ttl");
 	Put(row,
@@ -178,11 +180,12 @@ OutputEntry(Pin *pin, void *arg)
 	MemoryContext caller = MemoryContextSwitchTo(output->row_context);
 	const Entry *entry = PinnedEntry(pin);
 	EntrySummary summary = Summarize(pin);
+	Meta meta = ReadEntryMeta(entry);
 	EntryRow row = {};
 
 	CHECK_FOR_INTERRUPTS();
-	PutIdentity(&row, entry, summary.facts);
-	PutDependencies(&row, entry, summary.facts);
+	PutIdentity(&row, entry, summary.facts, meta);
+	PutDependencies(&row, summary.facts, meta);
 	PutUse(&row, entry, summary);
 	CqAssert(row.count == kEntryColumns);
 	tuplestore_putvalues(output->store, output->desc, row.values, row.nulls);
