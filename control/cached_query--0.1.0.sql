@@ -173,42 +173,42 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text) IS
-'invalidates the cached answer when the transaction commits; returns the entries that match now';
+'invalidates the cached answer when the transaction commits; returns how many entries in memory match';
 
 CREATE FUNCTION cached_query_invalidate(query text, VARIADIC args "any")
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_args'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text, VARIADIC "any") IS
-'invalidates the cached answer when the transaction commits; returns the entries that match now; with arguments $1..$n';
+'invalidates the cached answer when the transaction commits; returns how many entries in memory match; with arguments $1..$n';
 
 CREATE FUNCTION cached_query_invalidate(query text, VARIADIC args text[])
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_text'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text, VARIADIC text[]) IS
-'invalidates the cached answer when the transaction commits; returns the entries that match now; with arguments whose types the query infers';
+'invalidates the cached answer when the transaction commits; returns how many entries in memory match; with arguments whose types the query infers';
 
 CREATE FUNCTION cached_query_invalidate_relation(relation regclass)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_relation'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100 STRICT;
 COMMENT ON FUNCTION cached_query_invalidate_relation(regclass) IS
-'invalidates every cached answer that reads the relation; takes effect at commit';
+'invalidates every cached answer that reads the relation when the transaction commits; returns how many entries in memory do, at most';
 
 CREATE FUNCTION cached_query_invalidate_tag(tag text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_tag'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100 STRICT;
 COMMENT ON FUNCTION cached_query_invalidate_tag(text) IS
-'invalidates every cached answer with the tag in this database; takes effect at commit';
+'invalidates every cached answer with the tag in this database when the transaction commits; returns how many entries in memory have it, at most';
 
 CREATE FUNCTION cached_query_clear()
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_clear'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_clear() IS
-'invalidates every cached answer of the server; takes effect at commit';
+'invalidates every cached answer of the server when the transaction commits; returns how many entries there are';
 
 CREATE FUNCTION cached_query_stats_reset()
 RETURNS void
@@ -334,7 +334,7 @@ AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION cached_query_get_entries() IS 'the rows of view cached_query_entries';
 
-CREATE VIEW cached_query_entries AS SELECT * FROM cached_query_get_entries();
+CREATE VIEW cached_query_entries AS SELECT (e).* FROM (SELECT cached_query_get_entries() AS e) AS s;
 COMMENT ON VIEW cached_query_entries IS
 'what the cache holds, of all databases; texts of other roles are for pg_read_all_stats';
 

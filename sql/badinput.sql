@@ -4,6 +4,7 @@
 CREATE SCHEMA cq_bad;
 SET search_path = cq_bad, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int, v text);
 INSERT INTO t VALUES (1, 'x');
 SELECT entries AS entries_before FROM cached_query_stats \gset

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_basic;
 SET search_path = cq_basic, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE item (id int PRIMARY KEY, name text, price numeric(8,2));
 INSERT INTO item SELECT g, 'item ' || g, g * 1.5 FROM generate_series(1, 5) AS g;
 
@@ -115,10 +116,14 @@ SELECT * FROM cq_test.call($$ SELECT reason FROM cached_query_explain('SELECT 1 
 
 -- invalidation: how many match
 SELECT cached_query_invalidate('SELECT count(*) FROM item');
+CALL cq_test.swept();
 SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT count(*) FROM item', '1h') AS t(n bigint) $$);
 SELECT cached_query_invalidate('SELECT id FROM item WHERE id > $1', 2);
+CALL cq_test.swept();
 SELECT cached_query_invalidate('SELECT id FROM item WHERE id > $1', VARIADIC ARRAY['2']);
+CALL cq_test.swept();
 SELECT cached_query_invalidate_tag('basic');
+CALL cq_test.swept();
 SELECT cached_query_invalidate_relation('item') > 3 AS several;
 SELECT cached_query_clear() > 0 AS several;
 SELECT count(*) FROM cached_query_entries WHERE state = 'fresh';

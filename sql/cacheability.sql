@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_cache;
 SET search_path = cq_cache, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET client_min_messages = warning;
 CREATE TABLE a (id int PRIMARY KEY, v text);
 INSERT INTO a VALUES (1, 'x'), (2, 'y');

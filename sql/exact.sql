@@ -6,6 +6,7 @@
 CREATE SCHEMA cq_exact;
 SET search_path = cq_exact, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET cached_query.consistency = exact;
 CREATE TABLE a (id int PRIMARY KEY, v int);
 CREATE TABLE b (id int PRIMARY KEY, aid int REFERENCES a ON DELETE CASCADE ON UPDATE CASCADE);

@@ -6,6 +6,7 @@
 CREATE SCHEMA cq_hidden;
 SET search_path = cq_hidden, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE FUNCTION f_time() RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN now(); END $$;
 CREATE FUNCTION f_session() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN pg_backend_pid(); END $$;
 CREATE FUNCTION f_role() RETURNS name LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN current_user; END $$;

@@ -40,6 +40,20 @@ LANGUAGE sql AS $$
 	 WHERE n <> 0
 $$;
 
+-- Waits until the sweeper has been at what an explicit invalidation has voided: then the entries are
+-- gone, their memory is free, and the next call is a cold miss.
+CREATE PROCEDURE cq_test.swept()
+LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. 3000 LOOP
+		IF NOT EXISTS (SELECT FROM cached_query_entries WHERE state = 'invalidated') THEN
+			RETURN;
+		END IF;
+		PERFORM pg_sleep(0.02);
+	END LOOP;
+	RAISE 'not swept within a minute';
+END $$;
+
 -- Runs one statement: how its calls were counted, and its rows.
 CREATE FUNCTION cq_test.call(sql text, OUT outcome text, OUT rows text[])
 LANGUAGE plpgsql AS $$

@@ -20,26 +20,34 @@ BEGIN
 	RETURN result;
 END $$;
 SELECT cached_query_clear() >= 0 AS cleared;
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 
 -- by query; args matter
 SELECT cached_query_invalidate('SELECT v FROM a');
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate('SELECT v + $1 FROM a', 20);
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate('SELECT v + $1 FROM a', 30), cached_query_invalidate('SELECT v  FROM a'), cached_query_invalidate('SELECT v + $1 FROM a', 20::bigint);
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 -- by relation: through views too
 SELECT cached_query_invalidate_relation('b');
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate_relation('ab');
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate_relation('a');
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 -- by tag
 SET cached_query.tag = 'left';
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT round_(:'qa', :'q10');
 SET cached_query.tag = 'right';
 SELECT round_(:'qb');
@@ -47,15 +55,19 @@ RESET cached_query.tag;
 SELECT round_(:'qab', :'q20');
 SELECT tag, count(*) FROM cached_query_entries WHERE state = 'fresh' GROUP BY tag ORDER BY tag;
 SELECT cached_query_invalidate_tag('left'), cached_query_invalidate_tag('nobody');
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate_tag('left'), cached_query_invalidate_tag('right');
 -- all
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_clear();
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_clear(), cached_query_clear() AS once_more;
 
 -- in a transaction: the own one sees it at once, nothing happens on rollback
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb');
 BEGIN;
 SELECT cached_query_invalidate('SELECT v FROM a');
@@ -76,18 +88,21 @@ SELECT round_(:'qa', :'qb');
 ROLLBACK TO s;
 SELECT round_(:'qa');
 COMMIT;
+CALL cq_test.swept();
 SELECT round_(:'qa', :'qb');
 -- and with changed rows: committed together with them
 BEGIN;
 UPDATE a SET v = 5;
 SELECT cached_query_invalidate_relation('a') > 0 AS matched;
 COMMIT;
+CALL cq_test.swept();
 SELECT * FROM cq_test.call(:'qa');
 -- twice in one transaction, and after an aborted one
 BEGIN;
 SELECT cached_query_invalidate('SELECT v FROM a');
 SELECT cached_query_invalidate('SELECT v FROM a');
 COMMIT;
+CALL cq_test.swept();
 SELECT round_(:'qa');
 BEGIN;
 SELECT cached_query_invalidate('SELECT v FROM a');
@@ -112,6 +127,7 @@ SELECT round_(:'qa');
 BEGIN READ ONLY;
 SELECT cached_query_invalidate('SELECT v FROM a');
 COMMIT;
+CALL cq_test.swept();
 SELECT round_(:'qa');
 
 -- refresh replaces at once, also a younger answer
@@ -120,6 +136,7 @@ SELECT cached_query_refresh('SELECT v FROM a', '1h');
 SELECT * FROM cq_test.call(:'qa');
 -- an entry that is expired or invalidated says so
 SELECT cached_query_invalidate_relation('a') > 0 AS matched;
+CALL cq_test.swept();
 SELECT state, count(*) > 0 AS some FROM cached_query_entries WHERE query = 'SELECT v FROM a' GROUP BY state;
 SELECT * FROM cached_query('SELECT 4321', '20ms') AS t(v int);
 SELECT pg_sleep(0.05);

@@ -8,6 +8,7 @@ CREATE SCHEMA cq_n1;
 CREATE SCHEMA cq_n2;
 SET search_path = cq_n1, cq_n2, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 
 -- direct and cached answer of one text, with how the call was counted
 CREATE FUNCTION cq_test.now(query text) RETURNS text

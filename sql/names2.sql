@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_n1;
 SET search_path = cq_n1, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE FUNCTION cq_test.now(query text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -6,6 +6,7 @@
 CREATE SCHEMA cq_output;
 SET search_path = cq_output, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET datestyle = 'ISO, MDY';
 SET timezone = 'UTC';
 SET intervalstyle = 'postgres';

@@ -4,6 +4,7 @@
 CREATE SCHEMA cq_par;
 SET search_path = cq_par, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int, n numeric, s text, d date, arr int[]);
 INSERT INTO t VALUES (1, 1.0, 'one', '2024-01-01', '{1,2}'), (2, 2.50, 'two', '2024-02-02', NULL), (3, NULL, NULL, NULL, '{}');
 CREATE TYPE pair AS (a int, b text);

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_scan;
 SET search_path = cq_scan, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int, g int, v text);
 INSERT INTO t SELECT i, i % 3, 'v' || i FROM generate_series(1, 12) AS i;
 ANALYZE t;

@@ -9,6 +9,7 @@ CREATE SCHEMA cq_sec AUTHORIZATION regress_cq_owner;
 GRANT USAGE ON SCHEMA cq_sec TO PUBLIC;
 SET search_path = cq_sec, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET ROLE regress_cq_owner;
 CREATE TABLE acct (id int, owner name, tenant int, amount int);
 INSERT INTO acct VALUES (1, 'regress_cq_alice', 1, 10), (2, 'regress_cq_bob', 2, 20),

@@ -10,6 +10,7 @@ CREATE SCHEMA cq_sec AUTHORIZATION regress_cq_owner;
 GRANT USAGE ON SCHEMA cq_sec TO PUBLIC;
 SET search_path = cq_sec, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 
 CREATE FUNCTION cq_test.as_role(role name, sql text) RETURNS text
 LANGUAGE plpgsql AS $$

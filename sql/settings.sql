@@ -4,6 +4,7 @@
 CREATE SCHEMA cq_set;
 SET search_path = cq_set, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (v int);
 INSERT INTO t VALUES (1);
 CREATE FUNCTION outcome(query text, ttl text DEFAULT '1h') RETURNS text LANGUAGE sql AS $$

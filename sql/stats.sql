@@ -15,6 +15,7 @@ CREATE FUNCTION agree() RETURNS TABLE (hits bool, misses bool, bypasses bool) LA
 			AND reason NOT IN ('changed_during_fill', 'too_large', 'no_memory', 'too_many_dependencies', 'cheap'))
 	FROM cached_query_stats AS s, cached_query_reasons GROUP BY s.hits, s.stale_hits, s.misses, s.bypasses $$;
 SELECT cached_query_clear() >= 0 AS cleared;
+CALL cq_test.swept();
 SELECT * FROM agree();
 SELECT cached_query_stats_reset();
 SELECT hits, stale_hits, misses, fills, stores, bypasses, evictions, expirations, invalidations, errors, saved_ms, stats_reset > now() - interval '1min' AS reset
@@ -44,6 +45,7 @@ SELECT reason, calls FROM cached_query_reasons WHERE calls > 0 ORDER BY 1;
 RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_material; RESET enable_memoize;
 -- hits of an entry, and the time they saved
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT count(*) FROM cached_query('SELECT count(*) FROM generate_series(1, 300000) AS g', '1h') AS t(n bigint);
 SELECT count(*) FROM cached_query('SELECT count(*) FROM generate_series(1, 300000) AS g', '1h') AS t(n bigint);
 SELECT count(*) FROM cached_query('SELECT count(*) FROM generate_series(1, 300000) AS g', '1h') AS t(n bigint);
@@ -52,6 +54,7 @@ SELECT hits, rows, last_hit >= created AS last_hit, fill_ms > 0 AS fill_ms, save
 
 -- memory: what entries take is given back, whatever the order
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT entries, memory_used FROM cached_query_stats;
 SELECT sum(n) FROM generate_series(1, 200) AS g, cached_query('SELECT length(repeat(''x'', $1)), repeat(''x'', $1)', '1h', g * 137) AS t(n int, x text);
 SELECT entries, memory_used >= (SELECT sum(bytes) FROM cached_query_entries) AS used, memory_used < memory_total AS below FROM cached_query_stats;
@@ -60,6 +63,7 @@ SELECT count(*), sum(rows), bool_and(bytes > 0) FROM cached_query_entries;
 SELECT count(*) FROM (SELECT cached_query_invalidate('SELECT length(repeat(''x'', $1)), repeat(''x'', $1)', g * 137) AS n FROM generate_series(1, 200, 3) AS g) AS s WHERE n >= 1;
 SELECT count(*) BETWEEN 100 AND 133 AS rest FROM cached_query_entries WHERE state = 'fresh';
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT entries, memory_used FROM cached_query_stats;
 
 -- full: the oldest or the cheapest go, new ones are taken, answers stay right
@@ -71,6 +75,7 @@ SELECT * FROM cq_test.call($$ SELECT left(x, 1) FROM cached_query('SELECT repeat
 SELECT * FROM agree();
 -- all pinned: the rest is passed through
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SET cached_query.max_entry_size = '1GB';
 BEGIN;
 DO $$ BEGIN FOR i IN 1 .. 80 LOOP
@@ -83,6 +88,7 @@ COMMIT;
 SELECT count(*) > 0 AS some FROM cached_query_reasons WHERE reason = 'no_memory' AND calls > 0;
 RESET cached_query.max_entry_size;
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT entries, memory_used FROM cached_query_stats;
 
 DROP SCHEMA cq_stats CASCADE;

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_toast;
 SET search_path = cq_toast, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 
 CREATE TABLE doc (id int, body text, extra bytea);
 ALTER TABLE doc ALTER extra SET STORAGE EXTERNAL;
@@ -64,6 +65,7 @@ SELECT * FROM cq_test.call($$ SELECT count(*), sum(length(b)), min(a), max(a)
 SELECT * FROM cq_test.call($$ SELECT count(*), sum(length(b)), min(a), max(a)
 	FROM cached_query('SELECT g, repeat(chr(65 + g), 1000000) FROM generate_series(1, 50) AS g', '1h') AS t(a int, b text) $$);
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT * FROM cq_test.call($$ SELECT count(*), sum(a::bigint), bool_and(b = 'row ' || a)
 	FROM cached_query('SELECT g, ''row '' || g FROM generate_series(1, 500000) AS g', '1h') AS t(a int, b text) $$);
 SELECT * FROM cq_test.call($$ SELECT count(*), sum(a::bigint), bool_and(b = 'row ' || a)

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_xact;
 SET search_path = cq_xact, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int PRIMARY KEY, v int);
 INSERT INTO t VALUES (1, 10), (2, 20);
 SELECT $$SELECT * FROM cached_query('SELECT sum(v) FROM t', '1h') AS t(s bigint)$$ AS q,
@@ -63,6 +64,7 @@ SELECT * FROM cq_test.call($$SELECT * FROM cached_query('SELECT sum(v), 1 FROM t
 
 -- savepoints
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 SELECT * FROM cq_test.call(:'q');
 BEGIN;
 SAVEPOINT a;
@@ -106,6 +108,7 @@ SELECT * FROM cq_test.call($$SELECT * FROM cached_query('SELECT sum(v) + 2 FROM 
 COMMIT;
 -- cursors: part of a miss fills all of it
 SELECT cached_query_clear() > 0 AS cleared;
+CALL cq_test.swept();
 BEGIN;
 DECLARE c CURSOR FOR SELECT * FROM cached_query('SELECT g FROM generate_series(1, 1000) AS g', '1h') AS t(a int);
 FETCH 2 FROM c;
@@ -148,6 +151,7 @@ COMMIT;
 
 -- LIMIT stops early and the entry is whole
 SELECT cached_query_clear() >= 0 AS cleared;
+CALL cq_test.swept();
 SELECT * FROM cq_test.call($$SELECT a FROM cached_query('SELECT g FROM generate_series(1, 1000) AS g', '1h') AS t(a int) LIMIT 2$$);
 SELECT * FROM cq_test.call($$SELECT count(*), sum(a) FROM cached_query('SELECT g FROM generate_series(1, 1000) AS g', '1h') AS t(a int)$$);
 SELECT * FROM cq_test.call($$SELECT EXISTS (SELECT FROM cached_query('SELECT g FROM generate_series(1, 1001) AS g', '1h') AS t(a int))$$);

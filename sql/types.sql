@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_types;
 SET search_path = cq_types, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 
 -- every built-in base type that can be cast from a literal, with its array
 CREATE TABLE sample (type text, literal text);

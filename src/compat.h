@@ -153,6 +153,14 @@ RefreshWaitEvent()
 }
 
 inline uint32
+SweepWaitEvent()
+{
+	static uint32 event = 0;
+
+	return NamedWaitEvent(&event, "CachedQuerySweep");
+}
+
+inline uint32
 RedisWaitEvent()
 {
 	static uint32 event = 0;

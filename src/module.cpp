@@ -10,10 +10,12 @@
 #include "fill/answer.h"
 #include "fill/carrier.h"
 #include "fill/cost.h"
+#include "fill/dependents.h"
 #include "fill/flight.h"
 #include "fill/jobs.h"
 #include "fill/refresh.h"
 #include "fill/relay.h"
+#include "fill/sweeper.h"
 #include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
@@ -53,6 +55,8 @@ RequestShmem()
 	FlightRequestShmem();
 	JobsRequestShmem();
 	RelayRequestShmem();
+	DependentsRequestShmem();
+	SweeperRequestShmem();
 	RefreshRequestShmem();
 	redis::RequestShmem();
 	redis::IdentityRequestShmem();
@@ -80,6 +84,8 @@ StartShmem()
 	FlightInitShmem();
 	JobsInitShmem();
 	RelayInitShmem();
+	DependentsInitShmem();
+	SweeperInitShmem();
 	RefreshInitShmem();
 	WarmStartup();
 	redis::InitShmem();
@@ -109,6 +115,7 @@ _PG_init(void)
 	InitWire();
 	InitInvalidation();
 	InitCarrier();
+	InitSweeper();
 	InitWarmStart();
 	InitDismissal();
 

@@ -106,6 +106,16 @@ ForgetSavedChanges()
 					  errmsg("could not remove file \"%s\": %m", saved_changes)));
 }
 
+void
+RaiseTo(pg_atomic_uint64 *value, int64 to)
+{
+	uint64 before = pg_atomic_read_u64(value);
+
+	while (static_cast<int64>(before) < to &&
+		   !pg_atomic_compare_exchange_u64(value, &before, static_cast<uint64>(to)))
+		;
+}
+
 } // namespace
 
 int64
@@ -157,18 +167,23 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 void
 InvalidatedElsewhere(SlotNo slot, int64 when_ms)
 {
-	pg_atomic_uint64 *voided = &shared->voided_at[slot];
-	uint64 before = pg_atomic_read_u64(voided);
-
 	NoteChange(slot, when_ms);
-	while (static_cast<int64>(before) < when_ms &&
-		   !pg_atomic_compare_exchange_u64(voided, &before, static_cast<uint64>(when_ms)))
-		;
+	RaiseTo(&shared->voided_at[slot], when_ms);
+	RaiseTo(&shared->last_voided, when_ms);
+}
+
+int64
+LastVoided()
+{
+	return static_cast<int64>(pg_atomic_read_u64(&shared->last_voided));
 }
 
 bool
 VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms)
 {
+	if (LastVoided() == 0 || LastVoided() < then_ms - kMarginMs)
+		return false;
+	pg_read_barrier();
 	for (uint32 i = 0; i < count; i++)
 	{
 		const int64 when = static_cast<int64>(pg_atomic_read_u64(&shared->voided_at[slots[i]]));

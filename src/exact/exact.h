@@ -80,6 +80,9 @@ extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
 /* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
  * long. */
 extern bool MovedSince(SlotNo slot, uint64 pe);
+/* Let MovedSince() know of all that is complete by now: a look at each slot.  In a transaction, which
+ * has no need of a snapshot; no lock but a slot's spinlock. */
+extern void SettleAll();
 
 /* --- this transaction's own changes -------------------------------------------------------- */
 extern bool OwnWrote(Oid relation);      // rows of it, or its definition
@@ -126,6 +129,8 @@ extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &vie
  */
 extern void InvalidatedElsewhere(SlotNo slot, int64 when_ms);
 extern bool VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms);
+/* When was that last?  0: never, and VoidedSince() is false for anything. */
+extern int64 LastVoided();
 /* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
 extern void SaveChanges();
 

@@ -370,6 +370,32 @@ MovedSince(SlotNo no, uint64 pe)
 }
 
 /*
+ * Nobody may look at a slot for a long time after a change, least of all at that of a tag that was
+ * invalidated.  A snapshot of our own sees what is complete, as any reader's would.
+ */
+void
+SettleAll()
+{
+	Contents contents;
+	Judgement judgement;
+	View view;
+
+	if (!Describe(TakeSnapshot(), &view))
+		return;
+	for (SlotNo no = 0; no < kSlots; no++)
+	{
+		Slot &slot = shared->slots[no];
+
+		if (likely(pg_atomic_read_u32(&slot.state) == 0))
+			continue;
+		ReadContents(slot, &contents);
+		Judge(no, contents, MomentOf(view.snapshot), &judgement);
+		if (judgement.ngone > 0 || judgement.overflow != 0)
+			Retire(slot, judgement, view.pos);
+	}
+}
+
+/*
  * Publish: from here on readers judge this transaction by their own snapshots.  A full slot is
  * first cleared of complete ones with a snapshot of our own, once in about kRoom times.
  */
@@ -575,6 +601,7 @@ InitShmem()
 		}
 		for (pg_atomic_uint64 &voided : shared->voided_at)
 			pg_atomic_init_u64(&voided, 0);
+		pg_atomic_init_u64(&shared->last_voided, 0);
 	}
 	LWLockRelease(AddinShmemInitLock);
 	if (!found)

@@ -65,6 +65,7 @@ struct Shared
 
 	/* MonotonicMs() of the last change that another server told of, 0 = none; atomic, only raised */
 	pg_atomic_uint64 voided_at[kSlots];
+	pg_atomic_uint64 last_voided; /* the largest of them, stored after it; atomic, only raised */
 };
 extern Shared *shared; // null when the library was not preloaded
 

@@ -122,6 +122,14 @@ TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
 namespace
 {
 
+/* By what another server of our namespace has invalidated since. */
+bool
+VoidElsewhere(const EntryFacts &facts, const Meta &meta)
+{
+	return exact::LastVoided() != 0 &&
+		   exact::VoidedSince(meta.slots, meta.head.slots, MomentOf(facts));
+}
+
 Reason
 JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
 {
@@ -132,6 +140,8 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 		return age;
 	*meta = ReadDependencies(PinnedEntry(pin), buffer, size);
 	reason = JudgeMeta(attempt, facts, *meta);
+	if (reason == Reason::hit && VoidElsewhere(facts, *meta))
+		reason = Reason::miss_invalidated;
 	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
 		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
 	return reason;

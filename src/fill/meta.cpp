@@ -8,6 +8,12 @@
 namespace cq
 {
 
+int64
+MomentOf(const EntryFacts &facts)
+{
+	return exact::MonotonicMs() - Max(GetCurrentTimestamp() - facts.as_of, 0) / 1000;
+}
+
 char *
 EncodeMeta(const Meta &meta, uint32 *length)
 {

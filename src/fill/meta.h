@@ -58,6 +58,8 @@ TagOffset(const MetaHead &head)
 	return RelationsOffset(head) + head.relations * static_cast<uint32>(sizeof(Oid));
 }
 
+/* The moment of its rows on the clock of exact::MonotonicMs(). */
+extern int64 MomentOf(const EntryFacts &facts);
 extern char *EncodeMeta(const Meta &meta, uint32 *length);
 /* The parts of meta bytes, aligned for 4; false: they contradict themselves. */
 extern bool DecodeMeta(const char *bytes, uint32 length, Meta *meta);

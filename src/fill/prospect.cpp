@@ -99,6 +99,7 @@ bool
 EntryInvalid(const Entry *entry)
 {
 	EntryFacts facts = FactsOf(entry);
+	const int64 then_ms = exact::LastVoided() == 0 ? 0 : MomentOf(facts);
 	MetaHead head;
 	exact::SlotNo slots[64];
 
@@ -115,6 +116,8 @@ EntryInvalid(const Entry *entry)
 			if (exact::MovedSince(slots[i], facts.pos))
 				return true;
 		}
+		if (then_ms != 0 && exact::VoidedSince(slots, count, then_ms))
+			return true;
 	}
 	return false;
 }

@@ -5,7 +5,7 @@
  * cached_query:<namespace>:changes is a stream with one record for each slot that was explicitly
  * invalidated: who says so ("by"), in which numbering of slots ("of"), and which ("slot").  Its ids are
  * Redis's time.  Each server reads it on from where it was, once a second, and voids what is older than
- * the record: in memory by a sweep, in Redis by time (exact/elsewhere.cpp).  A record that nobody signed
+ * the record, in memory and in Redis, by time (exact/elsewhere.cpp).  A record that nobody signed
  * can cost misses and nothing else, and who can write to Redis can have these by removing values.
  * The stream is cut at about kMaxLength; a server that finds it cut above its own place takes
  * everything of before its first record for invalidated.
@@ -15,15 +15,15 @@
  * computes can be told on the primary, too, or on a standby that is less behind: its lag is added.  No
  * server's clock is compared with another's.
  *
- * A sweep misses a fill that was past its last test, but not yet linked; so what came is swept for once
- * more at the next turn.
+ * Whoever looks an answer up asks for itself whether it is void by that.  Nobody here looks at
+ * entries, least of all a client that happens to be the one who asks Redis.
  *
  * Locking: a spinlock protects the place in the stream and the proofs; the counters are atomic.  The
  * moments that a standby has heard of are the carrier's own.
  */
 #include "pg.h"
-#include "fill/meta.h"
 #include "fill/relay.h"
+#include "fill/sweeper.h"
 #include "fill/tier.h"
 #include "redis/command.h"
 #include "redis/identity.h"
@@ -62,7 +62,6 @@ struct Shared
 	Proof proofs[kProofs];      /* lock */
 	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
 	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
-	pg_atomic_uint32 sweep_owed;
 	pg_atomic_uint64 sent;
 	pg_atomic_uint64 received;
 };
@@ -328,28 +327,6 @@ ReadChanges(const Names &names, Intake *intake)
 	return true;
 }
 
-/* Void by what another server told?  Asked under no lock of ours, raises nothing. */
-bool
-IsVoid(const Entry *entry, void *)
-{
-	const int64 age_us = Max(GetCurrentTimestamp() - FactsOf(entry).as_of, 0);
-	const int64 then_ms = exact::MonotonicMs() - age_us / 1000;
-	exact::SlotNo slots[32];
-	MetaHead head;
-
-	ReadMeta(entry, 0, &head, sizeof(head));
-	for (uint32 i = 0; i < head.slots; i += lengthof(slots))
-	{
-		const uint32 count = Min(head.slots - i, static_cast<uint32>(lengthof(slots)));
-
-		ReadMeta(entry, static_cast<uint32>(sizeof(head) + i * sizeof(exact::SlotNo)), slots,
-				 static_cast<uint32>(count * sizeof(exact::SlotNo)));
-		if (exact::VoidedSince(slots, count, then_ms))
-			return true;
-	}
-	return false;
-}
-
 /* Take in what the others have told since we asked last; false: that could not be told. */
 bool
 Listen(const redis::Identity &identity)
@@ -366,10 +343,7 @@ Listen(const redis::Identity &identity)
 	SpinLockRelease(&shared->lock);
 	done = ReadChanges(names, &intake);
 	if (intake.any)
-	{
-		(void) SweepEntries(IsVoid, nullptr);
-		pg_atomic_write_u32(&shared->sweep_owed, 1);
-	}
+		RequestSweep();
 	if (!done)
 		return false;
 
@@ -619,8 +593,6 @@ RelayTick()
 	if (now - ticked_at < kTickMs)
 		return static_cast<int>(kTickMs - (now - ticked_at));
 	ticked_at = now;
-	if (pg_atomic_exchange_u32(&shared->sweep_owed, 0) != 0)
-		(void) SweepEntries(IsVoid, nullptr);
 	if (!redis::Usable())
 		return kTickMs;
 	if (Listen(identity))
@@ -714,7 +686,6 @@ RelayInitShmem()
 		SpinLockInit(&shared->lock);
 		pg_atomic_init_u64(&shared->heard_at, 0);
 		pg_atomic_init_u64(&shared->asking_at, 0);
-		pg_atomic_init_u32(&shared->sweep_owed, 0);
 		pg_atomic_init_u64(&shared->sent, 0);
 		pg_atomic_init_u64(&shared->received, 0);
 	}

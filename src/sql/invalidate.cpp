@@ -3,20 +3,27 @@
  *		Explicit invalidation: by query, by relation, by tag, of everything.
  *
  * It takes effect when the transaction commits, by the rule that exact/ has for every change, and
- * our own transaction sees it at once.  After commit the entries are swept, which gives back their
- * memory; they could not be served any more before that.  On a standby there is no transaction id
- * to publish, so it acts at once and voids fills in flight.
+ * our own transaction sees it at once.  Nothing here looks at entries, but for the one with a given
+ * key: what it costs does not depend on how many there are, so a trigger may do it at each write.  Their
+ * memory is given back by the sweeper (fill/sweeper.cpp), which is asked to after the commit.  On a
+ * standby there is no transaction id to publish, so it acts at once and voids fills in flight.
  */
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/carrier.h"
 #include "fill/call.h"
-#include "fill/meta.h"
+#include "fill/dependents.h"
+#include "fill/sweeper.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "settings.h"
 #include "sql/sql.h"
-#include "stats/stats.h"
+
+extern "C" {
+#include "utils/hsearch.h"
+}
+
+#include <type_traits>
 
 namespace cq
 {
@@ -24,104 +31,54 @@ namespace
 {
 
 /*
- * What was asked to go.  Slots are shared by hash, so that a collision costs a miss; what is
- * counted and swept is told apart.
+ * What was asked to go.  Slots are shared by hash, so that a collision costs a miss.  A key of a hash
+ * table, so without gaps of any value.
  */
 struct Target
 {
 	exact::SlotNo slot;
-	exact::Named kind;
-	Oid database;
-	uint64 key_hash;
-	Oid relation;
-	char *tag;
 	bool everything;
 	bool named; /* it has a name in Redis, too */
+	uint16 unused;
 	redis::EntryHash name;
 };
+static_assert(std::has_unique_object_representations_v<Target>);
 
-/* Those of this transaction, in TopTransactionContext. */
-List *pending = NIL;
+/*
+ * What Redis is to be told of this transaction, each target once: in TopTransactionContext, or null.
+ * With more names than this everything goes from there.
+ */
+HTAB *pending = nullptr;
+constexpr long kMaxTold = 1024;
 
-bool
-ReadsRelation(const Entry *entry, const MetaHead &head, Oid relation)
+/* Has the transaction voided anything that is in memory? */
+bool void_entries = false;
+
+HTAB *
+MakePending()
 {
-	uint32 offset = RelationsOffset(head);
+	HASHCTL info = {};
 
-	for (uint32 i = 0; i < head.relations; i++)
-	{
-		Oid read;
-
-		ReadMeta(entry, offset + i * sizeof(Oid), &read, sizeof(read));
-		if (read == relation)
-			return true;
-	}
-	return false;
-}
-
-bool
-HasTag(const Entry *entry, const MetaHead &head, const char *tag)
-{
-	char own[kMaxTagLength];
-
-	if (head.tag_length != strlen(tag) || head.tag_length > sizeof(own))
-		return false;
-	ReadMeta(entry, TagOffset(head), own, head.tag_length);
-	return memcmp(own, tag, head.tag_length) == 0;
-}
-
-/* No error, no lock, no memory: also asked in the commit callback. */
-bool
-IsTarget(const Entry *entry, const Target &target)
-{
-	MetaHead head;
-
-	if (target.everything)
-		return true;
-	if (FactsOf(entry).database != target.database)
-		return false;
-	if (target.kind == exact::Named::key)
-		return HashOf(entry) == target.key_hash;
-	ReadMeta(entry, 0, &head, sizeof(head));
-	return target.kind == exact::Named::tag ? HasTag(entry, head, target.tag)
-											: ReadsRelation(entry, head, target.relation);
-}
-
-bool
-IsAnyTarget(const Entry *entry, void *arg)
-{
-	ListCell *cell;
-
-	foreach (cell, static_cast<List *>(arg))
-	{
-		if (IsTarget(entry, *static_cast<Target *>(lfirst(cell))))
-			return true;
-	}
-	return false;
-}
-
-struct Census
-{
-	List *targets;
-	int64 count;
-};
-
-bool
-CountTarget(Pin *pin, void *arg)
-{
-	Census *census = static_cast<Census *>(arg);
-
-	census->count += IsAnyTarget(PinnedEntry(pin), census->targets);
-	return true;
+	info.keysize = sizeof(Target);
+	info.entrysize = sizeof(Target);
+	info.hcxt = TopTransactionContext;
+	return hash_create("cached_query invalidations", 64, &info,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 void
-Sweep(List *targets)
+Remember(const Target &target)
 {
-	uint64 count = SweepEntries(IsAnyTarget, targets);
+	Target all = {};
 
-	if (count > 0)
-		Count(Counter::invalidations, count);
+	if (pending == nullptr)
+		pending = MakePending();
+	all.slot = exact::kSlotClear;
+	all.everything = true;
+	if (hash_search(pending, &all, HASH_FIND, nullptr) != nullptr)
+		return;
+	(void) hash_search(pending, hash_get_num_entries(pending) < kMaxTold ? &target : &all,
+					   HASH_ENTER, nullptr);
 }
 
 /*
@@ -129,135 +86,166 @@ Sweep(List *targets)
  * or tag, are refused by all who were told, and end with their ttl.
  */
 void
-TellRedis(List *targets)
+TellRedis(const Target &target)
 {
-	ListCell *cell;
-
-	foreach (cell, targets)
+	if (target.everything)
 	{
-		const Target *target = static_cast<Target *>(lfirst(cell));
-
-		if (target->everything)
-		{
-			CarryClear();
-			continue;
-		}
-		CarryChange(target->slot);
-		if (target->named)
-			CarryRemoval(target->name);
+		CarryClear();
+		return;
 	}
+	CarryChange(target.slot);
+	if (target.named)
+		CarryRemoval(target.name);
 }
 
-/* Invalidate the targets; the number of entries that are any now. */
-int64
-InvalidateTargets(List *targets)
+/* In recovery there is no commit to wait for. */
+void
+InvalidateAtOnce(const Target *targets, int count)
 {
-	Census census = {targets, 0};
-	ListCell *cell;
+	exact::InvalidateNow();
+	RequestSweep();
+	for (int i = 0; redis::Configured() && i < count; i++)
+		TellRedis(targets[i]);
+}
 
-	VisitEntries(CountTarget, &census);
+/* Invalidate the targets, of which as many entries are in memory; returns that. */
+int64
+InvalidateTargets(const Target *targets, int count, int64 entries)
+{
 	if (redis::Configured())
 		EnsureCarrier();
 	if (RecoveryInProgress())
 	{
-		exact::InvalidateNow();
-		Sweep(targets);
-		if (redis::Configured())
-			TellRedis(targets);
-		return census.count;
+		InvalidateAtOnce(targets, count);
+		return entries;
 	}
-	foreach (cell, targets)
-		exact::Invalidate(static_cast<Target *>(lfirst(cell))->slot);
-
-	MemoryContext caller = MemoryContextSwitchTo(TopTransactionContext);
-
-	foreach (cell, targets)
+	for (int i = 0; i < count; i++)
 	{
-		Target *target = static_cast<Target *>(palloc(sizeof(Target)));
-
-		*target = *static_cast<Target *>(lfirst(cell));
-		target->tag = target->tag ? pstrdup(target->tag) : nullptr;
-		pending = lappend(pending, target);
+		exact::Invalidate(targets[i].slot);
+		if (redis::Configured())
+			Remember(targets[i]);
 	}
-	MemoryContextSwitchTo(caller);
-	return census.count;
+	void_entries = void_entries || entries > 0;
+	return entries;
 }
 
 /* What a subtransaction that failed had invalidated is no longer our own. */
 void
-SweepAtCommit(XactEvent event, void *)
+ForgetRolledBack()
+{
+	HASH_SEQ_STATUS scan;
+
+	if (pending == nullptr)
+		return;
+	hash_seq_init(&scan, pending);
+	while (Target *target = static_cast<Target *>(hash_seq_search(&scan)))
+	{
+		if (!exact::OwnInvalidated(target->slot))
+			(void) hash_search(pending, target, HASH_REMOVE, nullptr);
+	}
+}
+
+/* No error, no memory: the transaction is committed. */
+void
+Announce()
+{
+	HASH_SEQ_STATUS scan;
+
+	if (void_entries)
+		RequestSweep();
+	if (pending == nullptr)
+		return;
+	/* a scan of a table that may still change needs a place in a list, which can be full */
+	hash_freeze(pending);
+	hash_seq_init(&scan, pending);
+	while (const Target *target = static_cast<Target *>(hash_seq_search(&scan)))
+		TellRedis(*target);
+}
+
+void
+Forget()
+{
+	pending = nullptr;
+	void_entries = false;
+}
+
+void
+OnXact(XactEvent event, void *)
 {
 	switch (event)
 	{
 	case XACT_EVENT_PRE_COMMIT:
-		for (int i = list_length(pending) - 1; i >= 0; i--)
-		{
-			if (!exact::OwnInvalidated(static_cast<Target *>(list_nth(pending, i))->slot))
-				pending = list_delete_nth_cell(pending, i);
-		}
+		ForgetRolledBack();
 		break;
 	case XACT_EVENT_COMMIT:
-		if (pending != NIL)
-			Sweep(pending);
-		if (pending != NIL && redis::Configured())
-			TellRedis(pending);
-		pending = NIL;
+		Announce();
+		Forget();
 		break;
 	case XACT_EVENT_ABORT:
 	case XACT_EVENT_PREPARE:
-		pending = NIL;
+		Forget();
 		break;
 	default:
 		break;
 	}
 }
 
-Target *
-NewTarget(exact::Named kind, exact::SlotNo slot)
+Target
+NewTarget(exact::SlotNo slot)
 {
-	Target *target = static_cast<Target *>(palloc0(sizeof(Target)));
+	Target target = {};
 
-	target->kind = kind;
-	target->slot = slot;
-	target->database = MyDatabaseId;
+	target.slot = slot;
 	return target;
 }
 
-/* The targets and the one more that this call is, if it can have an entry at all. */
-List *
-AddKeyTarget(List *targets, const Call &call, Shape shape)
+/* The answer of this shape, if it can have an entry at all; counts the one that is in memory. */
+int
+AddKeyTarget(Target *targets, int count, const Call &call, Shape shape, int64 *entries)
 {
 	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape);
 
 	if (prospect.has_key)
 	{
-		Target *target =
-			NewTarget(exact::Named::key, exact::NamedSlot(exact::Named::key, MyDatabaseId,
-														  &prospect.key.hash, sizeof(uint64)));
+		Target target = NewTarget(
+			exact::NamedSlot(exact::Named::key, MyDatabaseId, &prospect.key.hash, sizeof(uint64)));
 
-		target->key_hash = prospect.key.hash;
 		if (redis::Configured())
 		{
 			const redis::Identity &identity = redis::GetIdentity();
 
-			target->named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
-															  prospect.key.length, &target->name);
+			target.named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
+															 prospect.key.length, &target.name);
 		}
-		targets = lappend(targets, target);
+		*entries += prospect.pin != nullptr;
+		targets[count++] = target;
 	}
 	EndProspect(&prospect);
-	return targets;
+	return count;
 }
 
 Datum
 InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 {
 	Call call;
+	int64 entries = 0;
+	Target targets[2];
+	int count = 0;
 
 	RequirePreload();
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	return Int64GetDatum(
-		InvalidateTargets(AddKeyTarget(AddKeyTarget(NIL, call, Shape::rows), call, Shape::json)));
+	count = AddKeyTarget(targets, count, call, Shape::rows, &entries);
+	count = AddKeyTarget(targets, count, call, Shape::json, &entries);
+	return Int64GetDatum(InvalidateTargets(targets, count, entries));
+}
+
+/* What has this name, or reads this relation. */
+int64
+InvalidateSlot(exact::SlotNo slot)
+{
+	const Target target = NewTarget(slot);
+
+	return InvalidateTargets(&target, 1, DependentsOf(slot));
 }
 
 } // namespace
@@ -265,7 +253,8 @@ InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 void
 InitInvalidation()
 {
-	RegisterXactCallback(SweepAtCommit, nullptr);
+	RegisterXactCallback(OnXact, nullptr);
+	StoreSetLinkCount(CountDependents);
 }
 
 } // namespace cq
@@ -287,41 +276,31 @@ PG_FUNCTION_INFO_V1(cached_query_invalidate_relation);
 Datum
 cached_query_invalidate_relation(PG_FUNCTION_ARGS)
 {
-	Oid relation = PG_GETARG_OID(0);
-	cq::Target *target;
-
 	cq::RequirePreload();
-	target = cq::NewTarget(cq::exact::Named::relation, cq::exact::DdlSlot(MyDatabaseId, relation));
-	target->relation = relation;
-	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
+	PG_RETURN_INT64(cq::InvalidateSlot(cq::exact::DdlSlot(MyDatabaseId, PG_GETARG_OID(0))));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_invalidate_tag);
 Datum
 cached_query_invalidate_tag(PG_FUNCTION_ARGS)
 {
-	char *tag = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	cq::Target *target;
+	const text *tag = PG_GETARG_TEXT_PP(0);
 
 	cq::RequirePreload();
-	target =
-		cq::NewTarget(cq::exact::Named::tag,
-					  cq::exact::NamedSlot(cq::exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
-	target->tag = tag;
-	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
+	PG_RETURN_INT64(cq::InvalidateSlot(cq::exact::NamedSlot(
+		cq::exact::Named::tag, MyDatabaseId, VARDATA_ANY(tag), VARSIZE_ANY_EXHDR(tag))));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_clear);
 Datum
 cached_query_clear(PG_FUNCTION_ARGS)
 {
-	cq::Target *target;
+	cq::Target target = cq::NewTarget(cq::exact::kSlotClear);
 
 	(void) fcinfo;
 	cq::RequirePreload();
-	target = cq::NewTarget(cq::exact::Named::key, cq::exact::kSlotClear);
-	target->everything = true;
-	PG_RETURN_INT64(cq::InvalidateTargets(list_make1(target)));
+	target.everything = true;
+	PG_RETURN_INT64(cq::InvalidateTargets(&target, 1, cq::LinkedEntries()));
 }
 
 } // extern "C"

@@ -166,32 +166,34 @@ PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
 	PutText(row, NameOf(StateOf(entry)));
 }
 
-struct EntryOutput
+/* Of a pinned entry, in short-lived memory. */
+Datum
+EntryDatum(Pin *pin, TupleDesc desc)
 {
-	Tuplestorestate *store;
-	TupleDesc desc;
-	MemoryContext row_context;
-};
-
-bool
-OutputEntry(Pin *pin, void *arg)
-{
-	EntryOutput *output = static_cast<EntryOutput *>(arg);
-	MemoryContext caller = MemoryContextSwitchTo(output->row_context);
 	const Entry *entry = PinnedEntry(pin);
 	EntrySummary summary = Summarize(pin);
 	Meta meta = ReadEntryMeta(entry);
 	EntryRow row = {};
 
-	CHECK_FOR_INTERRUPTS();
 	PutIdentity(&row, entry, summary.facts, meta);
 	PutDependencies(&row, summary.facts, meta);
 	PutUse(&row, entry, summary);
 	CqAssert(row.count == kEntryColumns);
-	tuplestore_putvalues(output->store, output->desc, row.values, row.nulls);
+	return HeapTupleGetDatum(heap_form_tuple(desc, row.values, row.nulls));
+}
+
+FuncCallContext *
+BeginEntryRows(FunctionCallInfo fcinfo)
+{
+	FuncCallContext *context = SRF_FIRSTCALL_INIT();
+	MemoryContext caller = MemoryContextSwitchTo(context->multi_call_memory_ctx);
+
+	if (get_call_result_type(fcinfo, nullptr, &context->tuple_desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	context->tuple_desc = BlessTupleDesc(context->tuple_desc);
+	context->user_fctx = BeginEntries(context->multi_call_memory_ctx);
 	MemoryContextSwitchTo(caller);
-	MemoryContextReset(output->row_context);
-	return true;
+	return context;
 }
 
 } // namespace
@@ -315,21 +317,28 @@ cached_query_get_reasons(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(cached_query_get_entries);
+/*
+ * One row a call, so that whoever stops reading stops the walk.  The executor puts all that a function in
+ * FROM returns into a tuplestore, but not what one in the select list does: the view calls it there.
+ */
 Datum
 cached_query_get_entries(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-	EntryOutput output;
+	FuncCallContext *context;
+	Pin *pin;
+	Datum row;
 
 	RequirePreload();
-	InitMaterializedSRF(fcinfo, 0);
-	output.store = info->setResult;
-	output.desc = info->setDesc;
-	output.row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryEntries", ALLOCSET_DEFAULT_SIZES);
-	VisitEntries(OutputEntry, &output);
-	return static_cast<Datum>(0);
+	context = SRF_IS_FIRSTCALL() ? BeginEntryRows(fcinfo) : nullptr;
+	context = SRF_PERCALL_SETUP();
+	CHECK_FOR_INTERRUPTS();
+	pin = NextEntry(static_cast<EntryCursor *>(context->user_fctx));
+	if (pin == nullptr)
+		SRF_RETURN_DONE(context);
+	row = EntryDatum(pin, context->tuple_desc);
+	Unpin(pin);
+	SRF_RETURN_NEXT(context, row);
 }
 
 PG_FUNCTION_INFO_V1(cached_query_stats_reset);

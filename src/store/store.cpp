@@ -7,7 +7,7 @@
  *		StoreShared | buckets | directory | Units and page table | units of 256 bytes
  *
  * The index is a fixed array of buckets, each the head of a chain through next_in_bucket.  Beside
- * it the directory lists the linked entries densely: eviction samples it, walks go over it.  A
+ * it the directory lists the linked entries densely: eviction samples it, sweeps go over it.  A
  * linked entry is in exactly one bucket and one slot of the directory, an unlinked one in none.
  *
  * A look-up holds its partition's lock shared for one comparison and one atomic addition.  A fill
@@ -28,6 +28,8 @@ int eviction_policy = static_cast<int>(EvictionPolicy::cost);
 
 namespace
 {
+
+EntryLinkFn link_count = nullptr; // may be null
 
 constexpr uint32 kMaxBuckets = UINT32_C(1) << 28;
 constexpr Size kBytesPerBucket = 1024;
@@ -128,6 +130,8 @@ UnlinkAt(UnitRef *link, TimestampTz now, UnitRef *garbage)
 	 * has done so by then, and we see its pin or it sees our flag.
 	 */
 	DirectoryRemove(entry);
+	if (!IsImage(entry) && link_count != nullptr)
+		link_count(entry, -1);
 	if (!IsImage(entry) && IsExpired(entry, now))
 		pg_atomic_fetch_add_u64(&map.shared->expirations, 1);
 	if ((pg_atomic_fetch_or_u64(&entry->state, kUnlinked) & kPinMask) == 0)
@@ -193,6 +197,8 @@ LinkEntry(Entry *entry, TimestampTz now)
 	}
 	entry->next_in_bucket = *bucket;
 	*bucket = UnitOf(entry);
+	if (link_count != nullptr)
+		link_count(entry, 1);
 	LWLockRelease(lock);
 
 	FreeGarbage(garbage);
@@ -246,6 +252,13 @@ void
 StoreSetDeadTest(EntryDeadFn fn)
 {
 	entry_dead = fn;
+}
+
+/* Who counts what is linked. */
+void
+StoreSetLinkCount(EntryLinkFn fn)
+{
+	link_count = fn;
 }
 
 /* The linked entry with this key, pinned, or nullptr. */

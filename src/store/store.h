@@ -78,6 +78,10 @@ extern void StoreInitBackend();             // from _PG_init: resource release c
  * no lock of the index held (that of eviction is); must not raise nor call into this room. */
 typedef bool (*EntryDeadFn)(const Entry *entry);
 extern void StoreSetDeadTest(EntryDeadFn fn);
+/* Told by the owner, who wants to count: an answer is linked (by = 1) or unlinked (-1).  Called with
+ * its partition locked; must not raise, wait nor call into this room but for reading. */
+typedef void (*EntryLinkFn)(const Entry *entry, int by);
+extern void StoreSetLinkCount(EntryLinkFn fn);
 
 /* --- hits --------------------------------------------------------------------------------- */
 /* The linked entry with exactly this key, pinned; nullptr when there is none.  Takes the
@@ -205,14 +209,25 @@ extern EntryTicket TicketOf(const Pin *pin);
 extern Pin *PinTicket(const EntryTicket &ticket); // nullptr: it is gone
 
 /* --- walking ------------------------------------------------------------------------------ */
-/* Calls fn for each entry linked when its turn comes, images left out, pinned, no lock held; stops
- * when fn returns false.  fn may raise: the pins are owned. */
-typedef bool (*EntryVisitFn)(Pin *pin, void *arg);
-extern void VisitEntries(EntryVisitFn fn, void *arg);
-/* Unlink every entry for which dead(entry, arg); returns how many.  Raises nothing: may run in
- * a commit callback. */
-extern uint64 SweepEntries(bool (*dead)(const Entry *entry, void *arg), void *arg);
-/* The same for all, with nobody else about: in the postmaster when all others have ended. */
+/* Meets each answer that is linked all the time once, and others at most once.  Between two calls
+ * nothing is held.  In `context` of BeginEntries(); may raise: interrupts, palloc. */
+struct EntryCursor
+{
+	uint32 bucket; // the next one to look into
+	uint32 at;     // in the batch
+	uint32 count;
+	uint32 room;
+	EntryTicket *batch;
+};
+extern EntryCursor *BeginEntries(MemoryContext context);
+extern Pin *NextEntry(EntryCursor *cursor); // nullptr: that was all
+/* One step over the answers: unlinks of some below *below, which begins with PG_UINT32_MAX, those
+ * that are dead, counts them in *swept, and lowers *below; false when there are no more.  The test
+ * runs under the directory's lock and must not raise, wait or call into this room but for reading. */
+typedef bool (*EntryTestFn)(const Entry *entry, void *arg);
+extern bool SweepSome(uint32 *below, EntryTestFn dead, void *arg, uint64 *swept);
+extern uint32 LinkedEntries(); // answers linked now
+/* Calls fn for each answer, with nobody else about: in the postmaster when all others have ended. */
 extern void VisitEntriesAlone(void (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);
 extern StoreTotals Totals();

@@ -1,12 +1,18 @@
 /*
  * walk.cpp
- *		Going over all linked entries: for the views, and to drop many at once.
+ *		Going over all linked entries in small steps: for the view, and to drop what is void.
  *
- * The directory is in no order, and removal puts the last entry in the place of the one that went.
- * VisitEntries() therefore copies it first and finds each entry again when its turn comes, so
- * that none is shown twice.  SweepEntries() must not allocate: it goes from the end to the start
- * in small batches.  What it has not seen yet is below its position and stays below, as entries
- * move down only; one that moves down after it was seen is merely tested twice.
+ * No step holds a lock over more than a few entries, and between two steps nothing is held at all:
+ * so whoever walks can be interrupted, and can take as long as it likes.
+ *
+ * NextEntry() goes from bucket to bucket.  An entry never leaves its bucket while it is linked, so
+ * each one that is linked all the time is met exactly once, however many others come and go.
+ *
+ * SweepSome() goes over the directory, which is dense: a cache with few entries is swept at once
+ * however large it is.  The directory is in no order, and removal puts the last entry in the place
+ * of the one that went.  So it goes from the end to the start: what it has not seen yet is below
+ * its position and stays below, as entries move down only; one that moves down after it was seen
+ * is merely tested twice.  What is linked after the start is not seen.
  */
 #include "pg.h"
 
@@ -18,117 +24,155 @@ namespace cq
 namespace
 {
 
-constexpr uint32 kSweepBatch = 32;
+/* What one step of a sweep looks at under the directory's lock: entries, and bytes of their meta. */
+constexpr uint32 kSweepEntries = 32;
+constexpr uint32 kSweepBytes = 16 * 1024;
 
-/* Enough to find an entry again. */
-struct Listed
-{
-	uint64 hash;
-	uint64 id;
-	UnitRef unit;
-};
+/* What a cursor collects before it hands out, and empty buckets that it passes in one go. */
+constexpr uint32 kCursorEntries = 32;
+constexpr uint32 kCursorBuckets = 4096;
 
+/* The dead ones among the entries in the slots below `*below`, which is lowered. */
 uint32
-CountEntries()
-{
-	uint32 n;
-
-	LWLockAcquire(map.directory_lock, LW_SHARED);
-	n = map.shared->nentries;
-	LWLockRelease(map.directory_lock);
-	return n;
-}
-
-/* Copy the directory if it has at most `room` entries; returns how many it has. */
-uint32
-CopyDirectory(Listed *to, uint32 room)
-{
-	uint32 n;
-
-	LWLockAcquire(map.directory_lock, LW_SHARED);
-	n = map.shared->nentries;
-	for (uint32 i = 0; n <= room && i < n; i++)
-	{
-		const Entry *entry = EntryAt(map.directory[i]);
-
-		to[i] = {entry->hash, entry->id, map.directory[i]};
-	}
-	LWLockRelease(map.directory_lock);
-	return n;
-}
-
-/* Pin the entries in the slots below `*below`, kSweepBatch at most, and lower it by as many. */
-uint32
-PinBatch(Entry **batch, uint32 *below)
+FindDead(EntryTicket *found, uint32 *below, EntryTestFn dead, void *arg)
 {
 	uint32 n = 0;
+	uint32 bytes = 0;
 
 	LWLockAcquire(map.directory_lock, LW_SHARED);
 	*below = Min(*below, map.shared->nentries);
-	while (*below > 0 && n < kSweepBatch)
+	for (uint32 i = 0; i < kSweepEntries && bytes<kSweepBytes && * below> 0; i++)
 	{
-		batch[n] = EntryAt(map.directory[--*below]);
-		PinRaw(batch[n++]);
+		UnitRef unit = map.directory[--*below];
+		const Entry *entry = EntryAt(unit);
+
+		/* it can't be freed: before that it leaves the directory, and that needs the lock */
+		bytes += entry->meta_len;
+		if (dead(entry, arg))
+			found[n++] = {entry->hash, entry->id, unit};
 	}
 	LWLockRelease(map.directory_lock);
 	return n;
+}
+
+/* Unlink this very entry, which was seen in the directory a moment ago; false if it is gone. */
+bool
+UnlinkListed(const EntryTicket &listed, TimestampTz now)
+{
+	LWLock *lock = PartitionLock(listed.hash);
+	UnitRef garbage = kNoUnit;
+	bool found = false;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (UnitRef at = *BucketOf(listed.hash); at != kNoUnit; at = EntryAt(at)->next_in_bucket)
+	{
+		if (at != listed.unit)
+			continue;
+		found = EntryAt(at)->id == listed.id;
+		if (found)
+			UnlinkLocked(EntryAt(at), now, &garbage);
+		break;
+	}
+	LWLockRelease(lock);
+	FreeGarbage(garbage);
+	return found;
+}
+
+/* All answers of a bucket into the batch; false if there is no room for them. */
+bool
+CollectBucket(EntryCursor *cursor, uint32 bucket)
+{
+	LWLock *lock = PartitionLock(bucket);
+	uint32 n = cursor->count;
+
+	LWLockAcquire(lock, LW_SHARED);
+	for (UnitRef at = map.buckets[bucket]; at != kNoUnit; at = EntryAt(at)->next_in_bucket)
+	{
+		const Entry *entry = EntryAt(at);
+
+		if (IsImage(entry))
+			continue;
+		if (n < cursor->room)
+			cursor->batch[n] = {entry->hash, entry->id, at};
+		n++;
+	}
+	LWLockRelease(lock);
+	if (n > cursor->room)
+		return false;
+	cursor->count = n;
+	return true;
+}
+
+/* The next batch; false at the end. */
+bool
+CollectBatch(EntryCursor *cursor)
+{
+	cursor->at = cursor->count = 0;
+	while (cursor->bucket <= map.bucket_mask && cursor->count < kCursorEntries)
+	{
+		if (cursor->bucket % kCursorBuckets == 0)
+			CHECK_FOR_INTERRUPTS();
+		/* without the lock: what is linked at this moment may be missed */
+		if (*static_cast<volatile UnitRef *>(&map.buckets[cursor->bucket]) != kNoUnit &&
+			!CollectBucket(cursor, cursor->bucket))
+		{
+			cursor->room *= 2;
+			cursor->batch = static_cast<EntryTicket *>(
+				repalloc_huge(cursor->batch, cursor->room * sizeof(EntryTicket)));
+			continue;
+		}
+		cursor->bucket++;
+	}
+	return cursor->count > 0;
 }
 
 } // namespace
 
-void
-VisitEntries(EntryVisitFn fn, void *arg)
+EntryCursor *
+BeginEntries(MemoryContext context)
 {
-	Listed *list = nullptr;
-	uint32 room = CountEntries();
-	uint32 n;
-	bool more = true;
+	EntryCursor *cursor =
+		static_cast<EntryCursor *>(MemoryContextAllocZero(context, sizeof(EntryCursor)));
 
-	/* it may grow while we allocate */
-	for (;;)
-	{
-		room += room / 8 + 16;
-		list = static_cast<Listed *>(
-			MemoryContextAllocHuge(CurrentMemoryContext, room * sizeof(Listed)));
-		n = CopyDirectory(list, room);
-		if (n <= room)
-			break;
-		pfree(list);
-		room = n;
-	}
-	for (uint32 i = 0; i < n && more; i++)
-	{
-		Pin *pin = PinListed(list[i].hash, list[i].unit, list[i].id);
-
-		if (pin == nullptr)
-			continue;
-		more = fn(pin, arg);
-		Unpin(pin);
-	}
-	pfree(list);
+	cursor->room = 2 * kCursorEntries;
+	cursor->batch =
+		static_cast<EntryTicket *>(MemoryContextAlloc(context, cursor->room * sizeof(EntryTicket)));
+	return cursor;
 }
 
-uint64
-SweepEntries(bool (*dead)(const Entry *entry, void *arg), void *arg)
+Pin *
+NextEntry(EntryCursor *cursor)
 {
-	Entry *batch[kSweepBatch];
-	uint32 below = PG_UINT32_MAX;
-	uint64 swept = 0;
-	TimestampTz now = GetCurrentTimestamp();
-
-	/* the pins have no owner, so nothing may take us away from here */
-	HOLD_INTERRUPTS();
-	while (uint32 n = PinBatch(batch, &below))
+	do
 	{
-		for (uint32 i = 0; i < n; i++)
+		while (cursor->at < cursor->count)
 		{
-			if (dead(batch[i], arg) && UnlinkPinned(batch[i], now))
-				swept++;
-			UnpinRaw(batch[i]);
+			Pin *pin = PinTicket(cursor->batch[cursor->at++]);
+
+			if (pin != nullptr)
+				return pin;
 		}
 	}
-	RESUME_INTERRUPTS();
-	return swept;
+	while (CollectBatch(cursor));
+	return nullptr;
+}
+
+bool
+SweepSome(uint32 *below, EntryTestFn dead, void *arg, uint64 *swept)
+{
+	EntryTicket found[kSweepEntries];
+	uint32 n = FindDead(found, below, dead, arg);
+	TimestampTz now = n > 0 ? GetCurrentTimestamp() : 0;
+
+	for (uint32 i = 0; i < n; i++)
+		*swept += UnlinkListed(found[i], now);
+	return *below > 0;
+}
+
+uint32
+LinkedEntries()
+{
+	return *static_cast<volatile uint32 *>(&map.shared->nentries);
 }
 
 void

@@ -96,6 +96,9 @@ Interrupts()
 	/* outside of a transaction there is nothing that a cancel could mean */
 	if (!IsTransactionState())
 		QueryCancelPending = false;
+	/* at each shutdown, too: no message, as PostgreSQL's launcher of logical replication has none */
+	if (ProcDiePending && !IsTransactionState())
+		proc_exit(1);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
 	{

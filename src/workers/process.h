@@ -9,7 +9,7 @@
  * memory contexts, to a reload, to SIGTERM and to the postmaster's death.  What waits inside a step must
  * set the latch aside and call CHECK_FOR_INTERRUPTS(), as redis/ does.
  *
- * SIGTERM is `die`: the next CHECK_FOR_INTERRUPTS() ends the process with FATAL and exit code 1, and the
+ * SIGTERM is `die`: the next CHECK_FOR_INTERRUPTS() ends the process with exit code 1, and the
  * postmaster starts it again if it has a restart time.  Who returns from its main function is not
  * started again.  What must be undone belongs into exit callbacks.
  */
@@ -47,7 +47,7 @@ extern void Begin();
 extern void BeginListening();
 extern void JoinDatabase(Oid database, Oid user);
 
-/* Whatever there is to answer to.  It may raise FATAL, and settings may change. */
+/* Whatever there is to answer to.  It may end the process, and settings may change. */
 extern void Interrupts();
 /* Until the latch is set or the time is over, then Interrupts(). */
 extern void Wait(int64 ms, uint32 wait_event);

@@ -71,7 +71,8 @@ $node->start;
 $node->safe_psql('postgres', 'SELECT 1');
 is(join("\n", grep { / (WARNING|ERROR|FATAL|PANIC): |TRAP:|leak/ } split /\n/, slurp_file($node->logfile, $offset)),
 	'', 'log: no WARNING, ERROR or FATAL');
-is(join("\n", grep { /LOG:  (?!listening on).*cached/i } split /\n/, slurp_file($node->logfile, $offset)), '', 'log: nothing about the cache at all');
+# the server says of each background process that it has ended, also of its own
+is(join("\n", grep { /LOG:  (?!listening on).*cached/i && !/"cached_query sweeper" \(PID \d+\) exited with exit code 1$/ } split /\n/, slurp_file($node->logfile, $offset)), '', 'log: nothing about the cache at all');
 
 # Errors of the query are the query's own: one message, with a CONTEXT.
 $node->psql('postgres', rows_of('SELECT 1 / 0', '1h', 'a int'), stderr => \$err);
