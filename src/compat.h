@@ -37,6 +37,7 @@ extern "C" {
  * From utils/pg_locale.h, which includes ICU's headers: PostgreSQL's development packages don't
  * bring those.
  */
+extern PGDLLIMPORT char *locale_messages;
 extern PGDLLIMPORT char *locale_monetary;
 extern PGDLLIMPORT char *locale_numeric;
 extern PGDLLIMPORT char *locale_time;

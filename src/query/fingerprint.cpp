@@ -16,7 +16,6 @@ extern "C" {
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc_tables.h"
-#include "utils/pg_locale.h"
 #include "utils/rls.h"
 #include "utils/xml.h"
 }
