@@ -31,6 +31,7 @@ int consistency = static_cast<int>(Consistency::ttl);
 int max_entry_size_kb = -1;
 int handle_memory_kb = 8192;
 char *trusted_functions = nullptr;
+char *trusted_scans = nullptr;
 uint32 trusted_version = 0;
 int min_fill_time_ms = 0;
 int nondeterministic = static_cast<int>(Nondeterministic::bypass);
@@ -150,9 +151,23 @@ CheckTrustedFunctions(char **newval, void **, GucSource)
 	return ok;
 }
 
+bool
+CheckTrustedScans(char **newval, void **, GucSource)
+{
+	char *copy = pstrdup(*newval);
+	List *names = NIL;
+	bool ok = SplitGUCList(copy, ',', &names);
+
+	if (!ok)
+		GUC_check_errdetail("It must be a list of names of plan nodes.");
+	list_free(names);
+	pfree(copy);
+	return ok;
+}
+
 /* Handles that were examined under the old list are examined anew. */
 void
-AssignTrustedFunctions(const char *, void *)
+AssignTrusted(const char *, void *)
 {
 	settings::trusted_version++;
 }
@@ -182,7 +197,15 @@ DefineServerSettings()
 							   "taken at their word.",
 							   "A comma-separated list of names, schema-qualified or not.",
 							   &settings::trusted_functions, "", PGC_SUSET, GUC_LIST_INPUT,
-							   CheckTrustedFunctions, AssignTrustedFunctions, nullptr);
+							   CheckTrustedFunctions, AssignTrusted, nullptr);
+	DefineCustomStringVariable("cached_query.trusted_scans",
+							   "Plan nodes of other modules that read nothing but the query's "
+							   "tables, by the rules of PostgreSQL.",
+							   "A comma-separated list of the names that EXPLAIN shows in "
+							   "parentheses.",
+							   &settings::trusted_scans,
+							   "ChunkAppend, ConstraintAwareAppend, DecompressChunk", PGC_SUSET,
+							   GUC_LIST_INPUT, CheckTrustedScans, AssignTrusted, nullptr);
 	DefineCustomBoolVariable(
 		"cached_query.warm_start", "Refills the most valuable answers after a clean restart.",
 		"Their queries are kept in a file of the data directory, no rows.", &settings::warm_start,
@@ -344,6 +367,23 @@ Size
 StoreMemory()
 {
 	return mul_size(static_cast<Size>(settings::memory_mb), 1024 * 1024);
+}
+
+bool
+TrustedScan(const char *name)
+{
+	List *names = NIL;
+	ListCell *cell;
+
+	if (settings::trusted_scans == nullptr ||
+		!SplitGUCList(pstrdup(settings::trusted_scans), ',', &names))
+		return false;
+	foreach (cell, names)
+	{
+		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool

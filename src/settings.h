@@ -62,7 +62,8 @@ extern int consistency;         // Consistency
 extern int max_entry_size_kb;   // -1: an eighth of memory
 extern int handle_memory_kb;    // cached_query.handle_memory
 extern char *trusted_functions; // as given; TrustedFunction() asks it
-extern uint32 trusted_version;  // raised when it changes
+extern char *trusted_scans;     // as given; TrustedScan() asks it
+extern uint32 trusted_version;  // raised when one of them changes
 extern int min_fill_time_ms;    // -1: auto
 extern int nondeterministic;    // Nondeterministic
 extern int wait_timeout_ms;     // cached_query.wait_timeout
@@ -87,6 +88,8 @@ constexpr int kMaxLeaseMs = 3600 * 1000;
 extern uint64 MaxEntryBytes();
 /* All shared memory for entries, in bytes. */
 extern Size StoreMemory();
+/* Is this CustomScan of another module named in cached_query.trusted_scans? */
+extern bool TrustedScan(const char *name);
 /* Is this STABLE function named in cached_query.trusted_functions? */
 extern bool TrustedFunction(Oid function);
 extern bool ParseMode(const char *name, Mode *mode);

@@ -9,6 +9,10 @@
 #include "pg.h"
 #include "exact/slots.h"
 
+extern "C" {
+#include "catalog/pg_am.h"
+}
+
 namespace cq::exact
 {
 namespace
@@ -20,6 +24,7 @@ ProcessUtility_hook_type next_process_utility = nullptr;
 /* In this transaction. */
 bool imported = false;  // its snapshot came from another
 bool uncounted = false; // track_counts was off
+bool unseen_writes = false;    // it may have written where only other modules see it
 
 /* What each statement does in passing. */
 inline void
@@ -31,10 +36,46 @@ Notice()
 		EnsureBoot();
 }
 
+bool
+IsHeap(Oid table)
+{
+	HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+	bool heap;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	heap = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relam == HEAP_TABLE_AM_OID;
+	ReleaseSysCache(tuple);
+	return heap;
+}
+
+/* Foreign tables, also behind a partitioned one, and those whose access method may not count. */
+bool
+IsOpaque(const RangeTblEntry *entry)
+{
+	if (entry->rtekind != RTE_RELATION)
+		return false;
+	if (entry->relkind == RELKIND_FOREIGN_TABLE || entry->relkind == RELKIND_PARTITIONED_TABLE)
+		return true;
+	return entry->relkind == RELKIND_RELATION && entry->relid >= FirstNormalObjectId &&
+		   !IsHeap(entry->relid);
+}
+
+/* What it only reads counts, too: an UPDATE of one partition may move a row to another. */
+void
+NoticeWrites(const PlannedStmt *plan)
+{
+	if (unseen_writes || list_length(plan->resultRelations) == 0)
+		return;
+	for (int i = 0; i < list_length(plan->rtable) && !unseen_writes; i++)
+		unseen_writes = IsOpaque(static_cast<RangeTblEntry *>(list_nth(plan->rtable, i)));
+}
+
 void
 OnExecutorStart(QueryDesc *query, int eflags)
 {
 	Notice();
+	NoticeWrites(query->plannedstmt);
 	if (next_executor_start != nullptr)
 		next_executor_start(query, eflags);
 	else
@@ -130,6 +171,9 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 	Notice();
 	if (IsA(node, VariableSetStmt) && ImportsSnapshot(node))
 		imported = true;
+	if (IsA(node, TruncateStmt) ||
+		(IsA(node, CopyStmt) && reinterpret_cast<CopyStmt *>(node)->is_from))
+		unseen_writes = true; /* whatever table that is */
 
 	/*
 	 * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed
@@ -172,10 +216,18 @@ Uncounted()
 	return uncounted || !pgstat_track_counts;
 }
 
+/* Also of a subtransaction that was rolled back: then a query is run that needn't be. */
+bool
+OwnWroteOpaque()
+{
+	return unseen_writes;
+}
+
 /* The transaction is over. */
 void
 ForgetStatements()
 {
+	unseen_writes = false;
 	imported = false;
 	uncounted = false;
 }

@@ -232,6 +232,11 @@ JudgeTransaction(Attempt *attempt)
 		return reason;
 	if (attempt->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
+
+	/* a function may read such tables, or the other server by a way of its own */
+	if (exact::OwnWroteOpaque() &&
+		(attempt->handle->findings.opaque || attempt->handle->findings.user_function))
+		return Reason::own_write;
 	if (exact::OwnAnything() &&
 		(exact::OwnChangedEverything() || OwnChange(attempt->handle->findings.relations) ||
 		 OwnChange(attempt->handle->findings.rowtypes)))

@@ -41,12 +41,16 @@ WatchSlot(int slot)
 void
 NotePlan(PlannedStmt *plan)
 {
+	MemoryContext caller;
 	ListCell *cell;
 
 	if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL)
 		innermost->wrote = true;
 	foreach (cell, plan->relationOids)
 		WatchRelation(lfirst_oid(cell));
+	caller = MemoryContextSwitchTo(innermost->context);
+	JudgePlan(&innermost->findings, plan);
+	MemoryContextSwitchTo(caller);
 }
 
 /*

@@ -59,6 +59,19 @@ RefuseExact(Findings *f, Reason reason, char *detail)
 	}
 }
 
+/*
+ * Rows from code of another module: the other server may know the role by a name of its own, read
+ * settings, and show what the transaction saw first.  What it reads here is watched.
+ */
+void
+JudgeOpaque(Findings *f, Reason reason, char *detail)
+{
+	f->opaque = true;
+	f->everything = f->role = f->session_role = f->regional = f->customized = f->search_path = true;
+	f->clock = true;
+	RefuseExact(f, reason, detail);
+}
+
 /* Who can say what it reads? */
 void
 NotUnderstood(Findings *f, char *detail)
@@ -643,6 +656,37 @@ JudgeColumns(Findings *f, TupleDesc desc)
 	}
 }
 
+/* Of another module: it may do anything. */
+void
+JudgeCustomScan(Findings *f, const CustomScan *scan)
+{
+	const char *name = scan->methods->CustomName;
+
+	if (strcmp(name, kScanName) != 0 && !TrustedScan(name))
+		JudgeOpaque(f, Reason::untrusted_scan, psprintf("plan node %s", name));
+}
+
+/* The nodes below a plan node, but its subplans, which the statement lists. */
+List *
+ChildrenOf(Plan *node)
+{
+	List *children = list_make2(node->lefttree, node->righttree);
+
+	switch (nodeTag(node))
+	{
+	case T_Append:
+		return list_concat(children, reinterpret_cast<Append *>(node)->appendplans);
+	case T_MergeAppend:
+		return list_concat(children, reinterpret_cast<MergeAppend *>(node)->mergeplans);
+	case T_SubqueryScan:
+		return lappend(children, reinterpret_cast<SubqueryScan *>(node)->subplan);
+	case T_CustomScan:
+		return list_concat(children, reinterpret_cast<CustomScan *>(node)->custom_plans);
+	default:
+		return children;
+	}
+}
+
 void
 Run(Findings *f, const Pending *item)
 {
@@ -667,6 +711,28 @@ Run(Findings *f, const Pending *item)
 
 } // namespace
 
+/* A list and not a recursion: a plan may be deep. */
+void
+JudgePlan(Findings *f, PlannedStmt *plan)
+{
+	List *nodes = list_copy(plan->subplans);
+
+	nodes = lappend(nodes, plan->planTree);
+	for (int i = 0; i < list_length(nodes); i++)
+	{
+		Plan *node = static_cast<Plan *>(list_nth(nodes, i));
+
+		CHECK_FOR_INTERRUPTS();
+		if (node == nullptr)
+			continue;
+		if (IsA(node, ForeignScan))
+			JudgeOpaque(f, Reason::dep_foreign_table, pstrdup("a scan of another server"));
+		else if (IsA(node, CustomScan))
+			JudgeCustomScan(f, reinterpret_cast<CustomScan *>(node));
+		nodes = list_concat(nodes, ChildrenOf(node));
+	}
+}
+
 void
 JudgeRelation(Findings *f, Oid relation)
 {
@@ -683,13 +749,13 @@ JudgeRelation(Findings *f, Oid relation)
 	if (persistence == RELPERSISTENCE_TEMP)
 		RefuseBoth(f, Reason::temp_relation, psprintf("relation %s", get_rel_name(relation)));
 	else if (kind == RELKIND_FOREIGN_TABLE)
-		RefuseExact(f, Reason::dep_foreign_table, psprintf("relation %s", get_rel_name(relation)));
+		JudgeOpaque(f, Reason::dep_foreign_table, psprintf("relation %s", get_rel_name(relation)));
 	else if (kind == RELKIND_SEQUENCE)
 		RefuseExact(f, Reason::dep_sequence, psprintf("relation %s", get_rel_name(relation)));
 	else if (relation < FirstNormalObjectId && kind != RELKIND_VIEW)
 		RefuseExact(f, Reason::dep_catalog, psprintf("relation %s", get_rel_name(relation)));
 	else if (OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID)
-		RefuseExact(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
+		JudgeOpaque(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
 
 	compat::WalkVirtualColumns(relation, Walk, f);
 	/* a query's own views and policies are in its trees; a function's are not */
@@ -774,6 +840,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
 		JudgeRelation(f, lfirst_oid(cell));
+	JudgePlan(f, plan);
 	FollowUp(f);
 
 	if (depends_on_rls)

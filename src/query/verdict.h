@@ -48,6 +48,7 @@ struct Findings
 	bool makes_text = false;    /* values may be converted to text inside the query */
 	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
+	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
 	bool nested = false;        /* what is judged was met while a function ran */
 
 	/* What it depends on: sorted and unique. */
@@ -93,6 +94,11 @@ extern void FollowUp(Findings *findings);
 /* A function that another's body may call, and a parsed body. */
 extern void JudgeCalledInside(Findings *findings, Oid function);
 extern void WalkBody(Findings *findings, Node *body);
+
+/* Our own plan node, which is none of another module. */
+constexpr const char *kScanName = "Cached Query";
+/* What speaks against keeping the plan's rows: scans of other modules. */
+extern void JudgePlan(Findings *findings, PlannedStmt *plan);
 
 /* Adds a relation and what speaks against it; also for relations met while a fill runs. */
 extern void JudgeRelation(Findings *findings, Oid relation);

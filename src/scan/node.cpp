@@ -326,9 +326,9 @@ ExplainScan(CustomScanState *css, List *ancestors, ExplainState *es)
 		ExplainPropertyUInteger("Bytes", nullptr, Summarize(state->answer.pin).payload, es);
 }
 
-const CustomExecMethods exec_methods = {"Cached Query", BeginScan, ExecuteScan, EndScan, RescanScan,
-										nullptr,        nullptr,   nullptr,     nullptr, nullptr,
-										nullptr,        nullptr,   ExplainScan};
+const CustomExecMethods exec_methods = {kScanName, BeginScan, ExecuteScan, EndScan, RescanScan,
+										nullptr,   nullptr,   nullptr,     nullptr, nullptr,
+										nullptr,   nullptr,   ExplainScan};
 
 Node *
 CreateScanState(CustomScan *)
@@ -343,7 +343,7 @@ CreateScanState(CustomScan *)
 
 } // namespace
 
-const CustomScanMethods scan_methods = {"Cached Query", CreateScanState};
+const CustomScanMethods scan_methods = {kScanName, CreateScanState};
 
 WireRun **
 WirePlace(PlanState *top)

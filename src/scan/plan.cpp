@@ -118,7 +118,7 @@ OnlyCall(RangeTblEntry *rte)
 Plan *PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List *clauses,
 			   List *custom_plans);
 
-const CustomPathMethods path_methods = {"Cached Query", PlanScan, nullptr};
+const CustomPathMethods path_methods = {kScanName, PlanScan, nullptr};
 
 Path *
 MakePath(PlannerInfo *root, RelOptInfo *rel)

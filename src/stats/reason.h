@@ -62,6 +62,7 @@ enum class Kind : uint8_t
 	X(dep_catalog, bypass, "exact: the query reads a system catalog")                              \
 	X(dep_sequence, bypass, "exact: the query reads a sequence")                                   \
 	X(dep_access_method, bypass, "exact: a table's access method is not heap")                     \
+	X(untrusted_scan, bypass, "exact: a plan node of another module reads the rows")               \
 	X(untrusted_function, bypass, "exact: what a function reads can't be known")                   \
 	X(system_column, bypass, "exact: the query reads a system column")                             \
 	X(tablesample, bypass, "exact: the query samples a table")                                     \
