@@ -22,9 +22,9 @@ ExecutorStart_hook_type next_executor_start = nullptr;
 ProcessUtility_hook_type next_process_utility = nullptr;
 
 /* In this transaction. */
-bool imported = false;  // its snapshot came from another
-bool uncounted = false; // track_counts was off
-bool unseen_writes = false;    // it may have written where only other modules see it
+bool imported = false;      // its snapshot came from another
+bool uncounted = false;     // track_counts was off
+bool unseen_writes = false; // it may have written where only other modules see it
 
 /* What each statement does in passing. */
 inline void

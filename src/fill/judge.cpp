@@ -8,8 +8,13 @@
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/meta.h"
+#include "query/catalog.h"
 #include "query/fingerprint.h"
 #include "stats/stats.h"
+
+extern "C" {
+#include "catalog/pg_am.h"
+}
 
 namespace cq
 {
@@ -56,13 +61,28 @@ ReasonOf(exact::Verdict verdict)
 	return Reason::in_flight;
 }
 
+/* Of another server or access method: what this transaction wrote there can't be told apart. */
+bool
+OwnOpaque(Oid relation)
+{
+	char kind = 0;
+	char persistence;
+	bool row_security;
+	Oid access_method = InvalidOid;
+
+	return exact::OwnWroteOpaque() &&
+		   RelationFacts(relation, &kind, &persistence, &row_security, &access_method) &&
+		   (kind == RELKIND_FOREIGN_TABLE ||
+			(OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID));
+}
+
 /* Has this transaction changed one of these? */
 bool
 OwnChange(const Oid *relations, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (exact::OwnWrote(relations[i]))
+		if (exact::OwnWrote(relations[i]) || OwnOpaque(relations[i]))
 			return true;
 	}
 	return false;
@@ -94,7 +114,8 @@ JudgeFacts(const Attempt *attempt, const EntryFacts &facts)
 Reason
 JudgeOwn(const Meta &meta)
 {
-	if (exact::OwnAnything() && OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
+	if ((exact::OwnAnything() || exact::OwnWroteOpaque()) &&
+		OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
 		return Reason::own_write;
 	return Reason::hit;
 }
@@ -232,10 +253,7 @@ JudgeTransaction(Attempt *attempt)
 		return reason;
 	if (attempt->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
-
-	/* a function may read such tables, or the other server by a way of its own */
-	if (exact::OwnWroteOpaque() &&
-		(attempt->handle->findings.opaque || attempt->handle->findings.user_function))
+	if (attempt->handle->findings.opaque && exact::OwnWroteOpaque())
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
 		(exact::OwnChangedEverything() || OwnChange(attempt->handle->findings.relations) ||

@@ -122,6 +122,8 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 	else if (exact::OwnAnything() &&
 			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
 		*reason = Reason::own_write;
+	else if (watch.findings.opaque && exact::OwnWroteOpaque())
+		*reason = Reason::own_write;
 	else
 		return true;
 	return false;

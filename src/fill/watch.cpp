@@ -156,7 +156,9 @@ EndWatch(Watch *watch)
 		WatchSlot(lfirst_int(cell));
 	outer->wrote = outer->wrote || watch->wrote;
 	outer->uncacheable = outer->uncacheable || watch->uncacheable;
-	outer->inexact = outer->inexact || watch->inexact;
+	outer->inexact = outer->inexact || watch->inexact || watch->findings.exact != Reason::hit;
+	outer->findings.opaque = outer->findings.opaque || watch->findings.opaque;
+	outer->findings.clock = outer->findings.clock || watch->findings.clock;
 	outer->oldest = Min(outer->oldest, watch->oldest);
 	outer->lag_ms = Max(outer->lag_ms, watch->lag_ms);
 	outer->lowest_position = Min(outer->lowest_position, watch->lowest_position);
