@@ -185,6 +185,18 @@ RedisWaitEvent()
 #define CQ_EXECUTE_ONCE , execute_once
 #endif
 
+/* `once`: to its end, so that parallel workers may take part. */
+inline void
+RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) once;
+	ExecutorRun(query, direction, count);
+#else
+	ExecutorRun(query, direction, count, once);
+#endif
+}
+
 /* A wait event set that lives until it is freed (17 has a resource owner for it). */
 inline WaitEventSet *
 MakeWaitEventSet(int events)

@@ -38,6 +38,8 @@ void
 TakeRows(Answer *answer, Rows *rows)
 {
 	answer->pin = rows->fill;
+	answer->next = rows->next;
+	answer->stream = rows->stream;
 	answer->rest = rows->rest;
 	answer->rows = rows->total;
 }
@@ -74,7 +76,6 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	}
 	PG_CATCH();
 	{
-		Count(Counter::errors);
 		DropWatch(&watch);
 		PG_RE_THROW();
 	}
@@ -104,19 +105,12 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
 	INSTR_TIME_SET_CURRENT(start);
-	PG_TRY();
-	{
-		RunQuery(attempt->handle, attempt->params, &rows);
-	}
-	PG_CATCH();
-	{
-		Count(Counter::errors);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	rows.some_at_once = reason == Reason::cheap;
+	RunQuery(attempt->handle, attempt->params, &rows);
+	TakeRows(answer, &rows);
+	/* who was cheap has few rows */
 	if (reason == Reason::cheap)
 		NoteDirectRun(attempt, ElapsedUs(start));
-	TakeRows(answer, &rows);
 }
 
 /* An entry came after we had missed it: its rows, or the query's if it is not for us. */
@@ -429,6 +423,15 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 	CountOutcome(reason);
 }
 
+/* Would the query bring the same rows once more under the same snapshot? */
+bool
+Repeatable(const Findings &findings)
+{
+	return findings.volatile_detail == nullptr &&
+		   (findings.exact == Reason::hit || findings.exact == Reason::time_function ||
+			findings.exact == Reason::dep_catalog);
+}
+
 /*
  * The handle, with a plan that is not older than the definitions our snapshot sees; and that
  * one's view.
@@ -478,7 +481,9 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 
 	MemoryContext caller = MemoryContextSwitchTo(context);
 
+	answer->context = context;
 	answer->ttl_us = call.ttl_us;
+	answer->repeatable = Repeatable(attempt.handle->findings);
 	answer->desc =
 		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt.handle->desc);
 	MemoryContextSwitchTo(caller);
@@ -488,49 +493,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	attempt.params = ParamsFromArgs(call.args, attempt.handle->params);
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);
-	if (answer->pin != nullptr)
-		ReaderBegin(&answer->reader, answer->pin, context);
-}
-
-bool
-NextRow(Answer *answer, TupleTableSlot *slot)
-{
-	if (!answer->reading_rest && answer->pin != nullptr)
-	{
-		MinimalTuple tuple = ReaderNext(&answer->reader);
-
-		if (tuple != nullptr)
-		{
-			ExecStoreMinimalTuple(tuple, slot, false);
-			return true;
-		}
-	}
-	answer->reading_rest = true;
-	if (answer->rest != nullptr && tuplestore_gettupleslot(answer->rest, true, false, slot))
-		return true;
-	ExecClearTuple(slot);
-	return false;
-}
-
-void
-RewindAnswer(Answer *answer)
-{
-	answer->reading_rest = false;
-	if (answer->pin != nullptr)
-		ReaderRewind(&answer->reader);
-	if (answer->rest != nullptr)
-		tuplestore_rescan(answer->rest);
-}
-
-void
-EndAnswer(Answer *answer)
-{
-	if (answer->pin != nullptr)
-		Unpin(answer->pin);
-	if (answer->rest != nullptr)
-		tuplestore_end(answer->rest);
-	answer->pin = nullptr;
-	answer->rest = nullptr;
+	BeginReading(answer, call.again);
 }
 
 } // namespace cq

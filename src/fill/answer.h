@@ -11,6 +11,7 @@
 
 #include "pg.h"
 #include "exact/exact.h"
+#include "fill/stream.h"
 #include "query/handle.h"
 #include "query/key.h"
 #include "settings.h"
@@ -39,6 +40,14 @@ struct CallOptions
 /* What the session's settings say. */
 extern CallOptions SessionOptions();
 
+/* Will rows that were handed out be asked for once more, by a rescan or a cursor that goes back? */
+enum class Again
+{
+	no,    /* hardly ever */
+	maybe, /* a cursor may go back; a part of a query may be run again */
+	likely /* the executor said so */
+};
+
 struct Call
 {
 	const char *query;
@@ -49,6 +58,20 @@ struct Call
 	CallOptions options;
 	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
 	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
+	Again again;        /* may the rows be read again? */
+};
+
+/*
+ * Where the next row comes from.  Which of them there are depends on what was done: the entry of a
+ * hit or of a fill, the row that found no room in it, rows that were put aside, the query itself.
+ */
+enum class From : uint8
+{
+	entry,
+	next,
+	rest,
+	stream,
+	nothing
 };
 
 struct Answer
@@ -56,18 +79,34 @@ struct Answer
 	Reason reason;
 	char *detail;   /* what was found, or nullptr; lives in `context` */
 	TupleDesc desc; /* of the rows; lives in `context` */
-	Pin *pin;       /* the entry, or the rows of a fill that were not published */
+	MemoryContext context;
+	Pin *pin; /* the entry, or the rows of a fill that were not published */
 	TupleReader reader;
-	Tuplestorestate *rest; /* rows that are not in the entry, after those that are */
-	bool reading_rest;
-	uint64 rows;
+	MinimalTuple next;     /* one row after those, or nullptr */
+	Tuplestorestate *rest; /* rows after that one, or nullptr */
+	Stream *stream;        /* the query, which has the others, or nullptr */
+	From from;
+	bool in_place;         /* rows may be read from the entry without asking for anything else */
+	bool only_stream;      /* it was begun again: the others are not read any more */
+	uint64 entry_rows;     /* in the entry */
+	uint64 beyond;         /* rows handed out that were not read from it */
+	bool repeatable;       /* run again, the query brings the same rows */
+	Tuplestorestate *kept; /* what was handed out, to be read again, or nullptr */
+	uint64 rows;           /* as many as are known */
 	int64 age_us;
 	int64 ttl_us;
 };
 
 extern void AnswerCall(const Call &call, MemoryContext context, Answer *answer);
+
+/* --- reading it (reading.cpp) ----------------------------------------------------------------- */
+
+/* `answer` has all its parts: begin with the first row. */
+extern void BeginReading(Answer *answer, Again again);
 /* The next row in a minimal-tuple slot; false at the end.  The row is valid until the next call. */
 extern bool NextRow(Answer *answer, TupleTableSlot *slot);
+/* The row before the one handed out last, or the last one after the end; false at the start. */
+extern bool PreviousRow(Answer *answer, TupleTableSlot *slot);
 /*
  * NextRow() for what it does nearly always: the next tuple lies in one piece in the entry.  It
  * does what ExecStoreMinimalTuple() does to a slot that owns nothing; the calls alone took half
@@ -79,7 +118,7 @@ NextInPlace(Answer *answer, TupleTableSlot *slot)
 	MinimalTupleTableSlot *minimal = reinterpret_cast<MinimalTupleTableSlot *>(slot);
 	MinimalTuple tuple;
 
-	if (answer->reading_rest || TTS_SHOULDFREE(slot))
+	if (!answer->in_place || TTS_SHOULDFREE(slot))
 		return false;
 	tuple = ReaderNextInPlace(&answer->reader);
 	if (tuple == nullptr)
@@ -94,7 +133,12 @@ NextInPlace(Answer *answer, TupleTableSlot *slot)
 	return true;
 }
 
+/* Rows were handed out in another way: so many, and perhaps the end was told. */
+extern void SkipTo(Answer *answer, uint64 rows, bool ended);
+/* Again from the first row. */
 extern void RewindAnswer(Answer *answer);
+/* All but the number of the rows is of no interest: read them to the end. */
+extern void DrainAnswer(Answer *answer);
 extern void EndAnswer(Answer *answer);
 
 /* Error unless the columns agree in number, type, typmod and collation. */

@@ -8,6 +8,7 @@
 #include "fill/rows.h"
 
 extern "C" {
+#include "tcop/pquery.h"
 #include "utils/json.h"
 }
 
@@ -211,7 +212,25 @@ PutAside(Rows *rows, Put put)
 	MemoryContextSwitchTo(caller);
 }
 
-void
+/* Both say whether the query is to go on: put(store) or make() takes the row that found no room. */
+template <typename Put, typename Make>
+bool
+TakeOther(Rows *rows, Put put, Make make)
+{
+	MemoryContext caller;
+
+	if (!rows->may_stop)
+	{
+		PutAside(rows, put);
+		return true;
+	}
+	caller = MemoryContextSwitchTo(rows->context);
+	rows->next = make();
+	MemoryContextSwitchTo(caller);
+	return false;
+}
+
+bool
 TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 {
 	TupleShape shape;
@@ -219,17 +238,22 @@ TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 	values = FetchExternal(rows, values, nulls, desc->natts);
 	rows->total++;
 	shape = MeasureTuple(desc, values, nulls);
-	if (!Keep(rows, shape.length, [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
-		PutAside(rows,
-				 [&](Tuplestorestate *store) { tuplestore_putvalues(store, desc, values, nulls); });
+	if (Keep(rows, shape.length, [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
+		return true;
+	return TakeOther(
+		rows, [&](Tuplestorestate *store) { tuplestore_putvalues(store, desc, values, nulls); },
+		[&]() { return heap_form_minimal_tuple(desc, values, nulls); });
 }
 
-void
+bool
 TakeImage(Rows *rows, const Image &image, TupleTableSlot *slot)
 {
 	rows->total++;
-	if (!Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
-		PutAside(rows, [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); });
+	if (Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
+		return true;
+	return TakeOther(
+		rows, [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); },
+		[&]() { return ExecCopySlotMinimalTuple(slot); });
 }
 
 /* --- the receiver --------------------------------------------------------------------------- */
@@ -240,17 +264,18 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	Rows *rows = reinterpret_cast<Rows *>(self);
 	MemoryContext caller = MemoryContextSwitchTo(rows->row);
 	Image image;
+	bool go_on;
 
 	if (ImageOf(slot, &image))
-		TakeImage(rows, image, slot);
+		go_on = TakeImage(rows, image, slot);
 	else
 	{
 		slot_getallattrs(slot);
-		TakeValues(rows, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+		go_on = TakeValues(rows, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row);
-	return true;
+	return go_on;
 }
 
 /* One object of the array: what row_to_json() makes of the row. */
@@ -294,7 +319,7 @@ EndRows(DestReceiver *)
 {
 }
 
-/* The array is complete: it is the one row of the answer. */
+/* The array is complete: it is the one row of the answer, and never goes to a file. */
 void
 FinishJson(Rows *rows)
 {
@@ -306,25 +331,32 @@ FinishJson(Rows *rows)
 	value = PointerGetDatum(cstring_to_text_with_len(rows->json.data, rows->json.len));
 	pfree(rows->json.data);
 	rows->json.data = nullptr;
+	rows->may_stop = true;
 	TakeValues(rows, rows->desc, &value, &null);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(rows->row);
 }
 
-/* A literal like 'today' was read when the kept plan was made: read it now. */
-SPIPlanPtr
-PlanToRun(const HeldHandle &handle)
-{
-	SPIPlanPtr plan = handle->plan;
+/* So many tell whether a query that was cheap still is. */
+constexpr uint64 kSomeRows = 64;
 
-	if (handle->findings.time_literal)
-	{
-		plan = SPI_prepare_cursor(handle->query, handle->param_count, handle->params,
-								  handle->source->cursor_options);
-		if (plan == nullptr)
-			elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	}
-	return plan;
+/* A cursor (ours, SPI's or the protocol's), whose rows are fetched by pieces? */
+bool
+InCursor()
+{
+	return ActivePortal != nullptr && ActivePortal->name[0] != '\0';
+}
+
+/*
+ * Nothing to keep: rows are handed out as the query finds them.  Parallel workers can't wait between
+ * two rows, so a plan that has some is run at once, where PostgreSQL would use them, too (not for a
+ * cursor), and if its rows won't fill memory.
+ */
+bool
+RunsByRow(const Rows *rows, const Stream *stream)
+{
+	return rows->fill == nullptr && rows->shape == Shape::rows &&
+		   (!UsesWorkers(stream) || InCursor() || !ExpectsFewRows(stream));
 }
 
 } // namespace
@@ -367,22 +399,25 @@ BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 void
 RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
 {
-	SPIExecuteOptions options;
-	int result;
+	Stream *stream = BeginStream(handle, params, rows->context);
 
-	memset(&options, 0, sizeof(options));
-	options.params = params;
-	options.read_only = true;
-	options.must_return_tuples = true;
-	options.dest = &rows->receiver;
-
-	SPI_connect();
-	result = SPI_execute_plan_extended(PlanToRun(handle), &options);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(result));
-	if (rows->shape == Shape::json)
-		FinishJson(rows);
-	SPI_finish();
+	if (RunsByRow(rows, stream))
+	{
+		rows->stream = stream;
+		if (rows->some_at_once && RunStream(stream, &rows->receiver, kSomeRows))
+			rows->stream = nullptr;
+	}
+	else
+	{
+		rows->may_stop = rows->shape == Shape::rows && !UsesWorkers(stream);
+		RunStream(stream, &rows->receiver, 0);
+		if (rows->shape == Shape::json)
+			FinishJson(rows);
+		if (rows->next != nullptr && rows->shape == Shape::rows)
+			rows->stream = stream;
+	}
+	if (rows->stream == nullptr)
+		EndStream(stream);
 	MemoryContextDelete(rows->row);
 	rows->row = nullptr;
 }

@@ -3,12 +3,14 @@
  *		Running a query and keeping its rows: in the store while they fit, else beside it.
  *
  * Rows go straight from the executor into the entry being filled; there is never a second copy of
- * the result in the backend.  When the entry may not grow further, the rows it has stay there and
- * the others go into a tuplestore (work_mem, then a temporary file); the caller reads both.
+ * the result in the backend.  When the entry may not grow further, the rows it has stay there, and the
+ * query stops until the caller asks for more: the others are handed out while it runs.  What runs with
+ * parallel workers can't stop: then they go into a tuplestore (work_mem, then a temporary file).
  */
 #pragma once
 
 #include "pg.h"
+#include "fill/stream.h"
 #include "query/handle.h"
 #include "store/store.h"
 
@@ -30,8 +32,12 @@ struct Rows
 	uint64 kept;           /* rows in the entry */
 	bool too_large;        /* why not all rows are in the entry, */
 	bool no_memory;        /* if they aren't */
-	Tuplestorestate *rest; /* the other rows, or nullptr */
-	uint64 total;
+	MinimalTuple next;     /* the row after those in the entry, or nullptr */
+	Tuplestorestate *rest; /* rows after that one, or nullptr */
+	Stream *stream;        /* has the others, or nullptr */
+	bool may_stop;         /* the query may stop where the entry is full */
+	bool some_at_once;     /* nothing is kept, but the first rows are wanted now */
+	uint64 total;          /* rows seen so far */
 	MemoryContext context; /* of the tuplestore */
 	MemoryContext row;     /* reset for each row */
 	ResourceOwner owner;   /* of the tuplestore's files */
@@ -45,7 +51,7 @@ struct Rows
 /* `context` lives as long as the caller reads. */
 extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 					  MemoryContext context);
-/* Run the handle's query under the active snapshot, to its end, into `rows`. */
+/* Run the handle's query under the active snapshot into `rows`, as far as it has to be run now. */
 extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows);
 
 /* The descriptor of what a call hands out. */

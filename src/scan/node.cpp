@@ -37,11 +37,13 @@ struct CachedScan
 	Bitmapset *params;   /* executor parameters that they depend on */
 	bool subplans;       /* they depend on more than can be told */
 	MemoryContext calls; /* reset for each new call */
+	Again again;
 	bool answered;
 	Answer answer;
-	WireRun *wire; /* of the run in progress if its rows may go out as messages */
-	bool on_wire;  /* they do: the slot keeps the first row */
-	uint64 left;   /* then: rows still to hand out */
+	WireRun *wire;   /* of the run in progress if its rows may go out as messages */
+	bool on_wire;    /* they do: the slot keeps the first row */
+	uint64 left;     /* then: rows still to hand out, */
+	bool wire_ended; /* and was the end told? */
 	/* for EXPLAIN ANALYZE */
 	uint64 count;
 	uint64 hits;
@@ -119,6 +121,16 @@ CollectParams(Node *node, void *arg)
 	return compat::WalkExpression(node, CollectParams, arg);
 }
 
+/* A scan that a join rescans is told so; one that a subquery runs again may not be. */
+Again
+ExpectAgain(const CustomScan *plan, int eflags)
+{
+	if ((eflags & (EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD)) == EXEC_FLAG_REWIND)
+		return Again::likely;
+	return eflags & EXEC_FLAG_BACKWARD || linitial_int(plan->custom_private) ? Again::maybe
+																			 : Again::no;
+}
+
 void
 BeginScan(CustomScanState *css, EState *estate, int eflags)
 {
@@ -139,6 +151,7 @@ BeginScan(CustomScanState *css, EState *estate, int eflags)
 		return;
 	state->args = ExecInitExprList(state->call->args, &css->ss.ps);
 	CollectParams(reinterpret_cast<Node *>(state->call->args), state);
+	state->again = ExpectAgain(plan, eflags);
 	state->calls =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryCall", ALLOCSET_DEFAULT_SIZES);
 }
@@ -176,6 +189,7 @@ AnswerNow(CachedScan *state)
 	Call call = MakeCall(*state->signature, Evaluate(state), Shape::rows);
 
 	call.expected = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	call.again = state->again;
 	AnswerCall(call, state->calls, &state->answer);
 	MemoryContextSwitchTo(caller);
 	state->answered = true;
@@ -195,16 +209,33 @@ ForgetAnswer(CachedScan *state)
 }
 
 TupleTableSlot *
+PreviousSlot(CachedScan *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+
+	if (!state->answered)
+		AnswerNow(state);
+	if (state->on_wire)
+		SkipTo(&state->answer, state->answer.rows - state->left, state->wire_ended);
+	state->on_wire = false;
+	return PreviousRow(&state->answer, slot) ? slot : ExecClearTuple(slot);
+}
+
+/* The next one, in the direction in which the executor moves. */
+TupleTableSlot *
 NextSlot(ScanState *ss)
 {
 	CachedScan *state = reinterpret_cast<CachedScan *>(ss);
 
+	if (ScanDirectionIsBackward(ss->ps.state->es_direction))
+		return PreviousSlot(state);
 	if (!state->answered)
 	{
 		AnswerNow(state);
 		if (state->wire != nullptr && BeginWire(state->wire, state->answer))
 		{
 			state->on_wire = true;
+			state->wire_ended = false;
 			state->left = state->answer.rows - 1;
 		}
 	}
@@ -227,7 +258,10 @@ TupleTableSlot *
 NextOnWire(CachedScan *state)
 {
 	if (state->left == 0)
+	{
+		state->wire_ended = true;
 		return ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
+	}
 	state->left--;
 	return state->css.ss.ss_ScanTupleSlot;
 }
@@ -248,6 +282,8 @@ ExecuteScan(CustomScanState *css)
 	if (AsStored(&css->ss))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (unlikely(ScanDirectionIsBackward(css->ss.ps.state->es_direction)))
+			return PreviousSlot(state);
 		if (state->on_wire)
 			return NextOnWire(state);
 		if (likely(state->answered) && NextInPlace(&state->answer, css->ss.ss_ScanTupleSlot))

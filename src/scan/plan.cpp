@@ -137,7 +137,7 @@ MakePath(PlannerInfo *root, RelOptInfo *rel)
 	path->path.total_cost = path->path.startup_cost +
 							(0.5 * cpu_tuple_cost + rel->baserestrictcost.per_tuple) * rel->tuples +
 							rel->reltarget->cost.per_tuple * rel->rows;
-	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION | CUSTOMPATH_SUPPORT_BACKWARD_SCAN;
 	path->methods = &path_methods;
 	return reinterpret_cast<Path *>(path);
 }
@@ -190,6 +190,8 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->custom_exprs = list_make1(copyObject(call));
+	/* below the top the scan may be run again without notice (ExecInitSubPlan) */
+	scan->custom_private = list_make1_int(root->query_level > 1);
 	scan->custom_scan_tlist = ScanColumns(rte, rel->relid);
 	scan->methods = &scan_methods;
 	return reinterpret_cast<Plan *>(scan);

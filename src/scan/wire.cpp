@@ -527,8 +527,8 @@ BeginWire(WireRun *run, const Answer &answer)
 	StringInfo key;
 	uint64 hits;
 
-	if (Describe(answer.reason).kind != Kind::hit || answer.pin == nullptr ||
-		answer.rest != nullptr || run != innermost || !StraightToClient(run) ||
+	if (Describe(answer.reason).kind != Kind::hit || answer.pin == nullptr || run != innermost ||
+		!StraightToClient(run) ||
 		answer.rows * static_cast<uint64>(answer.desc->natts) < kFewValues)
 		return false;
 	hits = HitsOf(answer.pin);
@@ -561,7 +561,7 @@ SendDocument(FunctionCallInfo fcinfo, Answer *answer)
 
 	if (run == nullptr || run->call == nullptr || run->call != fcinfo->flinfo->fn_expr ||
 		run->image != nullptr || !StraightToClient(run) || answer->pin == nullptr ||
-		answer->rest != nullptr || (client != server && client != PG_SQL_ASCII))
+		answer->next != nullptr || (client != server && client != PG_SQL_ASCII))
 		return false;
 	run->document = FindText(&run->reader, answer->pin);
 	if (run->document < kSmallDocument)

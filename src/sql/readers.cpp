@@ -184,6 +184,7 @@ ReturnRefreshed(FunctionCallInfo fcinfo, const char *symbol)
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	call.options.mode = Mode::refresh;
 	AnswerCall(call, CurrentMemoryContext, &answer);
+	DrainAnswer(&answer);
 	rows = static_cast<int64>(answer.rows);
 	EndAnswer(&answer);
 	return Int64GetDatum(rows);
