@@ -356,7 +356,7 @@ COMMENT ON COLUMN cached_query_entries.hits IS 'hits';
 COMMENT ON COLUMN cached_query_entries.last_hit IS 'last hit, to about a second';
 COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time the query took, in milliseconds';
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
-COMMENT ON COLUMN cached_query_entries.state IS 'fresh, expired or invalidated';
+COMMENT ON COLUMN cached_query_entries.state IS 'fresh, stale, expired or invalidated';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
@@ -377,7 +377,7 @@ COMMENT ON COLUMN cached_query_top.rows IS 'rows';
 COMMENT ON COLUMN cached_query_top.size IS 'memory it takes';
 COMMENT ON COLUMN cached_query_top.age IS 'how old its rows are';
 COMMENT ON COLUMN cached_query_top.expires_in IS 'what is left of the longest life asked for; negative: it has ended';
-COMMENT ON COLUMN cached_query_top.state IS 'fresh, expired or invalidated';
+COMMENT ON COLUMN cached_query_top.state IS 'fresh, stale, expired or invalidated';
 COMMENT ON COLUMN cached_query_top.database IS 'database of the query';
 COMMENT ON COLUMN cached_query_top.role IS 'role whose call filled the entry';
 COMMENT ON COLUMN cached_query_top.tag IS 'tag given by the call that filled it';

@@ -52,6 +52,7 @@ RequestShmem()
 	StatsRequestShmem();
 	CostRequestShmem();
 	CheapRequestShmem();
+	LearnedRequestShmem();
 	FlightRequestShmem();
 	JobsRequestShmem();
 	RelayRequestShmem();
@@ -81,6 +82,7 @@ StartShmem()
 	StatsInitShmem();
 	CostInitShmem();
 	CheapInitShmem();
+	LearnedInitShmem();
 	FlightInitShmem();
 	JobsInitShmem();
 	RelayInitShmem();

@@ -73,6 +73,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	{
 		RunQuery(attempt->handle, attempt->params, &rows);
 		fill_us = ElapsedUs(start);
+		if (rows.stream == nullptr)
+			NoteFillTime(*attempt->handle, fill_us);
 	}
 	PG_CATCH();
 	{
@@ -212,6 +214,25 @@ LookUpRedisAgain(Attempt *attempt, Answer *answer, Reason miss)
 	return LookUpRedis(attempt, answer, miss, &published);
 }
 
+/* ... by the one for whom we waited, or who was about to wait with us. */
+Reason
+TakeOfOther(Attempt *attempt, Answer *answer, Reason reason)
+{
+	if (Describe(reason).kind == Kind::hit)
+		Count(Counter::coalesced);
+	return Take(attempt, answer, reason);
+}
+
+/* Another server's run is worth no longer a wait than another session's. */
+TimestampTz
+LeaseDeadline(const Patience &patience)
+{
+	const TimestampTz worth =
+		patience.expected_us > 0 ? GetCurrentTimestamp() + 2 * patience.expected_us : DT_NOEND;
+
+	return Min(patience.deadline, worth);
+}
+
 /*
  * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts
  * up to the moment we asked, not to the end of our waiting: our own run would have shown the same
@@ -220,6 +241,10 @@ LookUpRedisAgain(Attempt *attempt, Answer *answer, Reason miss)
  * Others than the one we waited for may want the same again: when the query failed, or the entry
  * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
  * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
+ *
+ * Nobody waits longer than it is worth (Patience).  Those who have lost it do not run the query all
+ * at once, but wait for one of them in the next lane, and twice as long: so that many who want the same
+ * are never more than a few who run it, also where the server is so busy that everything takes longer.
  */
 Reason
 FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
@@ -228,6 +253,8 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	TimestampTz deadline = miss == Reason::miss_refresh
 							   ? DT_NOBEGIN
 							   : attempt->now + static_cast<int64>(wait_ms) * 1000;
+	Patience patience = PatienceOf(*attempt, deadline);
+	int lane = 0;
 	int in_vain = 0;
 	bool published;
 
@@ -235,12 +262,14 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	if (attempt->call->options.store == StoreKind::redis &&
 		LookUpRedis(attempt, answer, miss, &published) == Reason::redis_hit)
 		return Reason::redis_hit;
-	while (in_vain < 2)
+	while (in_vain < 2 && lane < kLanes)
 	{
-		switch (Board(attempt->key.hash, deadline))
+		Reason reason;
+
+		switch (Board(LaneOf(attempt->key.hash, lane), patience))
 		{
 		case Boarding::lead:
-			return Lead(attempt, answer, miss, deadline);
+			return Lead(attempt, answer, miss, LeaseDeadline(patience));
 		case Boarding::alone:
 		case Boarding::unstorable:
 			return Obtain(attempt, answer, miss);
@@ -249,16 +278,20 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 		case Boarding::failed:
 			in_vain++;
 			break;
+		case Boarding::late:
+			lane++;
+			patience.expected_us *= 2;
+			reason = LookUp(attempt, answer);
+			if (Describe(reason).kind != Kind::miss)
+				return TakeOfOther(attempt, answer, reason);
+			break;
 		case Boarding::stored:
 		case Boarding::elsewhere:
-			Reason reason = LookUp(attempt, answer);
-
+			reason = LookUp(attempt, answer);
 			if (Describe(reason).kind == Kind::miss)
 				reason = LookUpRedisAgain(attempt, answer, reason);
-			if (Describe(reason).kind == Kind::hit)
-				Count(Counter::coalesced);
 			if (Describe(reason).kind != Kind::miss)
-				return Take(attempt, answer, reason);
+				return TakeOfOther(attempt, answer, reason);
 			in_vain++;
 			break;
 		}

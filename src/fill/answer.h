@@ -152,6 +152,7 @@ enum class State
 {
 	cold,
 	fresh,
+	stale,
 	expired,
 	invalidated
 };

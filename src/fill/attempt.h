@@ -7,6 +7,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "fill/answer.h"
+#include "fill/flight.h"
 #include "fill/meta.h"
 #include "fill/rows.h"
 #include "fill/watch.h"
@@ -34,6 +35,7 @@ struct Attempt
 	uint64 look_up_ns;   /* what key and look-up took, where it matters */
 	bool early;          /* the entry is fresh, and the lot says to renew it */
 	TimestampTz as_of;   /* of the entry that was looked at */
+	int64 fill_us;       /* what the fill of that one took; 0: there was none */
 };
 
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
@@ -92,6 +94,13 @@ extern bool RunsDirectly(Attempt *attempt);
 extern void NoteDirectRun(Attempt *attempt, int64 run_us);
 /* Is a run that took so long, and brought so many bytes, cheaper than a hit?  Remembers it. */
 extern bool CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes);
+
+/* --- learned.cpp: how long queries take ------------------------------------------------------- */
+
+/* A fill of this query was run to its end. */
+extern void NoteFillTime(const Handle &handle, int64 fill_us);
+/* How long may a call wait for others, at the most until `deadline`? */
+extern Patience PatienceOf(const Attempt &attempt, TimestampTz deadline);
 
 /* --- publish.cpp ------------------------------------------------------------------------------ */
 

@@ -38,5 +38,7 @@ extern void CostInitShmem();
 /* Queries found cheaper to run than to look up (cheap.cpp). */
 extern void CheapRequestShmem();
 extern void CheapInitShmem();
+extern void LearnedRequestShmem();
+extern void LearnedInitShmem();
 
 } // namespace cq

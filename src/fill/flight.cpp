@@ -12,6 +12,10 @@
  *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone
  *	   when that one, or a parallel worker of its, waits for a heavyweight lock.
  *
+ * Nor must waiting be worse than running.  Who leads may have another plan, or a slower machine under
+ * its feet: after twice the time that the query is known to take, counted from its take-off, it is left
+ * alone.  For one whose plan is much dearer than ours we wait a moment only.
+ *
  * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the
  * key's partition (tranche CachedQueryFlight; the last in the order, held for one look through
  * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error lands
@@ -31,6 +35,9 @@ namespace
 
 constexpr int kPartitions = 16;
 constexpr int64 kLookAtLeaderMs = 1000;
+constexpr int64 kLeastExpectedUs = 50 * 1000; /* less than this is noise */
+constexpr int64 kMomentUs = 250 * 1000;
+constexpr double kMuchDearer = 2;
 const char *const tranche_name = "CachedQueryFlight";
 
 struct Flight
@@ -38,6 +45,8 @@ struct Flight
 	PGPROC *leader;           /* partition lock; constant while it flies */
 	uint64 serial;            /* partition lock: raised at take-off; see Flying() */
 	Boarding outcome;         /* partition lock: of the last landing; see Flying() */
+	TimestampTz began;        /* partition lock; constant while it flies */
+	double cost;              /* partition lock; constant while it flies; the planner's estimate */
 	ConditionVariable landed; /* its own lock */
 };
 
@@ -96,11 +105,13 @@ LandAtExit(int, Datum)
 }
 
 void
-TakeOff(int place, uint64 key)
+TakeOff(int place, uint64 key, double cost)
 {
 	Flight *flight = &shared->flights[place];
 
 	flight->leader = MyProc;
+	flight->began = GetCurrentTimestamp();
+	flight->cost = cost;
 	flight->serial++;
 	pg_atomic_write_u64(&shared->keys[place], key);
 	leading = place;
@@ -113,6 +124,8 @@ struct Sighting
 	uint64 key;
 	uint64 serial;
 	PGPROC *leader;
+	TimestampTz began;
+	double cost;
 };
 
 /*
@@ -165,9 +178,25 @@ LeaderIsBlocked(const Sighting &seen)
 	return false;
 }
 
-Boarding
-Wait(const Sighting &seen, TimestampTz deadline)
+/* Until when is it worth to wait for this one? */
+TimestampTz
+EndOfPatience(const Sighting &seen, const Patience &patience)
 {
+	TimestampTz end = DT_NOEND;
+
+	if (patience.expected_us > 0)
+		end = seen.began + 2 * Max(patience.expected_us, kLeastExpectedUs);
+	if (patience.cost > 0 && seen.cost > patience.cost * kMuchDearer)
+		end = Min(end, seen.began + kMomentUs);
+	return end;
+}
+
+Boarding
+Wait(const Sighting &seen, const Patience &patience)
+{
+	const TimestampTz patient = EndOfPatience(seen, patience);
+	const TimestampTz deadline = Min(patience.deadline, patient);
+
 	ConditionVariable *landed = &shared->flights[seen.place].landed;
 	Boarding outcome;
 	int64 glance = DeadlockTimeout;
@@ -175,11 +204,11 @@ Wait(const Sighting &seen, TimestampTz deadline)
 	ConditionVariablePrepareToSleep(landed);
 	while (Flying(seen, &outcome))
 	{
-		int64 left = (deadline - GetCurrentTimestamp()) / 1000;
+		int64 left = (deadline - GetCurrentTimestamp() + 999) / 1000;
 
 		if (left <= 0)
 		{
-			outcome = Boarding::alone;
+			outcome = patient < patience.deadline ? Boarding::late : Boarding::alone;
 			break;
 		}
 		if (!ConditionVariableTimedSleep(landed, static_cast<long>(Min(left, glance)),
@@ -199,12 +228,12 @@ Wait(const Sighting &seen, TimestampTz deadline)
 } // namespace
 
 Boarding
-Board(uint64 hash, TimestampTz deadline)
+Board(uint64 hash, const Patience &patience)
 {
 	static bool exit_registered = false;
 	const uint64 key = KeyOf(hash);
 	LWLock *lock = LockOf(key);
-	Sighting seen = {-1, key, 0, nullptr};
+	Sighting seen = {-1, key, 0, nullptr, 0, 0};
 
 	if (leading >= 0)
 		return Boarding::alone;
@@ -217,20 +246,28 @@ Board(uint64 hash, TimestampTz deadline)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	seen.place = Find(key);
 	if (seen.place < 0)
-		TakeOff(static_cast<int>(compat::BackendNumber()), key);
+		TakeOff(static_cast<int>(compat::BackendNumber()), key, patience.cost);
 	else
 	{
 		seen.serial = shared->flights[seen.place].serial;
 		seen.leader = shared->flights[seen.place].leader;
+		seen.began = shared->flights[seen.place].began;
+		seen.cost = shared->flights[seen.place].cost;
 	}
 	LWLockRelease(lock);
 
 	if (seen.place < 0)
 		return Boarding::lead;
 	/* not even a look at the outcome: who may not wait may not want it */
-	if (deadline <= GetCurrentTimestamp())
+	if (patience.deadline <= GetCurrentTimestamp())
 		return Boarding::alone;
-	return Wait(seen, deadline);
+	return Wait(seen, patience);
+}
+
+uint64
+LaneOf(uint64 hash, int lane)
+{
+	return hash + static_cast<uint64>(lane) * UINT64CONST(0x9E3779B97F4A7C15);
 }
 
 void

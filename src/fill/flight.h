@@ -16,15 +16,30 @@ enum class Boarding
 	stored,     /* we waited: an entry was published, or may have been */
 	elsewhere,  /* we waited: Redis has it, and memory hasn't */
 	unstorable, /* we waited: the answer can't be kept */
+	late,       /* we waited for as long as it was worth, and nothing came */
 	failed,     /* we waited: the query raised an error */
 	stopped     /* we waited: the other one was cancelled or has gone */
 };
 
+/* For how long is it worth to wait? */
+struct Patience
+{
+	TimestampTz deadline; /* not past it in any case; in the past: lead or fill alone */
+	int64 expected_us;    /* what the query is known to take, 0: nothing is known */
+	double cost;          /* the planner's estimate of our own run */
+};
+
 /*
- * Take the lead for a key, or wait until the one who has it lands, but not past `deadline`.
- * Raises only what CHECK_FOR_INTERRUPTS does.  A deadline in the past: lead or fill alone.
+ * Take the lead for a key, or wait until the one who has it lands, as long as our patience lasts.
+ * Raises only what CHECK_FOR_INTERRUPTS does.
  */
-extern Boarding Board(uint64 hash, TimestampTz deadline);
+extern Boarding Board(uint64 hash, const Patience &patience);
+/*
+ * A flight that takes too long is left to itself, and those who waited share another one of the same
+ * key, under another number.
+ */
+constexpr int kLanes = 4;
+extern uint64 LaneOf(uint64 hash, int lane);
 /* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Land(Boarding outcome);
 

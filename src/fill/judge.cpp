@@ -297,6 +297,7 @@ LookUp(Attempt *attempt, Answer *answer)
 	}
 	attempt->inherited_ttl = facts.ttl_us;
 	attempt->as_of = facts.as_of;
+	attempt->fill_us = facts.fill_us;
 	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
 	if (Describe(reason).kind != Kind::hit)
 	{

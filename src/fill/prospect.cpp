@@ -18,6 +18,8 @@ NameOf(State state)
 		return "cold";
 	case State::fresh:
 		return "fresh";
+	case State::stale:
+		return "stale";
 	case State::expired:
 		return "expired";
 	case State::invalidated:
@@ -78,6 +80,7 @@ StateOf(const Entry *entry)
 {
 	EntryFacts facts = FactsOf(entry);
 	exact::View view;
+	int64 age;
 
 	if (EntryInvalid(entry))
 		return State::invalidated;
@@ -92,7 +95,10 @@ StateOf(const Entry *entry)
 		if (reason == Reason::miss_invalidated || reason == Reason::ddl_in_progress)
 			return State::invalidated;
 	}
-	return GetCurrentTimestamp() - facts.as_of >= facts.ttl_us ? State::expired : State::fresh;
+	age = GetCurrentTimestamp() - facts.as_of;
+	if (age >= facts.ttl_us)
+		return State::expired;
+	return age >= facts.ttl_us - facts.stale_us ? State::stale : State::fresh;
 }
 
 bool

@@ -214,6 +214,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	if (attempt->handle->findings.clock || watch.findings.clock)
 		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
 	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
+	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows.kept;
 	facts.pos = Min(attempt->view.pos, watch.lowest_position);

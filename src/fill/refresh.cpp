@@ -11,6 +11,10 @@
  * after a failure for a moment, so that a query that fails is not tried a hundred times a second.
  * Equal hashes of unequal keys make one refresh wait for the other.
  *
+ * Nobody can keep the workers to himself.  A side, that is a database and a session user, gets them by
+ * turns when there are fewer workers than sides, and may not take all of the queue.  And what no
+ * worker has begun in time is the next caller's task: an answer doesn't grow older for want of one.
+ *
  * Locking: one LWLock (tranche CachedQueryRefresh) protects everything here; it is taken when no
  * other of ours is held, and nothing under it raises, waits or allocates.
  */
@@ -36,6 +40,9 @@ constexpr int64 kRestFailed = USECS_PER_SEC;
 constexpr int64 kRestUnsuitable = 60 * USECS_PER_SEC;
 constexpr int64 kStartLimit = 60 * USECS_PER_SEC; /* a worker that never began is forgotten */
 constexpr int64 kLogAgain = USECS_PER_HOUR;
+constexpr int64 kBeginWithin = USECS_PER_SEC; /* or as long as the fill takes */
+constexpr int kSidePlaces = 48;               /* of the queue, for one side */
+constexpr int kTurns = 32;
 const char *const tranche_name = "CachedQueryRefresh";
 
 enum class Stage : uint8
@@ -66,11 +73,20 @@ struct Worker
 	Oid session_user;
 };
 
+/* When a side had a worker last. */
+struct Turn
+{
+	Oid database; /* InvalidOid: unused */
+	Oid session_user;
+	TimestampTz ended;
+};
+
 struct Shared
 {
 	uint64 last_serial;
 	TimestampTz logged; /* that no worker could be started */
 	Worker workers[kMaxRefreshWorkers];
+	Turn turns[kTurns];
 	Place places[kPlaces];
 	Request requests[kPlaces]; /* of the places; apart, as looking for a hash is frequent */
 };
@@ -132,6 +148,80 @@ WorkerFor(const Request &request)
 	}
 	return -1;
 }
+
+/* --- whose turn it is ------------------------------------------------------------------------- */
+
+Turn *
+FindTurn(Oid database, Oid session_user)
+{
+	for (Turn &turn : shared->turns)
+	{
+		if (turn.database == database && turn.session_user == session_user)
+			return &turn;
+	}
+	return nullptr;
+}
+
+/* The worker of this side goes.  Of many sides the one that was forgotten counts as never served. */
+void
+EndTurn(const Worker &worker, TimestampTz now)
+{
+	Turn *turn = FindTurn(worker.database, worker.session_user);
+
+	if (turn == nullptr)
+	{
+		turn = &shared->turns[0];
+		for (Turn &other : shared->turns)
+		{
+			if (other.ended < turn->ended)
+				turn = &other;
+		}
+	}
+	*turn = {worker.database, worker.session_user, now};
+}
+
+TimestampTz
+LastTurn(const Request &request)
+{
+	const Turn *turn = FindTurn(request.database, request.session_user);
+
+	return turn != nullptr ? turn->ended : 0;
+}
+
+/* Of the requests that no worker serves: the oldest of the side that has waited longest for its turn. */
+Place *
+NextSide()
+{
+	Place *next = nullptr;
+
+	for (Place &place : shared->places)
+	{
+		const Request &request = RequestAt(place);
+		TimestampTz turn;
+
+		if (place.stage != Stage::queued || WorkerFor(request) >= 0)
+			continue;
+		turn = LastTurn(request);
+		if (next == nullptr || turn < LastTurn(RequestAt(*next)) ||
+			(turn == LastTurn(RequestAt(*next)) && place.queued < next->queued))
+			next = &place;
+	}
+	return next;
+}
+
+/* Has the side of this request its share of the queue? */
+bool
+SideIsFull(const Request &request)
+{
+	int queued = 0;
+
+	for (const Place &place : shared->places)
+		queued += place.stage == Stage::queued && RequestAt(place).database == request.database &&
+				  RequestAt(place).session_user == request.session_user;
+	return queued >= kSidePlaces;
+}
+
+/* --- workers -------------------------------------------------------------------------------- */
 
 /* A place for one more worker; -1 when there are as many as may be. */
 int
@@ -221,6 +311,33 @@ IsKnown(uint64 hash, bool *served)
 	return place != nullptr;
 }
 
+/* Queued for too long?  Then it is the caller's task. */
+bool
+IsOverdue(const Place *place, TimestampTz now)
+{
+	return place != nullptr && place->stage == Stage::queued &&
+		   now - place->queued > Max(kBeginWithin, RequestAt(*place).fill_us);
+}
+
+/* False when somebody else has taken it meanwhile. */
+bool
+TakeBack(uint64 hash)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool overdue;
+	Place *place;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	place = FindPlace(hash, now);
+	overdue = IsOverdue(place, now);
+	if (overdue)
+		place->stage = Stage::free;
+	LWLockRelease(lock);
+	if (overdue)
+		Count(Counter::refreshes_skipped);
+	return overdue;
+}
+
 /* Queued, and no worker is there to take it? */
 bool
 IsOrphaned(uint64 hash)
@@ -244,6 +361,7 @@ Describe(const Attempt *attempt, Request *request)
 	request->as_of = attempt->as_of;
 	request->too_late = life > DT_NOEND - attempt->as_of ? DT_NOEND : attempt->as_of + life;
 	request->ttl_us = call.ttl_us;
+	request->fill_us = attempt->fill_us;
 	request->stale_for_ms = call.options.stale_for_ms;
 	request->min_fill_time_ms = call.options.min_fill_time_ms;
 	request->store = call.options.store;
@@ -281,7 +399,10 @@ struct Errand
 	uint64 serial;
 };
 
-/* Wake or reserve the worker for a request that was queued.  Lock held. */
+/*
+ * Wake the worker for a request that was queued, or reserve one: it goes to the side whose turn it is.
+ * Lock held.
+ */
 Errand
 Assign(const Request &request, TimestampTz now)
 {
@@ -291,7 +412,7 @@ Assign(const Request &request, TimestampTz now)
 	if (worker >= 0)
 		errand.wake = shared->workers[worker].proc;
 	else
-		errand.launch = ReserveWorker(request, now);
+		errand.launch = ReserveWorker(RequestAt(*NextSide()), now);
 	if (errand.launch >= 0)
 		errand.serial = shared->workers[errand.launch].serial;
 	return errand;
@@ -317,7 +438,7 @@ Enqueue(const Request *request)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	if (!IsKnown(request->hash, &served))
 	{
-		place = FreePlace(now);
+		place = SideIsFull(*request) ? nullptr : FreePlace(now);
 		served = place != nullptr;
 		if (served)
 		{
@@ -372,6 +493,7 @@ RequestRefresh(const Attempt *attempt)
 	bool served = true;
 	bool known;
 	bool orphaned;
+	bool overdue;
 	Request *request;
 	Fed fed;
 
@@ -380,7 +502,10 @@ RequestRefresh(const Attempt *attempt)
 	LWLockAcquire(lock, LW_SHARED);
 	known = IsKnown(attempt->key.hash, &served);
 	orphaned = known && IsOrphaned(attempt->key.hash);
+	overdue = known && IsOverdue(FindPlace(attempt->key.hash, attempt->now), GetCurrentTimestamp());
 	LWLockRelease(lock);
+	if (overdue)
+		return !TakeBack(attempt->key.hash);
 	if (orphaned)
 		LaunchForOthers();
 	if (known)
@@ -475,9 +600,23 @@ RetireWorker(int place)
 	for (const Place &candidate : shared->places)
 		asked |= candidate.stage == Stage::queued && Serves(worker, RequestAt(candidate));
 	if (!asked)
+	{
+		EndTurn(worker, GetCurrentTimestamp());
 		worker.serial = 0;
+	}
 	LWLockRelease(lock);
 	return !asked;
+}
+
+void
+YieldWorker(int place)
+{
+	Worker &worker = shared->workers[place];
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	EndTurn(worker, GetCurrentTimestamp());
+	worker.serial = 0;
+	LWLockRelease(lock);
 }
 
 void
@@ -498,6 +637,7 @@ WorkerGone(int place, uint64 serial, bool useless)
 			}
 		}
 		DropQueued(worker, useless, now);
+		EndTurn(worker, now);
 		worker.serial = 0;
 	}
 	LWLockRelease(lock);
@@ -522,16 +662,12 @@ LaunchForOthers()
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Errand errand = {nullptr, -1, 0};
+	const Place *next;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (const Place &candidate : shared->places)
-	{
-		if (candidate.stage == Stage::queued && WorkerFor(RequestAt(candidate)) < 0)
-		{
-			errand = Assign(RequestAt(candidate), now);
-			break;
-		}
-	}
+	next = NextSide();
+	if (next != nullptr)
+		errand = Assign(RequestAt(*next), now);
 	LWLockRelease(lock);
 	RunErrand(errand);
 }
@@ -583,6 +719,8 @@ RefreshInitShmem()
 		shared->logged = 0;
 		for (Worker &worker : shared->workers)
 			worker = {};
+		for (Turn &turn : shared->turns)
+			turn = {};
 		for (Place &place : shared->places)
 		{
 			place.stage = Stage::free;

@@ -33,6 +33,7 @@ struct Request
 	TimestampTz as_of;    /* of the entry: who finds a newer one has nothing to do */
 	TimestampTz too_late; /* nobody takes the old rows any more */
 	int64 ttl_us;
+	int64 fill_us; /* what the entry's fill took */
 	int stale_for_ms;
 	int min_fill_time_ms;
 	StoreKind store;
@@ -68,6 +69,8 @@ extern bool NextRequest(int place, Request *to);
 extern void EndRequest(int place, Refreshed outcome);
 /* Give up the place if nobody asks for anything; false if somebody does. */
 extern bool RetireWorker(int place);
+/* Give it up in any case: it is the turn of others. */
+extern void YieldWorker(int place);
 /* The worker ends, at whatever point.  `useless`: it could not even connect. */
 extern void WorkerGone(int place, uint64 serial, bool useless);
 /* Requests that no worker serves and that could have one now. */

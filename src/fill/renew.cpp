@@ -107,7 +107,7 @@ OursToRenew(Attempt *attempt)
 		return false;
 	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
 		return false;
-	return Board(attempt->key.hash, DT_NOBEGIN) == Boarding::lead;
+	return Board(attempt->key.hash, PatienceOf(*attempt, DT_NOBEGIN)) == Boarding::lead;
 }
 
 } // namespace cq

@@ -348,6 +348,7 @@ Serve(Attempt *attempt, Answer *answer, const Found &found, const Candidate &can
 	EntryFacts facts = candidate.facts;
 
 	facts.ttl_us = Max(facts.ttl_us, LifeFor(*attempt->call));
+	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
 	*published = attempt->call->options.store == StoreKind::tiered &&
 				 PublishFill(fill, &facts, found.head.meta, found.head.header.meta_length);
 	if (!*published)

@@ -33,6 +33,7 @@ namespace
 
 /* Less than DROP DATABASE waits for others to go. */
 constexpr int64 kIdleMs = 2000;
+constexpr int64 kTurnMs = 500; /* then it is others' turn, if there are such */
 constexpr int64 kLookMs = 200; /* how often it is asked whether somebody wants the database */
 
 int place = -1;
@@ -229,7 +230,8 @@ Serve()
 		static_cast<Request *>(MemoryContextAlloc(TopMemoryContext, sizeof(Request)));
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "CachedQueryRefresh", ALLOCSET_DEFAULT_SIZES);
-	TimestampTz last = GetCurrentTimestamp();
+	const TimestampTz began = GetCurrentTimestamp();
+	TimestampTz last = began;
 
 	for (;;)
 	{
@@ -241,7 +243,10 @@ Serve()
 		if (ServeNext(request))
 		{
 			last = GetCurrentTimestamp();
-			continue;
+			if (last - began < kTurnMs * 1000 || !OthersWait(place))
+				continue;
+			YieldWorker(place);
+			return;
 		}
 		if ((OthersWait(place) || GetCurrentTimestamp() - last >= kIdleMs * 1000) &&
 			RetireWorker(place))

@@ -67,6 +67,7 @@ struct Handle
 	CachedPlanSource *source;
 	int generation;       /* of the generic plan that was examined; -1: none */
 	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */
+	double plan_cost;     /* the planner's estimate */
 	TupleDesc desc;
 
 	/* the examination */

@@ -30,6 +30,7 @@ struct EntryFacts
 {
 	TimestampTz as_of; // its rows are those of this moment: ages count from here
 	int64 ttl_us;      // largest time to live asked for so far; readers may raise it
+	int64 stale_us;    // the end of that time, in which its rows count as stale
 	int64 fill_us;     // what running the query took
 	uint64 rows;
 	uint64 pos;        // snapshot position of the fill (exact/)

@@ -231,7 +231,7 @@ $crowd[0]->ask("SET cached_query.stale_for = '1h'");
 $crowd[0]->ask($call);
 sleep 0.3;
 is(value("SELECT state || ' ' || (expires > now() + interval '50min') FROM cached_query_entries WHERE query = 'SELECT v FROM t'"),
-	'fresh true', 'an entry lives to the end of the longest stale_for');
+	'stale true', 'an entry lives to the end of the longest stale_for');
 
 # ---- Ahead ----
 

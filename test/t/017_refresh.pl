@@ -320,7 +320,7 @@ $crowd[0]->ask($call);
 wait_until(sub { executions('plug') == 1 }, 10);
 my %got = (0, 0);
 $got{ $crowd[0]->ask($_)->{first} =~ / 21$/ ? 'new' : 'old' }++ foreach @many;
-cmp_ok($got{old}, '>=', 50, 'requests wait in the queue');
+cmp_ok($got{old}, '>=', 40, 'requests wait in the queue, as many as one side may have there');
 cmp_ok($got{new}, '>=', 10, 'those beyond it are the callers\' own');
 cmp_ok(counted('refreshes_skipped'), '>=', 10, '... which is counted');
 
