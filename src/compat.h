@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		Every difference between the PostgreSQL major versions we support (15 to 18).
+ *		Every difference between the PostgreSQL major versions we support (15 to 19).
  *
  * All tests of PG_VERSION_NUM live here.  A wrapper takes the newest server's signature and drops
  * for older ones what they don't know, so that callers are written once.  16 is by review
@@ -8,8 +8,8 @@
  */
 #pragma once
 
-#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
-#error "cached_query supports PostgreSQL 15 to 18"
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "cached_query supports PostgreSQL 15 to 19"
 #endif
 
 extern "C" {
@@ -20,12 +20,15 @@ extern "C" {
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
+#include "parser/parser.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
 #include "utils/acl.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/guc_tables.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
@@ -47,6 +50,35 @@ namespace cq::compat
 {
 
 using TreeWalker = bool (*)(Node *node, void *context);
+
+/* A syscache's number (19 made it an enum). */
+#if PG_VERSION_NUM >= 190000
+using CacheId = SysCacheIdentifier;
+#else
+using CacheId = int;
+#endif
+
+/* Always on from 19 on. */
+inline bool
+StandardConformingStrings()
+{
+#if PG_VERSION_NUM >= 190000
+	return true;
+#else
+	return standard_conforming_strings;
+#endif
+}
+
+/* 19 also tells whether one of them is volatile. */
+inline bool
+HasDomainConstraints(Oid type)
+{
+#if PG_VERSION_NUM >= 190000
+	return DomainHasConstraints(type, nullptr);
+#else
+	return DomainHasConstraints(type);
+#endif
+}
 
 /* A small number that no other live backend has (17 renamed MyBackendId). */
 inline uint32
@@ -78,6 +110,17 @@ NextXid()
 	return *static_cast<volatile uint64 *>(&TransamVariables->nextXid.value);
 #else
 	return *static_cast<volatile uint64 *>(&ShmemVariableCache->nextXid.value);
+#endif
+}
+
+/* SIG_IGN, as a handler of the type that pqsignal() takes (19 gave it a second argument). */
+inline pqsigfunc
+IgnoreSignal()
+{
+#if PG_VERSION_NUM >= 190000
+	return PG_SIG_IGN;
+#else
+	return SIG_IGN;
 #endif
 }
 

@@ -115,7 +115,7 @@ OnRelcache(Datum, Oid relation)
 }
 
 void
-OnType(Datum, int cacheid, uint32 hash)
+OnType(Datum, compat::CacheId cacheid, uint32 hash)
 {
 	if (TopXid() != 0)
 		Note(hash != 0, CatalogSlot(cacheid, hash));

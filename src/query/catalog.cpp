@@ -17,7 +17,7 @@ namespace
 /* read(form, tuple) on the row with this OID; false when there is none (any more). */
 template <typename Form, typename Read>
 bool
-ReadRow(int cache, Oid oid, Read read)
+ReadRow(compat::CacheId cache, Oid oid, Read read)
 {
 	HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(oid));
 

@@ -46,7 +46,7 @@ ParseFlags()
 #ifdef RESTRICT_RELKIND_VIEW /* a minor version brought it */
 	restricted = static_cast<uint32>(restrict_nonsystem_relation_kind);
 #endif
-	return (standard_conforming_strings ? 1 : 0) | (Transform_null_equals ? 2 : 0) |
+	return (compat::StandardConformingStrings() ? 1 : 0) | (Transform_null_equals ? 2 : 0) |
 		   (Array_nulls ? 4 : 0) | (static_cast<uint32>(backslash_quote) << 4) | (restricted << 6) |
 		   (static_cast<uint32>(GinFuzzySearchLimit) << 8);
 }

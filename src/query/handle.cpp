@@ -380,7 +380,7 @@ Revalidate(Handle *handle, bool last)
 
 /* A relation or type was created, renamed or dropped: does it touch a name of ours? */
 void
-NameCallback(Datum, int cacheid, uint32 hash)
+NameCallback(Datum, compat::CacheId cacheid, uint32 hash)
 {
 	for (dlist_node *node = First(); node != End(); node = node->next)
 	{
@@ -412,7 +412,7 @@ RelationCallback(Datum, Oid relation)
  * or a membership decides which policies apply, and plans notice that from 18 on only.
  */
 void
-AnythingCallback(Datum, int, uint32)
+AnythingCallback(Datum, compat::CacheId, uint32)
 {
 	for (dlist_node *node = First(); node != End(); node = node->next)
 		HandleOf(node)->names_changed = true;

@@ -366,7 +366,7 @@ JudgeParts(Findings *f, Oid type)
 void
 JudgeDomain(Findings *f, Oid type)
 {
-	if (DomainHasConstraints(type))
+	if (compat::HasDomainConstraints(type))
 		f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
 			f->user_function = true;
 }
@@ -917,7 +917,7 @@ AddHash(NameHashes *names, int cache, uint32 hash)
 
 /* A name could come to mean something in each schema of the path, the temporary one included. */
 void
-AddName(NameHashes *names, int cache, const char *name)
+AddName(NameHashes *names, compat::CacheId cache, const char *name)
 {
 	List *path = fetch_search_path(true);
 	ListCell *cell;

@@ -47,7 +47,7 @@ HTAB *known_functions = nullptr;
 
 /* pg_proc changed: ask again. */
 void
-FunctionsChanged(Datum, int, uint32)
+FunctionsChanged(Datum, compat::CacheId, uint32)
 {
 	if (known_functions != nullptr)
 		hash_destroy(known_functions);

@@ -74,7 +74,7 @@ cached_query_support(PG_FUNCTION_ARGS)
 		IsA(rows->node, FuncExpr) && ActiveSnapshotSet() &&
 		cq::RowsOfEntry(reinterpret_cast<FuncExpr *>(rows->node), &rows->rows))
 		PG_RETURN_POINTER(rows);
-	PG_RETURN_POINTER(nullptr);
+	PG_RETURN_POINTER(static_cast<void *>(nullptr));
 }
 
 } // extern "C"

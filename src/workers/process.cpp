@@ -80,7 +80,7 @@ Begin()
 {
 	BeginListening();
 	/* it runs no statement that could be cancelled */
-	pqsignal(SIGINT, SIG_IGN);
+	pqsignal(SIGINT, compat::IgnoreSignal());
 	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
 }
 
