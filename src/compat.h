@@ -17,6 +17,7 @@ extern "C" {
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "executor/functions.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
@@ -27,6 +28,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/guc_tables.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 #include "utils/wait_event.h"
@@ -286,6 +288,36 @@ inline bool
 WalkRaw(Node *node, TreeWalker walker, void *context)
 {
 	return raw_expression_tree_walker(node, CQ_WALKER(walker), context);
+}
+
+/* The operator family that sorts by this operator, and its input type (18 has other strategies). */
+inline bool
+OrderingFamily(Oid op, Oid *family, Oid *input)
+{
+#if PG_VERSION_NUM >= 180000
+	CompareType strategy;
+#else
+	int16 strategy;
+#endif
+
+	return get_ordering_op_properties(op, family, input, &strategy);
+}
+
+/*
+ * Does the last statement return what the SQL function should?  Puts the conversion to it into the
+ * tree, or raises.
+ */
+inline void
+CheckSqlReturn(List *statements, Oid type, TupleDesc desc, char kind)
+{
+#if PG_VERSION_NUM >= 180000
+	(void) check_sql_fn_retval(statements, type, desc, kind, false);
+#elif PG_VERSION_NUM >= 170000
+	(void) check_sql_fn_retval(statements, type, desc, kind, false, nullptr);
+#else
+	(void) kind;
+	(void) check_sql_fn_retval(statements, type, desc, false, nullptr);
+#endif
 }
 
 /* Expressions that reading a table evaluates and no query shows: virtual columns, from 18 on. */

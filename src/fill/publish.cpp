@@ -13,6 +13,7 @@
 #include "stats/stats.h"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "mb/pg_wchar.h"
 }
 
@@ -109,6 +110,26 @@ ArrayOfOids(List *oids, uint32 *count)
 	return array;
 }
 
+/*
+ * Did it read a relation that none of the bodies named when they were examined?  Then a kept plan
+ * of a function is older than what the names mean now, unless code was run that wasn't read.
+ */
+bool
+ReadUnexpected(const Findings &known, const Findings &seen)
+{
+	if (known.everything || known.unread)
+		return false;
+	/* the query's own come first; partitions, children and what built-in code reads are named by none */
+	for (int i = list_length(known.relations); i < list_length(seen.relations); i++)
+	{
+		const Oid relation = list_nth_oid(seen.relations, i);
+
+		if (relation >= FirstNormalObjectId && !has_superclass(relation))
+			return true;
+	}
+	return false;
+}
+
 /* Did the run itself show something that forbids keeping its rows? */
 bool
 Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
@@ -117,8 +138,15 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;
-	else if (watch.uncacheable || watch.findings.ttl != Reason::hit)
+	else if (watch.uncacheable)
 		*reason = Reason::nested_uncacheable;
+	else if (watch.findings.ttl != Reason::hit || Lacks(attempt->handle->findings, watch.findings))
+	{
+		*reason = Reason::nested_uncacheable;
+		Learn(attempt->handle, watch.findings);
+	}
+	else if (ReadUnexpected(attempt->handle->findings, watch.findings))
+		*reason = Reason::changed_during_fill;
 	else if (exact::OwnAnything() &&
 			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
 		*reason = Reason::own_write;

@@ -6,6 +6,7 @@
 #include "fill/watch.h"
 
 extern "C" {
+#include "parser/analyze.h"
 #include "tcop/utility.h"
 }
 
@@ -17,6 +18,8 @@ namespace
 Watch *innermost = nullptr;
 ExecutorStart_hook_type previous_executor_start = nullptr;
 ProcessUtility_hook_type previous_process_utility = nullptr;
+post_parse_analyze_hook_type previous_post_parse_analyze = nullptr;
+needs_fmgr_hook_type previous_needs_fmgr = nullptr;
 
 void
 WatchRelation(Oid relation)
@@ -95,6 +98,76 @@ WatchUtility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtili
 		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
 }
 
+/* Dynamic SQL, and what a session analyses for the first time. */
+void
+WatchAnalysis(ParseState *pstate, Query *query, JumbleState *jumble)
+{
+	if (previous_post_parse_analyze)
+		previous_post_parse_analyze(pstate, query, jumble);
+	if (innermost != nullptr && query->commandType != CMD_UTILITY)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(innermost->context);
+
+		WalkTree(&innermost->findings, reinterpret_cast<Node *>(query));
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+void
+NoteCalled(Oid function)
+{
+	MemoryContext caller = MemoryContextSwitchTo(innermost->context);
+
+	if (FirstTime(&innermost->findings.seen, Thing::called, function))
+		innermost->called = lappend_oid(innermost->called, function);
+	MemoryContextSwitchTo(caller);
+}
+
+/* Asked of each function that isn't built in, before it can be called. */
+bool
+WatchFunction(Oid function)
+{
+	if (innermost != nullptr)
+		NoteCalled(function);
+	return previous_needs_fmgr != nullptr && previous_needs_fmgr(function);
+}
+
+/* Those that are believed, and those that only the server itself calls, are none to be judged. */
+bool
+IsToBeJudged(Oid function)
+{
+	Oid *types;
+	int count;
+	const Oid result = get_func_rettype(function);
+
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
+		return false;
+	(void) get_func_signature(function, &types, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (types[i] == INTERNALOID)
+			return false;
+	}
+	return result != INTERNALOID && result != INDEX_AM_HANDLEROID &&
+		   result != TABLE_AM_HANDLEROID && result != FDW_HANDLEROID && result != TSM_HANDLEROID;
+}
+
+void
+JudgeCalledOnes(Watch *watch)
+{
+	MemoryContext caller = MemoryContextSwitchTo(watch->context);
+	ListCell *cell;
+
+	foreach (cell, watch->called)
+	{
+		if (SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(lfirst_oid(cell))) &&
+			IsToBeJudged(lfirst_oid(cell)))
+			JudgeCalled(&watch->findings, lfirst_oid(cell));
+	}
+	FollowUp(&watch->findings);
+	MemoryContextSwitchTo(caller);
+}
+
 /* An error that nobody of ours catches ends the transaction, and every watch with it. */
 void
 ForgetWatches(XactEvent event, void *)
@@ -122,6 +195,10 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	watch->context = context;
 	watch->user_code = query.user_function;
 	watch->findings.nested = true;
+	watch->findings.at_run = true;
+	watch->findings.context = context;
+	foreach (cell, query.functions)
+		FirstTime(&watch->findings.seen, Thing::called, lfirst_oid(cell));
 	watch->findings.relations = list_copy(query.relations);
 	foreach (cell, query.relations)
 		FirstTime(&watch->findings.seen, Thing::relation, lfirst_oid(cell));
@@ -141,15 +218,14 @@ void
 EndWatch(Watch *watch)
 {
 	Watch *outer = watch->outer;
-	MemoryContext caller;
 	ListCell *cell;
 
 	innermost = outer;
-	caller = MemoryContextSwitchTo(watch->context);
-	FollowUp(&watch->findings);
-	MemoryContextSwitchTo(caller);
+	JudgeCalledOnes(watch);
 	if (outer == nullptr)
 		return;
+	foreach (cell, watch->called)
+		NoteCalled(lfirst_oid(cell));
 	foreach (cell, watch->findings.relations)
 		WatchRelation(lfirst_oid(cell));
 	foreach (cell, watch->slots)
@@ -203,6 +279,10 @@ InitWatch()
 	ExecutorStart_hook = WatchExecutorStart;
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = WatchUtility;
+	previous_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = WatchAnalysis;
+	previous_needs_fmgr = needs_fmgr_hook;
+	needs_fmgr_hook = WatchFunction;
 	RegisterXactCallback(ForgetWatches, nullptr);
 }
 

@@ -3,8 +3,8 @@
  *		What happens inside a query while its rows are being kept.
  *
  * The plan tells what a query reads itself; what the functions it calls read is seen only when
- * they run it.  While a fill runs, an ExecutorStart and a ProcessUtility hook note that in the
- * innermost Watch; a cached answer used inside passes on what it depends on and how old it is.
+ * they run it.  While a fill runs, hooks note in the innermost Watch what plans are started, what
+ * is analysed, which functions that aren't built in are looked up; a cached answer used inside passes on what it depends on and how old it is.
  * When a watch ends, the one around it takes over all it saw.
  *
  * Backend-local; the stack of watches is unwound by PG_TRY in the fill.
@@ -24,6 +24,7 @@ struct Watch
 	Watch *outer;
 	MemoryContext context; /* of the lists */
 	Findings findings;     /* relations met, and what speaks against keeping them */
+	List *called;          /* OIDs of functions that ran and weren't expected */
 	List *slots;           /* of cached answers used inside (int) */
 	bool wrote;            /* data-modifying or utility statement, row locks */
 	bool uncacheable;      /* a cached_query call inside could not be cached */

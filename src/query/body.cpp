@@ -1,196 +1,435 @@
 /*
  * body.cpp
  *		What the body of a SQL or PL/pgSQL function tells about the answers it takes part in.
- *
- * While a fill runs, hooks see which relations a function reads; which other functions it calls
- * they don't: PL/pgSQL evaluates simple expressions without the executor.  So the text is
- * searched for names followed by a parenthesis, and for the SQL words that are functions without
- * one.  A name counts as every function that has it, in whatever schema: too many rather than too
- * few.  What is put together at run time (EXECUTE) can't be known.  A body in SQL-standard form
- * is kept parsed and is walked like a query.
  */
 #include "pg.h"
 #include "query/body.h"
 #include "query/catalog.h"
+#include "query/procedural.h"
 
 extern "C" {
-#include "nodes/pg_list.h"
-#include "utils/catcache.h"
-#include "utils/formatting.h"
+#include "catalog/pg_language.h"
+#include "executor/functions.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/regproc.h"
 }
 
 namespace cq
 {
+
+struct Environment
+{
+	uint64 id;
+	Oid role;       /* of the function's owner; invalid: the caller's */
+	List *settings; /* name, value, name, value.. (char *), by name */
+};
+
 namespace
 {
 
-/* A place in a body's text. */
-struct Scanner
-{
-	const char *at;
-	Findings *findings;
-};
+constexpr int kMaxEnvironments = 100;
 
-bool
-StartsName(char c)
+/* --- environments --------------------------------------------------------------------------- */
+
+uint64
+HashText(const char *text, uint64 seed)
 {
-	return isalpha(static_cast<unsigned char>(c)) || c == '_' || IS_HIGHBIT_SET(c);
+	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(text),
+							   static_cast<int>(strlen(text)), seed);
 }
 
-bool
-ContinuesName(char c)
+/* In order of the names; a later value takes an earlier one's place. */
+List *
+Setting(List *settings, char *name, char *value)
 {
-	return StartsName(c) || isdigit(static_cast<unsigned char>(c)) || c == '$';
-}
+	int i = 0;
 
-/* Behind white space and comments. */
-const char *
-SkipSpace(const char *at)
-{
-	for (;;)
+	while (i < list_length(settings) &&
+		   pg_strcasecmp(static_cast<char *>(list_nth(settings, i)), name) < 0)
+		i += 2;
+	if (i < list_length(settings) &&
+		pg_strcasecmp(static_cast<char *>(list_nth(settings, i)), name) == 0)
 	{
-		while (isspace(static_cast<unsigned char>(*at)))
-			at++;
-		if (at[0] == '-' && at[1] == '-')
-			at += strcspn(at, "\n");
-		else if (at[0] == '/' && at[1] == '*')
-		{
-			const char *end = strstr(at + 2, "*/");
+		lfirst(list_nth_cell(settings, i + 1)) = value;
+		return settings;
+	}
+	settings = list_insert_nth(settings, i, name);
+	return list_insert_nth(settings, i + 1, value);
+}
 
-			at = end ? end + 2 : at + strlen(at);
-		}
-		else
-			return at;
+bool
+SameEnvironment(const Environment &a, const Environment &b)
+{
+	if (a.id != b.id || a.role != b.role || list_length(a.settings) != list_length(b.settings))
+		return false;
+	for (int i = 0; i < list_length(a.settings); i++)
+	{
+		if (strcmp(static_cast<char *>(list_nth(a.settings, i)),
+				   static_cast<char *>(list_nth(b.settings, i))) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The one like this; NULL: there are too many. */
+const Environment *
+Intern(Findings *f, Environment *environment)
+{
+	ListCell *cell;
+	int count = list_length(f->environments);
+
+	environment->id = environment->role;
+	foreach (cell, environment->settings)
+		environment->id = HashText(static_cast<char *>(lfirst(cell)), environment->id);
+	foreach (cell, f->environments)
+	{
+		const Environment *known = static_cast<Environment *>(lfirst(cell));
+
+		if (SameEnvironment(*known, *environment))
+			return known;
+	}
+	if (count == kMaxEnvironments)
+		return nullptr;
+	f->environments = lappend(f->environments, environment);
+	return environment;
+}
+
+/* The settings and the role within a function: its caller's, and what it changes itself. */
+const Environment *
+EnvironmentWithin(Findings *f, HeapTuple function, bool *known)
+{
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+	bool null;
+	Datum config = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proconfig, &null);
+	Environment *inner;
+	Datum *elements = nullptr;
+	int count = 0;
+
+	*known = true;
+	if (null && !form->prosecdef)
+		return f->environment;
+	inner = static_cast<Environment *>(palloc0(sizeof(Environment)));
+	if (f->environment)
+	{
+		inner->role = f->environment->role;
+		inner->settings = list_copy(f->environment->settings);
+	}
+	if (form->prosecdef)
+		inner->role = form->proowner;
+	if (!null)
+		deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+						  nullptr, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char *name;
+		char *value;
+
+		ParseLongOption(TextDatumGetCString(elements[i]), &name, &value);
+		if (value != nullptr)
+			inner->settings = Setting(inner->settings, name, value);
+	}
+	inner = const_cast<Environment *>(Intern(f, inner));
+	*known = inner != nullptr;
+	return inner;
+}
+
+/* Undone by the end of the subtransaction. */
+void
+Enter(const Environment *environment)
+{
+	Oid role;
+	int security;
+
+	if (environment == nullptr)
+		return;
+	GetUserIdAndSecContext(&role, &security);
+	if (OidIsValid(environment->role))
+		SetUserIdAndSecContext(environment->role, security | SECURITY_LOCAL_USERID_CHANGE);
+	for (int i = 0; i < list_length(environment->settings); i += 2)
+		(void) set_config_option(static_cast<char *>(list_nth(environment->settings, i)),
+								 static_cast<char *>(list_nth(environment->settings, i + 1)),
+								 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+bool
+TakesAnyType(HeapTuple function)
+{
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+
+	if (IsPolymorphicType(form->prorettype))
+		return true;
+	for (int i = 0; i < form->proargtypes.dim1; i++)
+	{
+		if (IsPolymorphicType(form->proargtypes.values[i]))
+			return true;
+	}
+	return false;
+}
+
+List *
+ArgumentsOf(Node *call)
+{
+	switch (nodeTag(call))
+	{
+	case T_FuncExpr:
+		return reinterpret_cast<FuncExpr *>(call)->args;
+	case T_OpExpr:
+	case T_DistinctExpr:
+	case T_NullIfExpr:
+		return reinterpret_cast<OpExpr *>(call)->args;
+	case T_ScalarArrayOpExpr:
+		return reinterpret_cast<ScalarArrayOpExpr *>(call)->args;
+	case T_WindowFunc:
+		return reinterpret_cast<WindowFunc *>(call)->args;
+	default:
+		return NIL;
 	}
 }
 
-/* A string constant: its content, palloc'd; `at` is the opening quote. */
-char *
-ReadString(const char **at)
+/* A call with the same types and nothing else of it. */
+FuncExpr *
+Outline(Node *call, Oid function)
 {
-	const char *end = *at + 1;
-	char *content;
-
-	while (*end != '\0' && *end != '\'')
-		end++;
-	content = pnstrdup(*at + 1, end - *at - 1);
-	*at = *end == '\'' ? end + 1 : end;
-	return content;
-}
-
-/* Every function with this name. */
-void
-JudgeNamed(Findings *findings, const char *name)
-{
-	CatCList *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
-	List *functions = NIL;
+	FuncExpr *outline = makeNode(FuncExpr);
+	List *args = ArgumentsOf(call);
 	ListCell *cell;
 
-	for (int i = 0; i < list->n_members; i++)
-		functions = lappend_oid(
-			functions, reinterpret_cast<Form_pg_proc>(GETSTRUCT(&list->members[i]->tuple))->oid);
-	ReleaseSysCacheList(list);
-	foreach (cell, functions)
-		JudgeCalledInside(findings, lfirst_oid(cell));
+	outline->funcid = function;
+	outline->funcresulttype = exprType(call);
+	outline->funcretset = expression_returns_set(call);
+	outline->funccollid = exprCollation(call);
+	outline->inputcollid = exprInputCollation(call);
+	outline->funcformat = COERCE_EXPLICIT_CALL;
+	outline->location = -1;
+	foreach (cell, args)
+	{
+		Node *arg = static_cast<Node *>(lfirst(cell));
+		CaseTestExpr *stand_in = makeNode(CaseTestExpr);
+
+		stand_in->typeId = exprType(arg);
+		if (IsA(call, ScalarArrayOpExpr) && cell != list_head(args))
+			stand_in->typeId = get_base_element_type(stand_in->typeId);
+		stand_in->typeMod = exprTypmod(arg);
+		outline->args = lappend(outline->args, stand_in);
+	}
+	return outline;
 }
 
-/* current_setting('x') inside a body: x goes into the key, as it does outside. */
-void
-JudgeSettingCall(Scanner *scanner)
+uint64
+HashTypes(const FuncExpr *call, uint64 seed)
 {
-	const char *at = SkipSpace(scanner->at + 1);
+	ListCell *cell;
 
-	if (*at == '\'')
-		scanner->findings->settings = lappend(scanner->findings->settings, ReadString(&at));
+	seed = hash_bytes_uint32_extended(call->funcresulttype, seed);
+	foreach (cell, call->args)
+		seed = hash_bytes_uint32_extended(lfirst_node(CaseTestExpr, cell)->typeId, seed);
+	return seed;
+}
+
+/* --- SQL ------------------------------------------------------------------------------------ */
+
+/* The statements of a body, analysed and rewritten, in a list of lists as PostgreSQL has it. */
+List *
+StatementsInSql(Findings *f, HeapTuple function, FuncExpr *call)
+{
+	bool null;
+	Datum body = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosqlbody, &null);
+	List *statements = NIL;
+	ListCell *cell;
+
+	if (!null)
+	{
+		Node *tree = static_cast<Node *>(stringToNode(TextDatumGetCString(body)));
+
+		/* a single RETURN, or BEGIN ATOMIC with any number */
+		statements = IsA(tree, List) ? linitial_node(List, reinterpret_cast<List *>(tree))
+									 : list_make1(tree);
+		foreach (cell, statements)
+			lfirst(cell) = list_make1(lfirst(cell));
+		return statements;
+	}
+
+	char *source =
+		TextDatumGetCString(SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null));
+	SQLFunctionParseInfoPtr info = prepare_sql_fn_parse_info(
+		function, reinterpret_cast<Node *>(call), call ? call->inputcollid : InvalidOid);
+	List *raw = raw_parser(source, RAW_PARSE_DEFAULT);
+
+	foreach (cell, raw)
+		statements =
+			lappend(statements, list_make1(AnalyzeInside(
+									f, lfirst_node(RawStmt, cell), source,
+									reinterpret_cast<ParserSetupHook>(sql_fn_parser_setup), info)));
+	return statements;
+}
+
+void
+JudgeSql(Findings *f, HeapTuple function, FuncExpr *call)
+{
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+	List *statements;
+	TupleDesc desc = nullptr;
+	ListCell *cell;
+
+	f->words_inside = false;
+	statements = StatementsInSql(f, function, call);
+	if (call != nullptr)
+		get_expr_result_type(reinterpret_cast<Node *>(call), nullptr, &desc);
 	else
-		RefuseBoth(scanner->findings, Reason::session_function,
-				   pstrdup("current_setting() of a name that is not constant"));
-}
-
-/* A name: `at` is behind it. */
-void
-JudgeName(Scanner *scanner, const char *name)
-{
-	static const char *const clock_words[] = {"current_date", "current_time", "current_timestamp",
-											  "localtime", "localtimestamp"};
-	Findings *findings = scanner->findings;
-
-	scanner->at = SkipSpace(scanner->at);
-	for (const char *word : clock_words)
+		get_func_result_type(form->oid, nullptr, &desc);
+	/* puts in the conversion to the type that the function returns */
+	compat::CheckSqlReturn(statements, call ? call->funcresulttype : form->prorettype, desc,
+						   form->prokind);
+	foreach (cell, statements)
 	{
-		if (strcmp(name, word) == 0)
-			NoteClock(findings, pstrdup(name));
+		List *queries = static_cast<List *>(lfirst(cell));
+		ListCell *query;
+
+		foreach (query, queries)
+			WalkInside(f, lfirst_node(Query, query));
 	}
-	if (strcmp(name, "execute") == 0)
-		RefuseExact(findings, Reason::untrusted_function,
-					pstrdup("a function inside runs dynamic SQL"));
-	if (*scanner->at != '(')
-		return;
-	if (strcmp(name, "current_setting") == 0)
-		JudgeSettingCall(scanner);
-	else if (strlen(name) < NAMEDATALEN)
-		JudgeNamed(findings, name);
 }
 
 void
-ScanText(Findings *findings, const char *text)
+Judge(Findings *f, HeapTuple function, const Pending *item)
 {
-	Scanner scanner = {text, findings};
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+	MemoryContext scratch =
+		AllocSetContextCreate(f->context, "CachedQueryBody", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	bool understood;
 
-	for (;;)
-	{
-		const char *start = scanner.at = SkipSpace(scanner.at);
-
-		if (*start == '\0')
-			return;
-		if (*start == '\'')
-		{
-			if (IsTimeWord(ReadString(&scanner.at)))
-				NoteClock(findings, pstrdup("a literal such as 'today' or 'now' in a function"));
-		}
-		else if (*start == '"')
-		{
-			const char *end = strchr(start + 1, '"');
-
-			scanner.at = end ? end + 1 : start + strlen(start);
-			JudgeName(&scanner, pnstrdup(start + 1, (end ? end : scanner.at) - start - 1));
-		}
-		else if (StartsName(*start))
-		{
-			while (ContinuesName(*scanner.at))
-				scanner.at++;
-			JudgeName(&scanner, asc_tolower(start, scanner.at - start));
-		}
-		else
-			scanner.at++;
-	}
+	if (form->prolang == SQLlanguageId)
+		understood = Tried(f, [=] { JudgeSql(f, function, item->call); });
+	else
+		understood = JudgePlpgsql(f, item->oid, item->call);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+	if (!understood)
+		NotUnderstood(f, psprintf("function %s", format_procedure(item->oid)));
 }
 
 } // namespace
 
 void
-JudgeBody(Findings *findings, Oid function)
+BeginTrial(Findings *f, Trial *trial)
+{
+	trial->context = CurrentMemoryContext;
+	trial->owner = CurrentResourceOwner;
+	trial->client_messages = client_min_messages;
+	trial->log_messages = log_min_messages;
+	BeginInternalSubTransaction(nullptr);
+	MemoryContextSwitchTo(trial->context);
+	/* notices come when the function runs */
+	client_min_messages = Max(client_min_messages, ERROR);
+	log_min_messages = Max(log_min_messages, ERROR);
+	Enter(f->environment);
+}
+
+void
+EndTrial(const Trial &trial, ErrorData *error)
+{
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(trial.context);
+	CurrentResourceOwner = trial.owner;
+	client_min_messages = trial.client_messages;
+	log_min_messages = trial.log_messages;
+	if (error != nullptr && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+		ReThrowError(error);
+}
+
+Query *
+AnalyzeInside(Findings *f, RawStmt *raw, const char *source, ParserSetupHook setup, void *setup_arg)
+{
+	ParseState *pstate = make_parsestate(nullptr);
+	const bool time_words = HasTimeWord(raw->stmt);
+	Query *query;
+
+	CHECK_FOR_INTERRUPTS();
+	if (f->names_inside != nullptr)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+		CollectNames(raw->stmt, f->names_inside);
+		MemoryContextSwitchTo(caller);
+	}
+	pstate->p_sourcetext = source;
+	setup(pstate, setup_arg);
+	query = transformTopLevelStmt(pstate, raw);
+	free_parsestate(pstate);
+	if (time_words)
+		f->words_inside = true;
+	return query;
+}
+
+void
+WalkInside(Findings *f, Query *query)
+{
+	List *queries;
+	ListCell *cell;
+
+	if (query->commandType == CMD_UTILITY)
+		return; /* a run of it is a write */
+	/* a body that is kept as a tree has no locks yet */
+	AcquireRewriteLocks(query, true, false);
+	queries = QueryRewrite(query);
+
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+	const bool literals = f->literals;
+
+	f->literals = false;
+	foreach (cell, queries)
+		WalkTree(f, static_cast<Node *>(lfirst(cell)));
+	if (f->literals && f->words_inside)
+		NoteClock(f, pstrdup("a literal such as 'today' or 'now' in a function"));
+	f->literals = literals;
+	MemoryContextSwitchTo(caller);
+}
+
+uint64
+BodyVariant(Findings *f, Oid function, FuncExpr **call)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Datum body;
-	bool null;
-	char *source;
+	uint64 variant = f->environment ? f->environment->id : 0;
+	bool any;
+
+	*call = nullptr;
+	if (!HeapTupleIsValid(tuple))
+		return variant;
+	any = TakesAnyType(tuple);
+	ReleaseSysCache(tuple);
+	if (f->call == nullptr || ArgumentsOf(f->call) == NIL)
+		return variant;
+
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	*call = Outline(f->call, function);
+	MemoryContextSwitchTo(caller);
+	return any ? HashTypes(*call, variant) : variant;
+}
+
+void
+JudgeBody(Findings *f, const Pending *item)
+{
+	const Environment *outer = f->environment;
+	HeapTuple tuple = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(item->oid));
+	bool known;
 
 	if (!HeapTupleIsValid(tuple))
-		return;
-	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosqlbody, &null);
-	if (!null)
-	{
-		source = TextDatumGetCString(body);
-		ReleaseSysCache(tuple);
-		WalkBody(findings, static_cast<Node *>(stringToNode(source)));
-		return;
-	}
-	body = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
-	source = null ? nullptr : TextDatumGetCString(body);
-	ReleaseSysCache(tuple);
-	if (source != nullptr)
-		ScanText(findings, source);
+		return; /* dropped meanwhile: running the query will tell */
+	f->environment = EnvironmentWithin(f, tuple, &known);
+	/* no subtransaction then */
+	if (!known || IsInParallelMode())
+		NotUnderstood(f, psprintf("function %s", format_procedure(item->oid)));
+	else
+		Judge(f, tuple, item);
+	f->environment = outer;
+	heap_freetuple(tuple);
 }
 
 } // namespace cq

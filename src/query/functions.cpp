@@ -14,6 +14,7 @@
 extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
+#include "parser/parse_agg.h"
 }
 
 #include <algorithm>
@@ -101,7 +102,8 @@ ListOf(Oid function)
 }
 
 void
-VisitAggregateParts(Oid aggregate, bool (*visit)(Oid function, void *arg), void *arg)
+VisitAggregateParts(Oid aggregate, Aggref *call, void (*visit)(Oid function, Node *call, void *arg),
+					void *arg)
 {
 	HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
 
@@ -109,15 +111,46 @@ VisitAggregateParts(Oid aggregate, bool (*visit)(Oid function, void *arg), void 
 		return;
 
 	Form_pg_aggregate form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
-	const Oid parts[] = {form->aggtransfn,     form->aggfinalfn,    form->aggcombinefn,
-						 form->aggserialfn,    form->aggdeserialfn, form->aggmtransfn,
-						 form->aggminvtransfn, form->aggmfinalfn};
+	const Oid steps[] = {form->aggtransfn, form->aggmtransfn};
+	const Oid ends[] = {form->aggfinalfn, form->aggmfinalfn};
+	const Oid others[] = {form->aggcombinefn, form->aggserialfn, form->aggdeserialfn,
+						  form->aggminvtransfn};
+	const int extra_args = form->aggfinalextra ? 1 : 0;
+	Oid state = form->aggtranstype;
+	Oid inputs[FUNC_MAX_ARGS];
+	int count = 0;
+	Expr *expr = nullptr;
 
 	ReleaseSysCache(tuple);
-	for (Oid part : parts)
+	if (call != nullptr)
 	{
-		if (OidIsValid(part) && visit(part, arg))
-			return;
+		count = get_aggregate_argtypes(call, inputs);
+		state = resolve_aggregate_transtype(aggregate, state, inputs, count);
+	}
+	for (Oid function : steps)
+	{
+		if (!OidIsValid(function))
+			continue;
+		if (call != nullptr)
+			build_aggregate_transfn_expr(inputs, count, list_length(call->aggdirectargs),
+										 call->aggvariadic, state, call->inputcollid, function,
+										 InvalidOid, &expr, nullptr);
+		visit(function, reinterpret_cast<Node *>(expr), arg);
+	}
+	for (Oid function : ends)
+	{
+		if (!OidIsValid(function))
+			continue;
+		if (call != nullptr)
+			build_aggregate_finalfn_expr(
+				inputs, (extra_args ? count : list_length(call->aggdirectargs)) + 1, state,
+				call->aggtype, call->inputcollid, function, &expr);
+		visit(function, reinterpret_cast<Node *>(expr), arg);
+	}
+	for (Oid function : others)
+	{
+		if (OidIsValid(function))
+			visit(function, nullptr, arg);
 	}
 }
 

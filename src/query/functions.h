@@ -30,8 +30,11 @@ enum class BuiltinList : uint8
 /* The list on which a function stands that has an OID below FirstUnpinnedObjectId. */
 extern BuiltinList ListOf(Oid function);
 
-/* Aggregates declare IMMUTABLE whatever they call: the worst volatility of the functions that
- * one is made of, and the functions themselves through `visit`. */
-extern void VisitAggregateParts(Oid aggregate, bool (*visit)(Oid function, void *arg), void *arg);
+/*
+ * Visits the functions that an aggregate is made of; with what it is called with, if that is known,
+ * for those that take any type.
+ */
+extern void VisitAggregateParts(Oid aggregate, Aggref *call,
+								void (*visit)(Oid function, Node *call, void *arg), void *arg);
 
 } // namespace cq

@@ -200,6 +200,7 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	Handle *handle = static_cast<Handle *>(palloc0(sizeof(Handle)));
 
 	handle->findings = Findings();
+	handle->learned = Findings();
 	handle->names = NameHashes();
 	handle->context = context;
 	handle->findings_context =
@@ -294,11 +295,13 @@ Reexamine(Handle *handle, CachedPlan *plan)
 	MemoryContextReset(handle->findings_context);
 	handle->findings = Findings();
 	handle->names = NameHashes();
+	handle->findings.names_inside = &handle->names;
 	caller = MemoryContextSwitchTo(handle->findings_context);
 	handle->desc = CreateTupleDescCopy(handle->source->resultDesc);
 	Examine(&handle->findings, handle->source->query_list, statement, handle->desc,
 			handle->source->dependsOnRLS, handle->time_words);
 	JudgeParameters(handle);
+	Widen(&handle->findings, handle->learned);
 	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
 	initStringInfo(&handle->regional);
 	if (handle->findings.folded)
@@ -393,7 +396,10 @@ NameCallback(Datum, compat::CacheId cacheid, uint32 hash)
 	}
 }
 
-/* A composite type was altered: PostgreSQL's plans don't notice that they build rows of it. */
+/*
+ * A composite type was altered: PostgreSQL's plans don't notice that they build rows of it.  Or a
+ * relation that only functions read, which the examination looked into.
+ */
 void
 RelationCallback(Datum, Oid relation)
 {
@@ -401,8 +407,11 @@ RelationCallback(Datum, Oid relation)
 	{
 		Handle *handle = HandleOf(node);
 		List *rowtypes = handle->generation >= 0 ? handle->findings.rowtypes : NIL;
+		List *inside = handle->generation >= 0 ? handle->findings.inside : NIL;
 
-		if (rowtypes != NIL && (relation == InvalidOid || list_member_oid(rowtypes, relation)))
+		if ((rowtypes != NIL || inside != NIL) &&
+			(relation == InvalidOid || list_member_oid(rowtypes, relation) ||
+			 list_member_oid(inside, relation)))
 			handle->names_changed = true;
 	}
 }
@@ -503,6 +512,16 @@ ExaminationHolds(const HeldHandle &handle)
 	return !handle->names_changed && !handle->forgotten && source->is_valid &&
 		   source->gplan != nullptr && source->gplan->is_valid &&
 		   source->gplan->generation == handle->generation;
+}
+
+void
+Learn(const HeldHandle &handle, const Findings &seen)
+{
+	MemoryContext caller = MemoryContextSwitchTo(handle->context);
+
+	Widen(&handle->learned, seen);
+	MemoryContextSwitchTo(caller);
+	handle->generation = -1; /* examine again */
 }
 
 void

@@ -72,6 +72,7 @@ struct Handle
 
 	/* the examination */
 	Findings findings;
+	Findings learned; /* what runs showed and the examination didn't find; as long as the handle */
 	bool time_words;
 	NameHashes names;
 	bool names_changed;        /* set by callbacks: analyse again */
@@ -167,6 +168,11 @@ extern bool ExaminationHolds(const HeldHandle &handle);
  * begin one with the rights that the query needs, and nothing to run.
  */
 extern void ShowToPermissionHooks(const HeldHandle &handle);
+/*
+ * A run showed what the key lacks: the key is made with it from the next call on.  The answer that
+ * was run for must not be published.
+ */
+extern void Learn(const HeldHandle &handle, const Findings &seen);
 
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetHandles();

@@ -21,8 +21,8 @@ enum class Thing : uint32
 	domain,   // its CHECK constraints
 	input,    // a type's values are read from text
 	output,   // ... or written as text
-	json,     // ... or written as JSON, by a cast of the user's if there is one
-	compared, // ... or compared by the type's default operators
+	defaults, // of a function's arguments; variant: which ones are given
+	called,   // a function, while a fill runs
 	slot,     // of a cached answer, plus 1
 	body      // of a function; variant: what it is called with, and under which settings
 };

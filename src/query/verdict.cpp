@@ -13,10 +13,12 @@
 #include "settings.h"
 
 extern "C" {
+#include "access/nbtree.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_language.h"
 #include "commands/proclang.h"
 #include "optimizer/clauses.h"
+#include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
@@ -92,19 +94,22 @@ constexpr int kMaxBodies = 1000;
 void
 NoteVolatile(Findings *f, char *detail)
 {
-	if (f->volatile_detail == nullptr)
-		f->volatile_detail = detail;
+	if (f->volatile_detail == nullptr && !f->nested)
+		f->volatile_detail = detail; /* inside, a function that calls itself STABLE is believed */
 	RefuseExact(f, Reason::volatile_function, detail);
 }
 
 /* To be judged by FollowUp(): a walk doesn't go into bodies and types, or it could go too deep. */
 void
-Defer(Findings *f, Thing thing, Oid oid)
+Defer(Findings *f, Thing thing, Oid oid, uint64 variant = 0, bool nested = true,
+	  FuncExpr *call = nullptr)
 {
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	Pending *item = static_cast<Pending *>(palloc(sizeof(Pending)));
 
-	*item = {thing, oid};
+	*item = {thing, oid, variant, nested, call, f->environment};
 	f->pending = lappend(f->pending, item);
+	MemoryContextSwitchTo(caller);
 }
 
 char *
@@ -118,15 +123,22 @@ void
 JudgeCode(Findings *f, Oid function, char volatility)
 {
 	Oid language = FunctionLanguage(function);
+	FuncExpr *call;
+	uint64 variant;
 
-	if (volatility == PROVOLATILE_IMMUTABLE || !FirstTime(&f->seen, Thing::body, function))
+	if (volatility == PROVOLATILE_IMMUTABLE || TrustedFunction(function))
+	{
+		f->unread = f->unread || language != ClanguageId;
 		return;
-	if (TrustedFunction(function))
+	}
+	if (language != SQLlanguageId && language != get_language_oid("plpgsql", true))
+	{
+		NotUnderstood(f, FunctionDetail(function));
 		return;
-	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
-		Defer(f, Thing::body, function);
-	else if (volatility == PROVOLATILE_STABLE)
-		RefuseExact(f, Reason::untrusted_function, FunctionDetail(function));
+	}
+	variant = BodyVariant(f, function, &call);
+	if (FirstTime(&f->seen, Thing::body, function, variant))
+		Defer(f, Thing::body, function, variant, true, call);
 }
 
 /* Everything that a user's function could do is assumed of it, within its declared volatility. */
@@ -142,9 +154,12 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 	f->names = true;
 	f->folded = f->folded || volatility == PROVOLATILE_IMMUTABLE;
 	if (FirstTime(&f->seen, Thing::object, function))
+	{
 		f->objects = lappend_oid(f->objects, function);
+		f->functions = lappend_oid(f->functions, function);
+	}
 
-	if (volatility == PROVOLATILE_VOLATILE)
+	if (volatility == PROVOLATILE_VOLATILE && !f->nested && !TrustedFunction(function))
 		NoteVolatile(f, FunctionDetail(function));
 	JudgeCode(f, function, volatility);
 }
@@ -212,6 +227,8 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 		f->folded = true;
 }
 
+void JudgeAggregate(Findings *f, Oid function);
+
 /* check_functions_in_node callback; never ends the walk. */
 bool
 JudgeFunction(Oid function, void *arg)
@@ -232,8 +249,32 @@ JudgeFunction(Oid function, void *arg)
 	else if (kind != PROKIND_AGGREGATE)
 		JudgeBuiltin(f, function, volatility);
 	if (kind == PROKIND_AGGREGATE)
-		VisitAggregateParts(function, JudgeFunction, f);
+		JudgeAggregate(f, function);
 	return false;
+}
+
+/* As PostgreSQL does it, an aggregate is as volatile as it says; what its parts do counts, too. */
+void
+JudgeAggregate(Findings *f, Oid function)
+{
+	const bool nested = f->nested;
+	Node *call = f->call;
+
+	f->nested = true;
+	VisitAggregateParts(
+		function,
+		call && IsA(call, Aggref) && function >= FirstUnpinnedObjectId
+			? reinterpret_cast<Aggref *>(call)
+			: nullptr,
+		[](Oid part, Node *part_call, void *arg) {
+			Findings *inner = static_cast<Findings *>(arg);
+
+			inner->call = part_call;
+			JudgeFunction(part, inner);
+		},
+		f);
+	f->nested = nested;
+	f->call = call;
 }
 
 bool Walk(Node *node, void *arg);
@@ -339,6 +380,54 @@ JudgeRowType(Findings *f, Oid type)
 	VisitColumns(f, type, JudgeType);
 }
 
+void
+JudgeIfUsers(Findings *f, Oid function)
+{
+	if (function >= FirstUnpinnedObjectId)
+		JudgeFunction(function, f);
+}
+
+/* What sorts, groups or compares by this operator calls. */
+void
+JudgeOperator(Findings *f, Oid op)
+{
+	Oid family;
+	Oid input;
+	Oid hashes[2] = {};
+
+	if (!OidIsValid(op))
+		return;
+	JudgeIfUsers(f, get_opcode(op));
+	if (compat::OrderingFamily(op, &family, &input))
+		JudgeIfUsers(f, get_opfamily_proc(family, input, input, BTORDER_PROC));
+	if (get_op_hash_functions(op, &hashes[0], &hashes[1]))
+	{
+		JudgeIfUsers(f, hashes[0]);
+		JudgeIfUsers(f, hashes[1]);
+	}
+}
+
+/*
+ * What no node names: arrays and records are compared by the default operators of what is in them,
+ * and so are GREATEST and DISTINCT; a user's cast to json is what to_json() and its kin call.
+ */
+void
+JudgeImplied(Findings *f, Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(
+		type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR | TYPECACHE_CMP_PROC |
+				  TYPECACHE_HASH_PROC | TYPECACHE_HASH_EXTENDED_PROC);
+	const Oid functions[] = {get_opcode(entry->eq_opr), get_opcode(entry->lt_opr),
+							 get_opcode(entry->gt_opr), entry->cmp_proc,
+							 entry->hash_proc,          entry->hash_extended_proc};
+	Oid cast;
+
+	for (Oid function : functions)
+		JudgeIfUsers(f, function);
+	if (find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &cast) == COERCION_PATH_FUNC)
+		JudgeFunction(cast, f);
+}
+
 /* What a type is made of. */
 void
 JudgeParts(Findings *f, Oid type)
@@ -360,15 +449,61 @@ JudgeParts(Findings *f, Oid type)
 		JudgeType(f, get_multirange_range(type));
 	if (type_is_rowtype(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
 		JudgeRowType(f, type);
+	JudgeImplied(f, type);
 }
 
 /* The CHECK constraints of a domain may call anything. */
 void
 JudgeDomain(Findings *f, Oid type)
 {
-	if (compat::HasDomainConstraints(type))
-		f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
-			f->user_function = true;
+	if (!FirstTime(&f->seen, Thing::domain, type) || !compat::HasDomainConstraints(type))
+		return;
+	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names =
+		f->user_function = true;
+	Defer(f, Thing::domain, type);
+}
+
+/* Those of the domains it is made of, too. */
+void
+JudgeChecks(Findings *f, Oid type)
+{
+	/* its context, when it goes, calls it back */
+	DomainConstraintRef *ref =
+		static_cast<DomainConstraintRef *>(palloc(sizeof(DomainConstraintRef)));
+	ListCell *cell;
+
+	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
+	foreach (cell, ref->constraints)
+		Walk(reinterpret_cast<Node *>(
+				 static_cast<DomainConstraintState *>(lfirst(cell))->check_expr),
+			 f);
+}
+
+/* Defaults of the arguments that a call doesn't give. */
+void
+JudgeDefaults(Findings *f, const Pending *item)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(item->oid));
+	Datum trees;
+	bool null;
+	List *defaults;
+	ListCell *cell;
+	int argument;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	trees = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &null);
+	argument = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->pronargs;
+	defaults = null ? NIL : static_cast<List *>(stringToNode(TextDatumGetCString(trees)));
+	ReleaseSysCache(tuple);
+	argument -= list_length(defaults);
+	foreach (cell, defaults)
+	{
+		/* beyond 64 it is taken for one that isn't given */
+		if (argument >= 64 || !(item->variant & (UINT64CONST(1) << argument)))
+			Walk(static_cast<Node *>(lfirst(cell)), f);
+		argument++;
+	}
 }
 
 /*
@@ -480,8 +615,7 @@ JudgeCurrentSetting(Findings *f, FuncExpr *call)
 		return false;
 	name = static_cast<Node *>(linitial(call->args));
 	if (!IsA(name, Const) || reinterpret_cast<Const *>(name)->constisnull)
-		RefuseBoth(f, Reason::session_function,
-				   pstrdup("current_setting() of a name that is not constant"));
+		NotUnderstood(f, pstrdup("current_setting() of a name that is not constant"));
 	else
 		JudgeSetting(f, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
 	return true;
@@ -549,19 +683,36 @@ JudgeRangeTable(Findings *f, List *rtable)
 
 /* RANGE with an offset: a day's length goes by the time zone. */
 void
-JudgeWindows(Findings *f, List *windows)
+JudgeInRange(Findings *f, Oid function)
 {
+	if (OidIsValid(function))
+		JudgeFunction(function, f);
+}
+
+/* Those that a call leaves to their defaults, the planner puts in. */
+void
+DeferDefaults(Findings *f, Oid function, List *args)
+{
+	uint64 given = 0;
+	int position = 0;
 	ListCell *cell;
 
-	foreach (cell, windows)
+	if (function < FirstUnpinnedObjectId && list_length(args) >= get_func_nargs(function))
+		return;
+	foreach (cell, args)
 	{
-		WindowClause *window = lfirst_node(WindowClause, cell);
+		Node *argument = static_cast<Node *>(lfirst(cell));
+		const int number = IsA(argument, NamedArgExpr)
+							   ? reinterpret_cast<NamedArgExpr *>(argument)->argnumber
+							   : position;
 
-		if (OidIsValid(window->startInRangeFunc))
-			JudgeFunction(window->startInRangeFunc, f);
-		if (OidIsValid(window->endInRangeFunc))
-			JudgeFunction(window->endInRangeFunc, f);
+		if (number < 64)
+			given |= UINT64CONST(1) << number;
+		position++;
 	}
+	if (position < get_func_nargs(function) &&
+		FirstTime(&f->seen, Thing::defaults, function, given))
+		Defer(f, Thing::defaults, function, given, f->nested);
 }
 
 bool
@@ -579,9 +730,19 @@ Walk(Node *node, void *arg)
 		Query *query = reinterpret_cast<Query *>(node);
 
 		JudgeRangeTable(f, query->rtable);
-		JudgeWindows(f, query->windowClause);
-		return compat::WalkQuery(query, Walk, f, 0);
+		return compat::WalkQuery(query, Walk, f, QTW_EXAMINE_SORTGROUP);
 	}
+	case T_SortGroupClause:
+		JudgeOperator(f, reinterpret_cast<SortGroupClause *>(node)->eqop);
+		JudgeOperator(f, reinterpret_cast<SortGroupClause *>(node)->sortop);
+		break;
+	case T_SetOperationStmt:
+		Walk(reinterpret_cast<Node *>(reinterpret_cast<SetOperationStmt *>(node)->groupClauses), f);
+		break;
+	case T_WindowClause:
+		JudgeInRange(f, reinterpret_cast<WindowClause *>(node)->startInRangeFunc);
+		JudgeInRange(f, reinterpret_cast<WindowClause *>(node)->endInRangeFunc);
+		break;
 	case T_SQLValueFunction:
 		JudgeSqlValue(f, reinterpret_cast<SQLValueFunction *>(node));
 		break;
@@ -610,6 +771,8 @@ Walk(Node *node, void *arg)
 		break;
 	case T_FuncExpr:
 		JudgeType(f, exprType(node));
+		DeferDefaults(f, reinterpret_cast<FuncExpr *>(node)->funcid,
+					  reinterpret_cast<FuncExpr *>(node)->args);
 		if (ReadsText(reinterpret_cast<FuncExpr *>(node)->funcid))
 			JudgeInput(f, exprType(node));
 		if (JudgeCurrentSetting(f, reinterpret_cast<FuncExpr *>(node)))
@@ -628,8 +791,13 @@ Walk(Node *node, void *arg)
 	case T_RowExpr:
 	case T_ArrayExpr:
 	case T_Aggref:
+	case T_MinMaxExpr:
+		JudgeType(f, exprType(node));
+		break;
 	case T_WindowFunc:
 		JudgeType(f, exprType(node));
+		DeferDefaults(f, reinterpret_cast<WindowFunc *>(node)->winfnoid,
+					  reinterpret_cast<WindowFunc *>(node)->args);
 		break;
 	default:
 		if (compat::MakesJson(node))
@@ -638,7 +806,9 @@ Walk(Node *node, void *arg)
 			JudgeInput(f, exprType(node));
 		break;
 	}
+	f->call = node;
 	check_functions_in_node(node, JudgeFunction, f);
+	f->call = nullptr;
 	return compat::WalkExpression(node, Walk, f);
 }
 
@@ -693,7 +863,14 @@ Run(Findings *f, const Pending *item)
 	switch (item->thing)
 	{
 	case Thing::body:
-		JudgeBody(f, item->oid);
+		JudgeBody(f, item);
+		break;
+	case Thing::domain:
+		if (!Tried(f, [=] { JudgeChecks(f, item->oid); }))
+			NotUnderstood(f, psprintf("checks of domain %s", format_type_be(item->oid)));
+		break;
+	case Thing::defaults:
+		JudgeDefaults(f, item);
 		break;
 	case Thing::type:
 		JudgeParts(f, item->oid);
@@ -744,6 +921,8 @@ JudgeRelation(Findings *f, Oid relation)
 	if (!FirstTime(&f->seen, Thing::relation, relation))
 		return;
 	f->relations = lappend_oid(f->relations, relation);
+	if (f->nested)
+		f->inside = lappend_oid(f->inside, relation);
 	if (!RelationFacts(relation, &kind, &persistence, &row_security, &access_method))
 		return;
 	if (persistence == RELPERSISTENCE_TEMP)
@@ -758,63 +937,61 @@ JudgeRelation(Findings *f, Oid relation)
 		JudgeOpaque(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
 
 	compat::WalkVirtualColumns(relation, Walk, f);
-	/* a query's own views and policies are in its trees; a function's are not */
-	if (f->nested && row_security)
+	/* those of the query and of understood bodies are in their trees */
+	if (f->at_run && row_security)
 		RefuseExact(
 			f, Reason::untrusted_function,
 			psprintf("policies of relation %s, read by a function", get_rel_name(relation)));
-	if (f->nested && kind == RELKIND_VIEW)
+	if (f->at_run && kind == RELKIND_VIEW)
 		WalkView(f, relation);
 }
 
 void
-JudgeCalledInside(Findings *f, Oid function)
+JudgeCalled(Findings *f, Oid function)
 {
-	char volatility;
-	char kind;
-	bool has_acl;
-
-	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
-		return;
-	if (function >= FirstUnpinnedObjectId)
-		JudgeCode(f, function, volatility);
-	else if (kind == PROKIND_AGGREGATE)
-		VisitAggregateParts(function, JudgeFunction, f);
-	else if (volatility == PROVOLATILE_VOLATILE)
-	{
-		/* in a function that calls itself STABLE: believed within a ttl */
-		RefuseExact(f, Reason::volatile_function, FunctionDetail(function));
-		if (ListOf(function) == BuiltinList::session)
-			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
-		JudgeList(f, function, ListOf(function));
-	}
-	else
-		JudgeBuiltin(f, function, volatility);
+	JudgeFunction(function, f);
 }
 
-/* Views in it are not expanded. */
 void
-WalkBody(Findings *f, Node *body)
+WalkTree(Findings *f, Node *tree)
 {
-	bool nested = f->nested;
+	Walk(tree, f);
+}
 
-	f->nested = true;
-	if (IsA(body, List))
+void
+JudgeAssignment(Findings *f, Oid source, int32 source_typmod, Oid target, int32 target_typmod)
+{
+	CaseTestExpr *value;
+	Node *cast = nullptr;
+
+	if (source == target && (source_typmod == target_typmod || target_typmod == -1))
+		return;
+	value = makeNode(CaseTestExpr);
+	value->typeId = source;
+	value->typeMod = source_typmod;
+	value->collation = get_typcollation(source);
+	if (source != UNKNOWNOID && source != RECORDOID)
+		cast = coerce_to_target_type(nullptr, reinterpret_cast<Node *>(value), source, target,
+									 target_typmod, COERCION_PLPGSQL, COERCE_IMPLICIT_CAST, -1);
+	if (cast == nullptr)
 	{
-		ListCell *cell;
+		CoerceViaIO *convert = makeNode(CoerceViaIO);
 
-		foreach (cell, reinterpret_cast<List *>(body))
-			WalkBody(f, static_cast<Node *>(lfirst(cell)));
+		convert->arg = reinterpret_cast<Expr *>(value);
+		convert->resulttype = target;
+		convert->coerceformat = COERCE_IMPLICIT_CAST;
+		convert->location = -1;
+		cast = reinterpret_cast<Node *>(convert);
 	}
-	else
-		Walk(body, f);
-	f->nested = nested;
+	Walk(cast, f);
 }
 
 /* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
 void
 FollowUp(Findings *f)
 {
+	const bool nested = f->nested;
+
 	for (; f->followed < list_length(f->pending); f->followed++)
 	{
 		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
@@ -825,9 +1002,29 @@ FollowUp(Findings *f)
 			NotUnderstood(f, pstrdup("more functions and types than are followed"));
 			return;
 		}
+		f->nested = item->nested;
+		f->environment = item->environment;
 		Run(f, item);
+		f->nested = nested;
+		f->environment = nullptr;
 	}
 }
+
+namespace
+{
+
+/* Something in the query makes text of values: the output functions of the types it has met. */
+void
+JudgeOutputs(Findings *f)
+{
+	for (int i = 0; i < list_length(f->types); i++)
+	{
+		JudgeIfUsers(f, OutputFunction(list_nth_oid(f->types, i), false));
+		FollowUp(f);
+	}
+}
+
+} // namespace
 
 void
 Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depends_on_rls,
@@ -835,6 +1032,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 {
 	ListCell *cell;
 
+	f->context = CurrentMemoryContext;
 	foreach (cell, queries)
 		Walk(static_cast<Node *>(lfirst(cell)), f);
 	JudgeColumns(f, desc);
@@ -842,6 +1040,8 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		JudgeRelation(f, lfirst_oid(cell));
 	JudgePlan(f, plan);
 	FollowUp(f);
+	if (f->makes_text)
+		JudgeOutputs(f);
 
 	if (depends_on_rls)
 		f->role = true;
@@ -863,6 +1063,65 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	list_sort(f->relations, list_oid_cmp);
 	list_sort(f->rowtypes, list_oid_cmp);
 	list_sort(f->types, list_oid_cmp);
+}
+
+namespace
+{
+
+bool
+HasSetting(List *settings, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, settings)
+	{
+		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+} // namespace
+
+bool
+Lacks(const Findings &known, const Findings &seen)
+{
+	ListCell *cell;
+
+	if ((seen.everything && !known.everything) || (seen.role && !known.role) ||
+		(seen.session_role && !known.session_role) || (seen.regional && !known.regional) ||
+		(seen.customized && !known.customized && !known.everything) ||
+		(seen.search_path && !known.search_path) || (seen.names && !known.names))
+		return true;
+	foreach (cell, seen.settings)
+	{
+		if (!known.everything && !HasSetting(known.settings, static_cast<char *>(lfirst(cell))))
+			return true;
+	}
+	return false;
+}
+
+void
+Widen(Findings *known, const Findings &seen)
+{
+	ListCell *cell;
+
+	known->everything = known->everything || seen.everything;
+	known->role = known->role || seen.role;
+	known->session_role = known->session_role || seen.session_role;
+	known->regional = known->regional || seen.regional;
+	known->customized = known->customized || seen.customized;
+	known->search_path = known->search_path || seen.search_path;
+	known->names = known->names || seen.names;
+	foreach (cell, seen.settings)
+	{
+		if (!HasSetting(known->settings, static_cast<char *>(lfirst(cell))))
+			known->settings = lappend(known->settings, pstrdup(static_cast<char *>(lfirst(cell))));
+	}
+	if (seen.ttl != Reason::hit)
+		RefuseBoth(known, seen.ttl, seen.ttl_detail ? pstrdup(seen.ttl_detail) : nullptr);
+	if (seen.exact != Reason::hit)
+		RefuseExact(known, seen.exact, seen.exact_detail ? pstrdup(seen.exact_detail) : nullptr);
 }
 
 /* --- the raw parse tree --------------------------------------------------------------------- */

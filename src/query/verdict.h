@@ -14,11 +14,27 @@
 namespace cq
 {
 
+/* Under which settings and as whom a body runs: SET clauses and SECURITY DEFINER around it. */
+struct Environment;
+
 /* What a walk met and left for later. */
 struct Pending
 {
 	Thing thing;
 	Oid oid;
+	uint64 variant;
+	bool nested;
+	FuncExpr *call; /* of a body: types only, or NULL */
+	const Environment *environment;
+};
+
+/* Under which syscache hash values a new relation or type would capture an unqualified name. */
+struct NameHashes
+{
+	int count = 0;
+	int allocated = 0;
+	uint32 *hashes = nullptr;
+	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
 };
 
 struct Findings
@@ -42,6 +58,7 @@ struct Findings
 	bool everything = false;    /* ... on any setting, since code in it was not understood */
 	bool literals = false;      /* parse analysis converted literals by regional settings */
 	bool folded = false;        /* ... or the planner may have evaluated what reads them */
+	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
 	bool clock = false;         /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
@@ -49,15 +66,24 @@ struct Findings
 	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
 	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
-	bool nested = false;        /* what is judged was met while a function ran */
 
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL; /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
 	List *types = NIL;     /* OIDs of types that aren't built in */
 	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
+	List *functions = NIL; /* OIDs of functions that aren't built in, at whatever depth */
+	List *inside = NIL;    /* OIDs of relations that only functions read */
 
 	/* the walk */
+	MemoryContext context = nullptr;    /* of all lists */
+	NameHashes *names_inside = nullptr; /* where names in bodies go, if anywhere */
+	bool nested = false;                /* what is judged is called by a function */
+	bool at_run = false;                /* ... and was met while it ran: views aren't expanded */
+	bool words_inside = false;          /* the statement analysed last has a word like 'now' */
+	Node *call = nullptr;               /* the node whose functions are judged */
+	const Environment *environment = nullptr; /* of what is walked */
+	List *environments = NIL;                 /* all that were met */
 	Seen seen;
 	List *pending = NIL; /* Pending: bodies and types to be judged, those done included */
 	int followed = 0;    /* so many of them are done */
@@ -72,15 +98,12 @@ extern void Examine(Findings *findings, List *queries, PlannedStmt *plan, TupleD
 extern bool HasTimeWord(Node *raw);
 extern bool IsTimeWord(const char *constant);
 
-/* Under which syscache hash values a new relation or type would capture an unqualified name. */
-struct NameHashes
-{
-	int count = 0;
-	int allocated = 0;
-	uint32 *hashes = nullptr;
-	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
-};
 extern void CollectNames(Node *raw, NameHashes *names);
+
+/* Was something seen that a key made of what is known doesn't have? */
+extern bool Lacks(const Findings &known, const Findings &seen);
+/* Know it, too. */
+extern void Widen(Findings *known, const Findings &seen);
 
 /* What speaks against keeping the answer; the first finding is kept. */
 extern void RefuseBoth(Findings *findings, Reason reason, char *detail);
@@ -91,9 +114,13 @@ extern void NoteClock(Findings *findings, char *detail);
 extern void NotUnderstood(Findings *findings, char *detail);
 /* Judge what was put off: after JudgeRelation() outside of Examine(). */
 extern void FollowUp(Findings *findings);
-/* A function that another's body may call, and a parsed body. */
-extern void JudgeCalledInside(Findings *findings, Oid function);
-extern void WalkBody(Findings *findings, Node *body);
+/* A function that is called by whatever is walked. */
+extern void JudgeCalled(Findings *findings, Oid function);
+/* An analysed query, or any expression of one. */
+extern void WalkTree(Findings *findings, Node *tree);
+/* A value converted to another type by assignment, as PL/pgSQL does it. */
+extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
+							int32 target_typmod);
 
 /* Our own plan node, which is none of another module. */
 constexpr const char *kScanName = "Cached Query";
