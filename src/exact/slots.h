@@ -117,7 +117,7 @@ extern void ForgetStatements();
 extern void InitHooks();
 
 /* --- own.cpp --------------------------------------------------------------------------------- */
-constexpr int kMaxPending = 256;
+constexpr int kMaxPending = 1024;
 /* The slots that Invalidate() was called for: kMaxPending + 1 at most. */
 extern int PendingInvalidations(SlotNo *slots);
 extern void ForgetInvalidations();

@@ -23,7 +23,9 @@
 extern "C" {
 #include "catalog/pg_control.h"
 #include "common/controldata_utils.h"
+#include "lib/binaryheap.h"
 #include "port/pg_crc32c.h"
+#include "portability/instr_time.h"
 #include "storage/fd.h"
 }
 
@@ -43,6 +45,7 @@ constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);
 constexpr long kFeedMs = 100;
+constexpr double kMaxSaveMs = 5000;
 
 struct FileHead
 {
@@ -71,31 +74,16 @@ struct Candidate
 	double value;
 };
 
+/* The best so far, and which of them is the worst. */
 struct Candidates
 {
-	Candidate *list;
-	uint32 count;
-	uint32 room;
+	Candidate list[kMaxQueries];
+	binaryheap *worst_first; /* of pointers into the list */
+	uint32 seen;
+	instr_time start;
 };
 
 /* --- at shutdown ----------------------------------------------------------------------------- */
-
-void
-Consider(const Entry *entry, uint64 hits, void *arg)
-{
-	Candidates *candidates = static_cast<Candidates *>(arg);
-	double value = (1.0 + static_cast<double>(hits)) * static_cast<double>(FactsOf(entry).fill_us);
-
-	if (EntryInvalid(entry))
-		return;
-	if (candidates->count == candidates->room)
-	{
-		candidates->room *= 2;
-		candidates->list = static_cast<Candidate *>(
-			repalloc_huge(candidates->list, candidates->room * sizeof(Candidate)));
-	}
-	candidates->list[candidates->count++] = {entry, value};
-}
 
 int
 ByValue(const void *a, const void *b)
@@ -104,6 +92,66 @@ ByValue(const void *a, const void *b)
 	double right = static_cast<const Candidate *>(b)->value;
 
 	return left < right ? 1 : left > right ? -1 : 0;
+}
+
+int
+CompareInHeap(Datum a, Datum b, void *)
+{
+	return ByValue(DatumGetPointer(a), DatumGetPointer(b));
+}
+
+/* Has it an origin, and is all of it small enough for a request? */
+bool
+Fits(const Entry *entry)
+{
+	MetaHead head;
+	uint64 before; /* the origin */
+
+	ReadMeta(entry, 0, &head, sizeof(head));
+	before = uint64{TagOffset(head)} + head.tag_length + head.args_length;
+	return head.tag_length <= kRequestTag && MetaLength(entry) >= before + sizeof(OriginHead) &&
+		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(OriginHead)) <= kRequestBytes;
+}
+
+/* A server that is being stopped has no time for more than this. */
+bool
+IsLate(Candidates *candidates)
+{
+	instr_time now;
+
+	if (++candidates->seen % 1024 != 0)
+		return false;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, candidates->start);
+	return INSTR_TIME_GET_MILLISEC(now) > kMaxSaveMs;
+}
+
+bool
+Consider(const Entry *entry, uint64 hits, void *arg)
+{
+	Candidates *candidates = static_cast<Candidates *>(arg);
+	binaryheap *heap = candidates->worst_first;
+	const int n = heap->bh_size;
+	const double value =
+		(1.0 + static_cast<double>(hits)) * static_cast<double>(FactsOf(entry).fill_us);
+	Candidate *place = &candidates->list[n];
+
+	if (IsLate(candidates))
+		return false;
+	if (n == static_cast<int>(kMaxQueries))
+	{
+		place = reinterpret_cast<Candidate *>(DatumGetPointer(binaryheap_first(heap)));
+		if (value <= place->value)
+			return true;
+	}
+	if (!Fits(entry) || EntryInvalid(entry))
+		return true;
+	*place = {entry, value};
+	if (n == static_cast<int>(kMaxQueries))
+		binaryheap_replace_first(heap, PointerGetDatum(place));
+	else
+		binaryheap_add(heap, PointerGetDatum(place));
+	return true;
 }
 
 /* The entry as a request; false if it has no origin, or one that no request could hold. */
@@ -203,21 +251,25 @@ WasShutDown()
 void
 SaveAtExit(int code, Datum)
 {
-	Candidates candidates = {nullptr, 0, 1024};
+	Candidates *candidates;
 	Request *request;
 	StringInfoData records;
 	uint32 count = 0;
+	int n;
 
 	if (code != 0 || IsUnderPostmaster || !WasShutDown())
 		return;
-	candidates.list = static_cast<Candidate *>(palloc(candidates.room * sizeof(Candidate)));
-	VisitEntriesAlone(Consider, &candidates);
-	qsort(candidates.list, candidates.count, sizeof(Candidate), ByValue);
+	candidates = static_cast<Candidates *>(palloc0(sizeof(Candidates)));
+	candidates->worst_first = binaryheap_allocate(kMaxQueries, CompareInHeap, nullptr);
+	INSTR_TIME_SET_CURRENT(candidates->start);
+	VisitEntriesAlone(Consider, candidates);
+	n = candidates->worst_first->bh_size;
+	qsort(candidates->list, static_cast<size_t>(n), sizeof(Candidate), ByValue);
 	request = static_cast<Request *>(palloc(sizeof(Request)));
 	initStringInfo(&records);
-	for (uint32 i = 0; i < candidates.count && count < kMaxQueries; i++)
+	for (int i = 0; i < n; i++)
 	{
-		if (!RequestOf(candidates.list[i].entry, request))
+		if (!RequestOf(candidates->list[i].entry, request))
 			continue;
 		appendBinaryStringInfo(
 			&records, reinterpret_cast<char *>(request),

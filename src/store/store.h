@@ -228,8 +228,9 @@ extern Pin *NextEntry(EntryCursor *cursor); // nullptr: that was all
 typedef bool (*EntryTestFn)(const Entry *entry, void *arg);
 extern bool SweepSome(uint32 *below, EntryTestFn dead, void *arg, uint64 *swept);
 extern uint32 LinkedEntries(); // answers linked now
-/* Calls fn for each answer, with nobody else about: in the postmaster when all others have ended. */
-extern void VisitEntriesAlone(void (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
+/* Calls fn for each answer until it returns false, with nobody else about: in the postmaster when all
+ * others have ended. */
+extern void VisitEntriesAlone(bool (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);
 extern StoreTotals Totals();
 extern void ResetStoreCounters(); // evictions, expirations

@@ -176,13 +176,14 @@ LinkedEntries()
 }
 
 void
-VisitEntriesAlone(void (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg)
+VisitEntriesAlone(bool (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg)
 {
 	for (uint32 i = 0; i < map.shared->nentries; i++)
 	{
 		const Entry *entry = EntryAt(map.directory[i]);
 
-		fn(entry, ReadAtomic(entry->state) >> kHitShift, arg);
+		if (!fn(entry, ReadAtomic(entry->state) >> kHitShift, arg))
+			return;
 	}
 }
 
