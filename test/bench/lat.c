@@ -24,7 +24,7 @@
  *
  * Prints a line for each statement, tab-separated:
  *	label, p25, median, p75 of all executions, CPU, ratio p25, median, p75 of all rounds, CPU ratio,
- *	median difference to the first statement, p99 and mean of all executions
+ *	median difference to the first statement, p99, mean and p99.9 of all executions
  * Times are in microseconds, of one execution, divided by -d.
  *
  *	-r rounds			-n executions in each		-c executions for CPU time
@@ -402,12 +402,13 @@ print_case(Case *c)
 	}
 	qsort(c->values, total, sizeof(double), compare_doubles);
 	qsort(ratios, rounds, sizeof(double), compare_doubles);
-	printf("%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", c->label,
+	printf("%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\n", c->label,
 		   quantile(c->values, total, 0.25), quantile(c->values, total, 0.5),
 		   quantile(c->values, total, 0.75), median_of(c->cpus, rounds),
 		   quantile(ratios, rounds, 0.25), quantile(ratios, rounds, 0.5),
 		   quantile(ratios, rounds, 0.75), median_of(cpu_ratios, rounds),
-		   median_of(differences, rounds), quantile(c->values, total, 0.99), sum / total);
+		   median_of(differences, rounds), quantile(c->values, total, 0.99), sum / total,
+		   quantile(c->values, total, 0.999));
 }
 
 /* --- setting up ----------------------------------------------------------------------------- */
