@@ -302,6 +302,7 @@ Reexamine(Handle *handle, CachedPlan *plan)
 			handle->source->dependsOnRLS, handle->time_words);
 	JudgeParameters(handle);
 	Widen(&handle->findings, handle->learned);
+	handle->news = false;
 	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
 	initStringInfo(&handle->regional);
 	if (handle->findings.folded)
@@ -371,7 +372,8 @@ Revalidate(Handle *handle, bool last)
 		handle->names_changed = true;
 	if (last || !handle->names_changed)
 	{
-		if (!same)
+		/* somebody who holds it as well goes by the findings and the key that it has */
+		if (!same || (handle->news && handle->holds == 1))
 			Reexamine(handle, plan);
 		compat::CheckRelationRights(linitial_node(PlannedStmt, plan->stmt_list));
 	}
@@ -521,7 +523,7 @@ Learn(const HeldHandle &handle, const Findings &seen)
 
 	Widen(&handle->learned, seen);
 	MemoryContextSwitchTo(caller);
-	handle->generation = -1; /* examine again */
+	handle->news = true;
 }
 
 void

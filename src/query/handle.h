@@ -73,6 +73,7 @@ struct Handle
 	/* the examination */
 	Findings findings;
 	Findings learned; /* what runs showed and the examination didn't find; as long as the handle */
+	bool news;        /* it was learned after the examination */
 	bool time_words;
 	NameHashes names;
 	bool names_changed;        /* set by callbacks: analyse again */
