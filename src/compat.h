@@ -13,6 +13,7 @@
 #endif
 
 extern "C" {
+#include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
@@ -123,6 +124,28 @@ IgnoreSignal()
 	return PG_SIG_IGN;
 #else
 	return SIG_IGN;
+#endif
+}
+
+/* Does it change a relation?  (A set from 19 on.) */
+inline bool
+ChangesRelations(const PlannedStmt *plan)
+{
+#if PG_VERSION_NUM >= 190000
+	return plan->resultRelationRelids != nullptr;
+#else
+	return plan->resultRelations != NIL;
+#endif
+}
+
+/* 18 can put bytes before it. */
+inline MinimalTuple
+FormMinimalTuple(TupleDesc desc, const Datum *values, const bool *nulls)
+{
+#if PG_VERSION_NUM >= 180000
+	return heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
+	return heap_form_minimal_tuple(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
 #endif
 }
 

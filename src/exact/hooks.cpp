@@ -65,7 +65,7 @@ IsOpaque(const RangeTblEntry *entry)
 void
 NoticeWrites(const PlannedStmt *plan)
 {
-	if (unseen_writes || list_length(plan->resultRelations) == 0)
+	if (unseen_writes || !compat::ChangesRelations(plan))
 		return;
 	for (int i = 0; i < list_length(plan->rtable) && !unseen_writes; i++)
 		unseen_writes = IsOpaque(static_cast<RangeTblEntry *>(list_nth(plan->rtable, i)));

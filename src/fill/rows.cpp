@@ -242,7 +242,7 @@ TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 		return true;
 	return TakeOther(
 		rows, [&](Tuplestorestate *store) { tuplestore_putvalues(store, desc, values, nulls); },
-		[&]() { return heap_form_minimal_tuple(desc, values, nulls); });
+		[&]() { return compat::FormMinimalTuple(desc, values, nulls); });
 }
 
 bool
