@@ -2,8 +2,8 @@
  * age.cpp
  *		How old is what a snapshot shows?
  *
- * A snapshot carries no time.  In READ COMMITTED it was taken after the client's statement came
- * in, unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a
+ * A snapshot carries no time.  In READ COMMITTED it was taken after the client's statement (a query, or
+ * the Bind of one) came in, unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a
  * cursor, it was taken after the transaction began.  Both can be long ago; but if a snapshot
  * taken now would show the same, the answer is of now.
  *
@@ -26,11 +26,17 @@ namespace
 
 constexpr int64 kWorthAsking = 100 * 1000; /* microseconds */
 
-/* The client's statement itself, not a cursor (ours, SPI's or the protocol's). */
+/*
+ * When was the client's statement begun, if it is that which runs and not a cursor (ours, SPI's or the
+ * protocol's)?  Its snapshot is the portal's: Bind may have come long before Execute.
+ */
 bool
-InUnnamedPortal()
+BegunInPortal(TimestampTz *begun)
 {
-	return ActivePortal != nullptr && ActivePortal->name[0] == '\0';
+	if (ActivePortal == nullptr || ActivePortal->name[0] != '\0')
+		return false;
+	*begun = Min(ActivePortal->creation_time, GetCurrentStatementStartTimestamp());
+	return true;
 }
 
 /*
@@ -58,9 +64,10 @@ TimestampTz
 TimeOf(const exact::View &view, int32 *lag_ms)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz then = !IsolationUsesXactSnapshot() && InUnnamedPortal()
-						   ? GetCurrentStatementStartTimestamp()
-						   : GetCurrentTransactionStartTimestamp();
+	TimestampTz then;
+
+	if (IsolationUsesXactSnapshot() || !BegunInPortal(&then))
+		then = GetCurrentTransactionStartTimestamp();
 
 	if (now - then > kWorthAsking && exact::FreshPosition() == view.pos)
 		then = now;

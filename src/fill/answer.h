@@ -141,8 +141,12 @@ extern void RewindAnswer(Answer *answer);
 extern void DrainAnswer(Answer *answer);
 extern void EndAnswer(Answer *answer);
 
-/* Error unless the columns agree in number, type, typmod and collation. */
+/* Error unless the query's rows are rows of the expected columns as they are. */
 extern void CheckColumns(TupleDesc expected, TupleDesc actual);
+/* Can a column list name these columns?  Pseudo-types can't stand there. */
+extern bool IsListable(TupleDesc desc);
+/* Error if not. */
+extern void RequireListable(TupleDesc desc);
 /* The list to paste after AS t(...). */
 extern char *ColumnList(TupleDesc desc);
 

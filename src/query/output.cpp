@@ -257,22 +257,51 @@ KnownConversion(int client)
 	return OidIsValid(conversion) && conversion < FirstGenbkiObjectId;
 }
 
+/* Do both look the same, whatever their values? */
+bool
+LookAlike(Oid one, Oid other)
+{
+	const auto is_text = [](Oid type) {
+		return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+	};
+
+	one = getBaseType(one);
+	other = getBaseType(other);
+	return one == other || (is_text(one) && is_text(other));
+}
+
+/*
+ * A caller's list may call the values by another type.  What an extension's type reads, the answer
+ * doesn't depend on then.
+ */
+Reads
+ReadAs(StringInfo to, Oid type, Oid shown, bool binary, int *left)
+{
+	if (LookAlike(type, shown))
+		return ReadBy(type, binary, left);
+	if (getBaseType(shown) >= FirstUnpinnedObjectId)
+		return kUnknown;
+	AppendRaw(to, shown);
+	return ReadBy(shown, binary, left);
+}
+
 } // namespace
 
 bool
-AppendOutputForm(StringInfo to, TupleDesc desc, const int16 *formats)
+AppendOutputForm(StringInfo to, TupleDesc desc, TupleDesc shown, const int16 *formats)
 {
 	int client = pg_get_client_encoding();
 	Reads reads = kNothing;
 	int left = kMaxTypes;
 
-	if (!KnownConversion(client))
+	if (!KnownConversion(client) || desc->natts != shown->natts)
 		return false;
 	AppendRaw(to, client);
 	for (int i = 0; i < desc->natts; i++)
 	{
-		reads |= ReadBy(TupleDescAttr(desc, i)->atttypid, formats[i] != 0, &left);
 		appendStringInfoCharMacro(to, static_cast<char>(formats[i]));
+		reads |= ReadAs(to, TupleDescAttr(desc, i)->atttypid, TupleDescAttr(shown, i)->atttypid,
+						formats[i] != 0, &left);
 	}
 	if (reads & kUnknown)
 		return false;

@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "parser/analyze.h"
+#include "parser/parse_param.h"
 #include "parser/parser.h"
 #include "tcop/utility.h"
 }
@@ -20,12 +21,14 @@ namespace
 [[noreturn]] void
 NotASelect(Node *statement)
 {
+	const char *name =
+		IsA(statement, SelectStmt) ? "SELECT INTO" : GetCommandTagName(CreateCommandTag(statement));
+
 	ereport(ERROR,
 			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 			 errmsg("only a query that returns rows can be cached"),
-			 errdetail("The query text is a %s statement.",
-					   IsA(statement, SelectStmt) ? "SELECT INTO"
-												  : GetCommandTagName(CreateCommandTag(statement))),
+			 errdetail("The query text is %s %s statement.", strchr("AEIOU", name[0]) ? "an" : "a",
+					   name),
 			 errhint("Give one SELECT, VALUES, TABLE or WITH statement; run others directly.")));
 	pg_unreachable();
 }
@@ -93,6 +96,22 @@ RefuseLocksIn(Node *node, void *arg)
 	return compat::WalkQuery(query, RefuseLocksIn, arg, 0);
 }
 
+/*
+ * parse_analyze_varparams() without its last check, which refuses a parameter whose type is told in one
+ * place and of no matter in another: pg_typeof($1), $1::text.  What was told is its type, since the query is
+ * analysed again with that.  That is also when other modules' hooks see it.
+ */
+void
+AnalyzeForTypes(const Statement &statement, Oid **types, int *count)
+{
+	ParseState *state = make_parsestate(nullptr);
+
+	state->p_sourcetext = statement.query;
+	setup_parse_variable_parameters(state, types, count);
+	transformTopLevelStmt(state, static_cast<RawStmt *>(copyObject(statement.raw)));
+	free_parsestate(state);
+}
+
 } // namespace
 
 Statement
@@ -143,8 +162,7 @@ InferParameters(const Statement &statement, Oid *types, int count)
 
 	memcpy(inferred, types, sizeof(Oid) * count);
 	PushQueryErrorContext(&context, statement.query);
-	parse_analyze_varparams(copyObject(statement.raw), statement.query, &inferred, &inferred_count,
-							nullptr);
+	AnalyzeForTypes(statement, &inferred, &inferred_count);
 	PopQueryErrorContext(&context);
 	/* where nothing tells, a literal would be text */
 	for (int i = 0; i < count; i++)

@@ -4,7 +4,8 @@
  *
  * A function scan copies every row into a tuplestore first, which for a large result costs more
  * than all the rest.  The Custom Scan takes over where it can do the same: one function alone, no
- * ORDINALITY, no whole-row reference (which would need the function's composite type).  Whatever it
+ * ORDINALITY, no whole-row reference (which would need the function's composite type), no domain over a
+ * row type (whose constraints are checked for each row as a whole).  Whatever it
  * can't serve stays a function scan.
  *
  * The node has no relation (scanrelid 0).  Its custom_scan_tlist has a Var for each live column of
@@ -151,7 +152,8 @@ OfferScan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		previous_set_rel_pathlist(root, rel, rti, rte);
 	call = OnlyCall(rte);
 	if (call == nullptr || call->funcid < FirstNormalObjectId || IS_DUMMY_REL(rel) ||
-		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti))
+		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti) ||
+		get_typtype(call->funcresulttype) == TYPTYPE_DOMAIN)
 		return;
 	rel->pathlist = NIL;
 	rel->partial_pathlist = NIL;

@@ -391,7 +391,7 @@ StraightToClient(const WireRun *run)
 
 /* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
 StringInfo
-ImageKey(TupleDesc desc, const int16 *formats)
+ImageKey(const WireRun *run, TupleDesc desc)
 {
 	static StringInfoData key = {};
 	constexpr uint16 mark = PG_UINT16_MAX; /* no entry's key begins so */
@@ -405,7 +405,10 @@ ImageKey(TupleDesc desc, const int16 *formats)
 	}
 	resetStringInfo(&key);
 	appendBinaryStringInfo(&key, reinterpret_cast<const char *>(&mark), sizeof(mark));
-	return formats != nullptr && AppendOutputForm(&key, desc, formats) ? &key : nullptr;
+	return ActivePortal->formats != nullptr &&
+				   AppendOutputForm(&key, desc, run->query->tupDesc, ActivePortal->formats)
+			   ? &key
+			   : nullptr;
 }
 
 void
@@ -417,7 +420,7 @@ BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
 		return;
 	/* definitions that output functions read: those that the answer depends on (query/output.cpp) */
 	AcceptInvalidationMessages();
-	key = ImageKey(answer.desc, ActivePortal->formats);
+	key = ImageKey(run, answer.desc);
 	if (key == nullptr)
 		return;
 	run->block = static_cast<char *>(palloc(kBlockSize));
@@ -534,7 +537,7 @@ BeginWire(WireRun *run, const Answer &answer)
 	hits = HitsOf(answer.pin);
 	if (hits < 2)
 		return false;
-	key = ImageKey(answer.desc, ActivePortal->formats);
+	key = ImageKey(run, answer.desc);
 	if (key == nullptr)
 		return false;
 	run->image = FindImage(answer.pin, key->data, static_cast<uint32>(key->len));

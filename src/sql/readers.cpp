@@ -48,12 +48,10 @@ LiveColumns(TupleDesc desc)
 	return live;
 }
 
-/* Put a row of live columns where the row type has them. */
+/* A row of live columns, with NULLs where the row type has dropped ones. */
 void
-PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
+ScatterRow(TupleDesc desc, TupleTableSlot *slot, Datum *values, bool *nulls)
 {
-	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
-	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
 	int live = 0;
 
 	slot_getallattrs(slot);
@@ -65,19 +63,70 @@ PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
 		values[i] = slot->tts_values[live];
 		nulls[i] = slot->tts_isnull[live++];
 	}
+}
+
+/* Put a row of live columns where the row type has them. */
+void
+PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
+{
+	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
+	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
+
+	ScatterRow(desc, slot, values, nulls);
 	tuplestore_putvalues(store, desc, values, nulls);
 	pfree(values);
 	pfree(nulls);
 }
 
+/* The domain over a row type that the rows are to be of, or InvalidOid. */
+struct RowDomain
+{
+	Oid type;
+	TupleDesc desc; /* blessed, of the live columns */
+	void *cache;
+	MemoryContext context;
+};
+
+RowDomain
+DomainOfRows(FunctionCallInfo fcinfo, TupleDesc desc, MemoryContext context)
+{
+	Oid type = get_fn_expr_rettype(fcinfo->flinfo);
+	RowDomain domain = {InvalidOid, nullptr, nullptr, context};
+
+	if (OidIsValid(type) && get_typtype(type) == TYPTYPE_DOMAIN &&
+		get_typtype(getBaseType(type)) == TYPTYPE_COMPOSITE)
+		domain.type = type;
+	if (OidIsValid(domain.type))
+		domain.desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+	return domain;
+}
+
+/* Raises what a value of the domain would raise that violates a constraint. */
 void
-CopyRows(Answer *answer, Tuplestorestate *store, TupleDesc desc)
+CheckRowDomain(RowDomain *domain, TupleDesc desc, TupleTableSlot *slot)
+{
+	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
+	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
+	HeapTuple tuple;
+
+	ScatterRow(desc, slot, values, nulls);
+	tuple = heap_form_tuple(domain->desc, values, nulls);
+	domain_check(HeapTupleGetDatum(tuple), false, domain->type, &domain->cache, domain->context);
+	pfree(tuple);
+	pfree(values);
+	pfree(nulls);
+}
+
+void
+CopyRows(Answer *answer, Tuplestorestate *store, TupleDesc desc, RowDomain *domain)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(answer->desc, &TTSOpsMinimalTuple);
 
 	while (NextRow(answer, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (OidIsValid(domain->type))
+			CheckRowDomain(domain, desc, slot);
 		if (desc->natts != answer->desc->natts)
 			PutWithDropped(store, desc, slot);
 		else
@@ -124,6 +173,7 @@ ReturnRows(FunctionCallInfo fcinfo, const char *symbol)
 	TupleDesc expected;
 	Call call;
 	Answer answer;
+	RowDomain domain;
 
 	RequirePreload();
 	if (info == nullptr || !IsA(info, ReturnSetInfo) || !(info->allowedModes & SFRM_Materialize))
@@ -142,7 +192,8 @@ ReturnRows(FunctionCallInfo fcinfo, const char *symbol)
 	info->setResult =
 		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
 	MemoryContextSwitchTo(caller);
-	CopyRows(&answer, info->setResult, info->setDesc);
+	domain = DomainOfRows(fcinfo, info->setDesc, context);
+	CopyRows(&answer, info->setResult, info->setDesc, &domain);
 	EndAnswer(&answer);
 	return static_cast<Datum>(0);
 }
@@ -222,6 +273,7 @@ ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	SupplyMissingArgs(&call);
 	handle = GetHandle(call.query, call.query_length, call.args);
+	RequireListable(handle->desc);
 	list = ColumnList(handle->desc);
 	Release(&handle);
 	return CStringGetTextDatum(list);
@@ -328,6 +380,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 	prospect = LookAhead(call.query, call.query_length, call.args, Shape::rows);
 	ExplainVerdict(prospect, values, nulls);
 	ExplainEntry(prospect, values, nulls);
+	nulls[12] = !IsListable(prospect.handle->desc);
 	values[12] = CStringGetTextDatum(ColumnList(prospect.handle->desc));
 	EndProspect(&prospect);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
