@@ -54,9 +54,6 @@ INSERT INTO pg_temp.t VALUES (3);
 SELECT cq_test.now('SELECT a FROM t') AS first, cq_test.now('SELECT a FROM t') AS second;
 DROP TABLE pg_temp.t;
 SELECT cq_test.now('SELECT a FROM t');
--- (a session that has had temporary objects doesn't cache queries with functions)
-\c
-SET search_path = cq_n1, cq_n2, public;
 -- a function and an operator in an earlier schema, and a better match among overloads
 CREATE FUNCTION cq_n2.f(bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 'n2 bigint'; END $$;
 SELECT cq_test.now('SELECT f(1)') AS first, cq_test.now('SELECT f(1)') AS second;

@@ -470,6 +470,33 @@ BeginAndEnd(const PlannedStmt *statement, const char *text)
 	pfree(shell);
 }
 
+/* With whose rights a relation is read, if not the caller's; 0 otherwise. */
+inline Oid
+ReadAs(Query *query, RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	return rte->perminfoindex == 0 ? InvalidOid
+								   : getRTEPermissionInfo(query->rteperminfos, rte)->checkAsUser;
+#else
+	(void) query;
+	return rte->checkAsUser;
+#endif
+}
+
+/*
+ * The caches of pg_extension.  Minor releases of 15 to 17 got the first one, behind all others, so the
+ * header that we are built with may not have it.
+ */
+inline bool
+IsExtensionCache(int cacheid)
+{
+#if PG_VERSION_NUM >= 180000
+	return cacheid == EXTENSIONOID || cacheid == EXTENSIONNAME;
+#else
+	return cacheid == USERMAPPINGUSERSERVER + 1;
+#endif
+}
+
 /* Could a session of this user SET ROLE to that role (an option of the grant from 16 on)? */
 inline bool
 MaySetRole(Oid member, Oid role)

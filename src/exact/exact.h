@@ -19,10 +19,10 @@ namespace cq::exact
 {
 
 using SlotNo = uint32;
-constexpr uint32 kSlots = 16384; /* 2 MB */
+constexpr uint32 kSlots = 30208; /* 3.7 MB */
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
-constexpr SlotNo kSlotAllDdl = 0;    // definitions that any answer may depend on (roles, ..)
+constexpr SlotNo kSlotAllDdl = 0;    // definitions that any answer may depend on
 constexpr SlotNo kSlotAllWrites = 1; // writes that could not be told apart: exact answers only
 constexpr SlotNo kSlotClear = 2;     // cached_query_clear()
 
@@ -38,6 +38,36 @@ enum class Named : uint32
 };
 /* for explicit invalidation */
 extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);
+
+/*
+ * Definitions that an answer may depend on besides those of its relations, types and functions,
+ * which have slots of their own.  definitions.cpp says what changes them.
+ */
+enum class Group : uint32
+{
+	extension,    // the functions of cached_query: nothing is left behind by DROP EXTENSION
+	machinery,    // casts, operator classes, languages, transforms: who uses users' types or code
+	text_search,  // configurations, dictionaries, parsers, templates
+	foreign,      // wrappers, servers, user mappings
+	any_name,     // who looks names up while it runs, nobody knows which
+	unknown_name, // who looks names up, known ones too: names changed, nobody knows which
+	any_role,     // database 0: whose roles nobody knows
+	unknown_role  // database 0: who depends on some role: roles changed, nobody knows which
+};
+extern SlotNo GroupSlot(Group group, Oid database);
+/* A name, in whatever schema: of who looks it up while it runs. */
+enum class NameKind : uint32
+{
+	relation,
+	function,
+	type,
+	op,
+	collation
+};
+extern SlotNo NameSlot(NameKind kind, Oid database, const char *name);
+extern SlotNo RoleSlot(Oid role); // its attributes and memberships
+/* Of an object that is found by its OID; the cache's hash value of that. */
+extern SlotNo ObjectSlot(int cacheid, Oid oid);
 
 /* --- the reader's view --------------------------------------------------------------------- */
 struct View

@@ -26,6 +26,9 @@ bool imported = false;      // its snapshot came from another
 bool uncounted = false;     // track_counts was off
 bool unseen_writes = false; // it may have written where only other modules see it
 
+/* Of the innermost utility command that runs.  It may end transactions, so nothing resets it there. */
+bool neutral = false;
+
 /* What each statement does in passing. */
 inline void
 Notice()
@@ -76,6 +79,10 @@ OnExecutorStart(QueryDesc *query, int eflags)
 {
 	Notice();
 	NoticeWrites(query->plannedstmt);
+	/* a trigger's or a function's statement: it may write to catalogs itself */
+	if (unlikely(neutral) &&
+		(query->operation != CMD_SELECT || query->plannedstmt->hasModifyingCTE))
+		neutral = false;
 	if (next_executor_start != nullptr)
 		next_executor_start(query, eflags);
 	else
@@ -160,6 +167,46 @@ ProcessNext(PlannedStmt *statement, const char *query, bool read_only_tree,
 								dest, completion);
 }
 
+/*
+ * What came before is told to this session first, so that what is told meanwhile is the command's
+ * (own.cpp).
+ */
+bool
+BeginCommand(Node *node)
+{
+	if (!IsNeutral(node))
+		return false;
+	if (OwnAnything() && !IsInParallelMode())
+		CommandCounterIncrement();
+	return true;
+}
+
+void
+ProcessCommand(PlannedStmt *statement, const char *query, bool read_only_tree,
+			   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			   DestReceiver *dest, QueryCompletion *completion)
+{
+	const bool outer = neutral;
+
+	neutral = BeginCommand(statement->utilityStmt);
+	if (!neutral && !outer)
+	{
+		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
+					completion);
+		return;
+	}
+	PG_TRY();
+	{
+		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
+					completion);
+	}
+	PG_FINALLY();
+	{
+		neutral = outer;
+	}
+	PG_END_TRY();
+}
+
 void
 OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
@@ -198,8 +245,8 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 		PG_END_TRY();
 	}
 	else
-		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
-					completion);
+		ProcessCommand(statement, query, read_only_tree, context, params, environment, dest,
+					   completion);
 }
 
 } // namespace
@@ -221,6 +268,12 @@ bool
 OwnWroteOpaque()
 {
 	return unseen_writes;
+}
+
+bool
+InNeutralCommand()
+{
+	return neutral;
 }
 
 /* The transaction is over. */

@@ -14,8 +14,7 @@
  * All of it presupposes a transaction id; without one there is nothing to look for.
  */
 #include "pg.h"
-#include "exact/catalogs.h"
-#include "exact/slots.h"
+#include "exact/definitions.h"
 
 namespace cq::exact
 {
@@ -23,13 +22,18 @@ namespace
 {
 
 /* Definitions changed while the top-level transaction `xid` ran. */
-constexpr int kMaxOwnDefinitions = 64;
+constexpr int kMaxOwnDefinitions = 256;
+struct OwnChange
+{
+	SlotNo slot;
+	bool neutral; // seen while neutral commands ran, and at no other time
+};
 struct
 {
 	uint64 xid;
 	bool everything; // more than fit
 	int n;
-	SlotNo slots[kMaxOwnDefinitions];
+	OwnChange changes[kMaxOwnDefinitions];
 } own;
 
 /* Slots that Invalidate() was called for, and in which level of subtransaction. */
@@ -66,21 +70,31 @@ AnyWritten(Wanted wanted)
 	return false;
 }
 
+/* Our own change of this slot; null: none is noted. */
+OwnChange *
+FindOwn(SlotNo slot)
+{
+	if (own.xid != TopXid())
+		return nullptr;
+	for (int i = 0; i < own.n; i++)
+	{
+		if (own.changes[i].slot == slot)
+			return &own.changes[i];
+	}
+	return nullptr;
+}
+
 /* Is this slot among our own definitions? */
 bool
 OwnDefinition(SlotNo slot)
 {
-	if (own.xid != TopXid())
-		return false;
-	for (int i = 0; i < own.n; i++)
-	{
-		if (own.slots[i] == slot)
-			return true;
-	}
-	return own.everything;
+	return own.xid == TopXid() && (own.everything || FindOwn(slot) != nullptr);
 }
 
-/* Note a changed definition; `known` = false stands for all of them. */
+/*
+ * Note a changed definition; `known` = false stands for all of them.  A neutral command's message
+ * about all relations is noted like one about kSlotAllDdl.
+ */
 void
 Note(bool known, SlotNo slot)
 {
@@ -99,10 +113,17 @@ Note(bool known, SlotNo slot)
 		own.everything = false;
 		own.n = 0;
 	}
-	if (own.everything || (known && OwnDefinition(slot)))
+	if (!known && !InNeutralCommand())
+		own.everything = true;
+	if (own.everything)
 		return;
-	if (known && own.n < kMaxOwnDefinitions)
-		own.slots[own.n++] = slot;
+
+	OwnChange *change = FindOwn(slot);
+
+	if (change != nullptr)
+		change->neutral = change->neutral && InNeutralCommand();
+	else if (own.n < kMaxOwnDefinitions)
+		own.changes[own.n++] = {slot, InNeutralCommand()};
 	else
 		own.everything = true;
 }
@@ -111,7 +132,8 @@ void
 OnRelcache(Datum, Oid relation)
 {
 	if (TopXid() != 0)
-		Note(OidIsValid(relation), DdlSlot(MyDatabaseId, relation));
+		Note(OidIsValid(relation),
+			 OidIsValid(relation) ? DdlSlot(MyDatabaseId, relation) : kSlotAllDdl);
 }
 
 void
@@ -168,7 +190,7 @@ OwnChangedEverything()
 	if (!OwnAnything())
 		return false;
 	return Uncounted() || (own.xid == TopXid() && own.everything) ||
-		   AnyWritten([](Oid written) { return IsSharedDefinitionCatalog(written); });
+		   AnyWritten([](Oid written) { return IsDefinitionCatalog(written); });
 }
 
 bool
@@ -184,6 +206,23 @@ OwnInvalidated(SlotNo slot)
 			return true;
 	}
 	return OwnDefinition(slot);
+}
+
+/*
+ * What wasn't executed here yet is of the last command, which is the one that commits now, such as
+ * CREATE INDEX CONCURRENTLY: before a neutral command all of the others was executed (hooks.cpp).
+ */
+bool
+OwnIsNeutral(SlotNo slot)
+{
+	const OwnChange *change;
+
+	if (own.xid != TopXid())
+		return InNeutralCommand();
+	if (own.everything)
+		return false;
+	change = FindOwn(slot);
+	return change != nullptr ? change->neutral : InNeutralCommand();
 }
 
 /* The id makes sure that PRE_COMMIT has something to publish. */

@@ -22,8 +22,7 @@
  * Locking: everything here belongs to the process.
  */
 #include "pg.h"
-#include "exact/catalogs.h"
-#include "exact/slots.h"
+#include "exact/definitions.h"
 
 namespace cq::exact
 {
@@ -121,48 +120,46 @@ Plan(SlotNo slot, uint64 kind)
 	}
 }
 
-/* The temporary schema is made at a session's first temporary table, and nobody else sees it. */
-bool
-IsOwnTempSchema(uint32 hash)
+/* More than fit: every answer may have changed. */
+void
+PlanDefinition(SlotNo slot, void *before)
 {
-	Oid temp;
-	Oid toast;
+	const int first = *static_cast<int *>(before);
 
-	/* An OID's hash value is as good as the OID: murmurhash32 is one to one. */
-	GetTempNamespaceState(&temp, &toast);
-	return (OidIsValid(temp) &&
-			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(temp)) == hash) ||
-		   (OidIsValid(toast) &&
-			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(toast)) == hash);
+	if (xact.nlisted - first < kMaxDefinitions)
+		Plan(slot, kDdl);
+	if (xact.nlisted - first == kMaxDefinitions)
+	{
+		xact.nlisted = first;
+		Plan(kSlotAllDdl, kDdl);
+	}
 }
 
 /*
- * All that the transaction's invalidation messages tell, with those of the last command.  Free of
- * side effects at this point, and quick when there are none.
+ * All that the transaction's invalidation messages tell, with those of the last command.  Quick when
+ * there are none; else catalogs are read.
  */
 void
 PlanDefinitions()
 {
-	const int before = xact.nlisted;
+	int before = xact.nlisted;
 	SharedInvalidationMessage *messages;
 	bool init_file;
-	SlotNo slot;
 	const int n = xactGetCommittedInvalidationMessages(&messages, &init_file);
+	Definitions *definitions;
 
+	if (n == 0)
+		return;
+	definitions = static_cast<Definitions *>(palloc0(sizeof(Definitions)));
+	definitions->add = PlanDefinition;
+	definitions->arg = &before;
 	for (int i = 0; i < n; i++)
 	{
-		if (!SlotOfMessage(messages[i], &slot))
-			continue;
-		if (xact.nlisted - before >= kMaxDefinitions)
-		{
-			xact.nlisted = before;
-			Plan(kSlotAllDdl, kDdl);
-			break;
-		}
-		Plan(slot, kDdl);
+		CHECK_FOR_INTERRUPTS();
+		AddDefinition(definitions, messages[i]);
 	}
-	if (messages != nullptr)
-		pfree(messages);
+	pfree(definitions);
+	pfree(messages);
 }
 
 /* The tables from `first` up to but not including `end`. */
@@ -368,31 +365,6 @@ OnRelease(ResourceReleasePhase phase, bool, bool is_top_level, void *)
 }
 
 } // namespace
-
-bool
-SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot)
-{
-	*slot = kSlotAllDdl;
-	if (message.id >= 0)
-	{
-		if (message.cc.id == TYPEOID || message.cc.id == DATABASEOID)
-			*slot = CatalogSlot(message.cc.id, message.cc.hashValue);
-		else if (message.cc.id == NAMESPACEOID && IsOwnTempSchema(message.cc.hashValue))
-			return false;
-		else if (!IsSharedDefinitionCache(message.cc.id))
-			return false;
-		else if (OidIsValid(message.cc.dbId))
-			*slot = DatabaseSlot(message.cc.dbId);
-		return true;
-	}
-	if (message.id != SHAREDINVALRELCACHE_ID)
-		return false;
-
-	/* All relations (publications FOR ALL TABLES do that), or a shared catalog's definition. */
-	if (OidIsValid(message.rc.relId) && OidIsValid(message.rc.dbId))
-		*slot = DdlSlot(message.rc.dbId, message.rc.relId);
-	return true;
-}
 
 bool
 Published()

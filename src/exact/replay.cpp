@@ -21,7 +21,7 @@
  * before the first readers.
  */
 #include "pg.h"
-#include "exact/slots.h"
+#include "exact/definitions.h"
 
 extern "C" {
 #include "access/rmgr.h"
@@ -48,8 +48,10 @@ struct Replayed
 
 /* A transaction is listed once in a slot. */
 void
-Add(Replayed *replayed, SlotNo slot)
+ListOnce(SlotNo slot, void *arg)
 {
+	Replayed *replayed = static_cast<Replayed *>(arg);
+
 	for (int i = 0; i < replayed->count; i++)
 	{
 		if (replayed->slots[i] == slot)
@@ -71,7 +73,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	const uint8 info = XLogRecGetInfo(record);
 	xl_xact_parsed_commit commit;
 	TransactionId xid = XLogRecGetXid(record);
-	SlotNo slot;
+	Definitions definitions = {};
 
 	replayed->count = 0;
 	if ((info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT &&
@@ -83,11 +85,10 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	if (!TransactionIdIsNormal(xid))
 		return;
 	replayed->word = Widen(xid, compat::NextXid()) | kDdl;
+	definitions.add = ListOnce;
+	definitions.arg = replayed;
 	for (int i = 0; i < commit.nmsgs; i++)
-	{
-		if (SlotOfMessage(commit.msgs[i], &slot))
-			Add(replayed, slot);
-	}
+		AddReplayed(&definitions, commit.msgs[i]);
 }
 
 void

@@ -52,12 +52,30 @@ Mix(uint64 h)
 	return h ^ h >> 33;
 }
 
+/*
+ * Each sort of change has slots of its own, or a name that is made now and then would hit, by its hash,
+ * an answer that depends on no names.
+ */
+struct Region
+{
+	uint32 first;
+	uint32 size;
+};
+constexpr Region kGroups = {3, 509};
+constexpr Region kDefinitions = {512, 4096};
+constexpr Region kRows = {512 + 4096, 8192};
+constexpr Region kExplicit = {512 + 4096 + 8192, 8192};
+constexpr Region kObjects = {512 + 4096 + 2 * 8192, 4096};
+constexpr Region kNames = {512 + 2 * 4096 + 2 * 8192, 4096};
+constexpr Region kRoles = {512 + 3 * 4096 + 2 * 8192, 1024};
+static_assert(kRoles.first + kRoles.size == kSlots);
+
 SlotNo
-Hashed(uint32 kind, uint32 a, uint64 b)
+Hashed(const Region &region, uint32 kind, uint32 a, uint64 b)
 {
 	const uint64 h = Mix(Mix(static_cast<uint64>(kind) << 32 | a) + b);
 
-	return kFirstHashed + static_cast<uint32>(h % (kSlots - kFirstHashed));
+	return region.first + static_cast<uint32>(h % region.size);
 }
 
 /* Take the lock and make readers that look now come back. */
@@ -287,32 +305,62 @@ Overflow(Slot &slot, uint64 xid)
 SlotNo
 DdlSlot(Oid database, Oid relation)
 {
-	return Hashed(1, database, relation);
+	return Hashed(kDefinitions, 1, database, relation);
 }
 
 SlotNo
 WriteSlot(Oid database, Oid relation)
 {
-	return Hashed(2, database, relation);
+	return Hashed(kRows, 2, database, relation);
 }
 
 SlotNo
 DatabaseSlot(Oid database)
 {
-	return Hashed(3, static_cast<uint32>(-1), database);
+	return Hashed(kGroups, 3, static_cast<uint32>(-1), database);
 }
 
 SlotNo
 CatalogSlot(int cacheid, uint32 hash)
 {
-	return Hashed(3, static_cast<uint32>(cacheid), hash);
+	const Region &region = cacheid == DATABASEOID ? kGroups
+						   : cacheid == AUTHOID   ? kRoles
+												  : kObjects;
+
+	return Hashed(region, 3, static_cast<uint32>(cacheid), hash);
+}
+
+SlotNo
+ObjectSlot(int cacheid, Oid oid)
+{
+	return CatalogSlot(cacheid, murmurhash32(oid));
+}
+
+SlotNo
+RoleSlot(Oid role)
+{
+	return ObjectSlot(AUTHOID, role);
+}
+
+SlotNo
+GroupSlot(Group group, Oid database)
+{
+	return Hashed(kGroups, 16 + static_cast<uint32>(group), database, 0);
+}
+
+SlotNo
+NameSlot(NameKind kind, Oid database, const char *name)
+{
+	return Hashed(kNames, 32 + static_cast<uint32>(kind), database,
+				  hash_bytes_extended(reinterpret_cast<const unsigned char *>(name),
+									  static_cast<int>(strlen(name)), 0));
 }
 
 SlotNo
 NamedSlot(Named kind, Oid database, const void *name, Size len)
 {
 	return Hashed(
-		4 + static_cast<uint32>(kind), database,
+		kExplicit, 4 + static_cast<uint32>(kind), database,
 		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
 

@@ -21,7 +21,6 @@ constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in
 constexpr uint64 kXidMask = kHold - 1;
 
 constexpr int kRoom = kSlotRoom;
-constexpr uint32 kFirstHashed = 3;
 constexpr uint32 kDdlGens = 256;
 
 struct alignas(128) Slot
@@ -104,8 +103,6 @@ extern bool BootDone();
 /* --- publish.cpp ----------------------------------------------------------------------------- */
 extern bool Published();           // in this transaction, already
 extern void ListLate(SlotNo slot); // after Published()
-/* The slot for an invalidation message; false: it changes nobody's answer. */
-extern bool SlotOfMessage(const SharedInvalidationMessage &message, SlotNo *slot);
 
 /* --- replay.cpp ------------------------------------------------------------------------------ */
 extern void InitReplay();
@@ -113,6 +110,7 @@ extern void InitReplay();
 /* --- hooks.cpp ------------------------------------------------------------------------------- */
 extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction
 extern bool Uncounted(); // track_counts was seen off in this transaction
+extern bool InNeutralCommand();
 extern void ForgetStatements();
 extern void InitHooks();
 
@@ -121,6 +119,12 @@ constexpr int kMaxPending = 1024;
 /* The slots that Invalidate() was called for: kMaxPending + 1 at most. */
 extern int PendingInvalidations(SlotNo *slots);
 extern void ForgetInvalidations();
+/* Was this definition touched by commands only that change no contents?  Before commit. */
+extern bool OwnIsNeutral(SlotNo slot);
 extern void InitOwn();
+
+/* --- neutral.cpp ----------------------------------------------------------------------------- */
+/* Does the statement leave alone what any query answers? */
+extern bool IsNeutral(Node *statement);
 
 } // namespace cq::exact

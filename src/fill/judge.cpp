@@ -191,7 +191,7 @@ TtlVerdict(const Findings &findings, Shape shape, char **detail)
 		*detail = findings.ttl_detail;
 		return findings.ttl;
 	}
-	if ((findings.names || (shape == Shape::json && findings.name_values)) && HasTempSchema())
+	if ((findings.names || (shape == Shape::json && findings.name_values)) && HasTempObjects())
 	{
 		*detail = pstrdup("this session has temporary objects that names inside may mean");
 		return Reason::temp_relation;

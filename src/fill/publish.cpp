@@ -7,6 +7,7 @@
  */
 #include "pg.h"
 #include "fill/attempt.h"
+#include "fill/depend.h"
 #include "fill/meta.h"
 #include "fill/tier.h"
 #include "fill/warm.h"
@@ -21,62 +22,6 @@ namespace cq
 {
 namespace
 {
-
-/* Slots and relations that the new entry will depend on. */
-struct Dependencies
-{
-	List *slots;
-	List *write_slots;
-	List *relations;
-};
-
-/* One may come twice: ArrayOf() sorts them out. */
-List *
-AddSlot(List *slots, exact::SlotNo slot)
-{
-	return lappend_int(slots, static_cast<int>(slot));
-}
-
-/* What any answer depends on, and this one by its key, its tag and its database. */
-List *
-CommonSlots(Attempt *attempt, List *slots)
-{
-	const char *tag = attempt->call->options.tag;
-	uint32 database = GetSysCacheHashValue1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
-
-	slots = AddSlot(slots, exact::kSlotAllDdl);
-	slots = AddSlot(slots, exact::kSlotClear);
-	slots = AddSlot(slots, exact::DatabaseSlot(MyDatabaseId));
-	slots = AddSlot(slots, exact::CatalogSlot(DATABASEOID, database));
-	slots = AddSlot(slots, attempt->key_slot);
-	if (tag[0] != '\0')
-		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
-	return slots;
-}
-
-Dependencies
-Collect(Attempt *attempt, const Watch &watch)
-{
-	const Findings &findings = attempt->handle->findings;
-	Dependencies d = {};
-	ListCell *cell;
-
-	d.relations = watch.findings.relations; /* the query's among them */
-	d.slots = CommonSlots(attempt, list_copy(watch.slots));
-	d.write_slots = AddSlot(NIL, exact::kSlotAllWrites);
-	foreach (cell, d.relations)
-	{
-		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
-		d.write_slots = AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
-	}
-	foreach (cell, findings.rowtypes)
-		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
-	foreach (cell, findings.types)
-		d.slots = AddSlot(
-			d.slots, exact::CatalogSlot(TYPEOID, GetSysCacheHashValue1(
-													 TYPEOID, ObjectIdGetDatum(lfirst_oid(cell)))));
-	return d;
-}
 
 /* Each once, in order. */
 exact::SlotNo *
@@ -171,14 +116,17 @@ Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 
 } // namespace
 
-/* Was what the answer depends on the same from the snapshot to this moment? */
+/*
+ * Was what the answer depends on the same from the snapshot to this moment, and not changed by this
+ * transaction itself?
+ */
 bool
 StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
 {
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
-			!exact::Unmoved(mark, slots[i]))
+			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
 			return false;
 	}
 	return true;
@@ -201,7 +149,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
 	 * this
 	 */
-	d = Collect(attempt, watch);
+	d = CollectDependencies(attempt, watch);
 	meta.slots = ArrayOf(d.slots, &meta.head.slots);
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
 

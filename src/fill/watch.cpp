@@ -54,6 +54,13 @@ NotePlan(PlannedStmt *plan)
 	caller = MemoryContextSwitchTo(innermost->context);
 	JudgePlan(&innermost->findings, plan);
 	MemoryContextSwitchTo(caller);
+	/* functions and types of users, also those that inlining left no trace of */
+	foreach (cell, plan->invalItems)
+	{
+		const PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
+
+		WatchSlot(static_cast<int>(exact::CatalogSlot(item->cacheId, item->hashValue)));
+	}
 }
 
 /*

@@ -351,13 +351,12 @@ AnalyzeInside(Findings *f, RawStmt *raw, const char *source, ParserSetupHook set
 	Query *query;
 
 	CHECK_FOR_INTERRUPTS();
-	if (f->names_inside != nullptr)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(f->context);
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
 
+	if (f->names_inside != nullptr)
 		CollectNames(raw->stmt, f->names_inside);
-		MemoryContextSwitchTo(caller);
-	}
+	CollectLateNames(f, raw->stmt);
+	MemoryContextSwitchTo(caller);
 	pstate->p_sourcetext = source;
 	setup(pstate, setup_arg);
 	query = transformTopLevelStmt(pstate, raw);

@@ -51,6 +51,17 @@ FunctionLanguage(Oid function)
 }
 
 bool
+BodyIsTree(Oid function)
+{
+	bool tree = false;
+
+	ReadRow<Form_pg_proc>(PROCOID, function, [&](Form_pg_proc, HeapTuple tuple) {
+		tree = !heap_attisnull(tuple, Anum_pg_proc_prosqlbody, nullptr);
+	});
+	return tree;
+}
+
+bool
 RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security, Oid *access_method)
 {
 	return ReadRow<Form_pg_class>(RELOID, relation, [&](Form_pg_class form, HeapTuple) {
@@ -69,6 +80,28 @@ TypeNamespace(Oid type)
 	ReadRow<Form_pg_type>(TYPEOID, type,
 						  [&](Form_pg_type form, HeapTuple) { schema = form->typnamespace; });
 	return schema;
+}
+
+char *
+NameOfType(Oid type)
+{
+	char *name = pstrdup("");
+
+	ReadRow<Form_pg_type>(TYPEOID, type, [&](Form_pg_type form, HeapTuple) {
+		name = pstrdup(NameStr(form->typname));
+	});
+	return name;
+}
+
+Oid
+FunctionRunsAs(Oid function)
+{
+	Oid role = InvalidOid;
+
+	ReadRow<Form_pg_proc>(PROCOID, function, [&](Form_pg_proc form, HeapTuple) {
+		role = form->prosecdef ? form->proowner : InvalidOid;
+	});
+	return role;
 }
 
 Oid

@@ -11,9 +11,14 @@ namespace cq
 
 extern bool FunctionFacts(Oid function, char *volatility, char *kind, bool *has_acl);
 extern Oid FunctionLanguage(Oid function);
+/* Is its body kept parsed, with its names resolved (BEGIN ATOMIC)? */
+extern bool BodyIsTree(Oid function);
 extern bool RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
 						  Oid *access_method);
 extern Oid TypeNamespace(Oid type);
+extern char *NameOfType(Oid type); /* without its schema */
+/* As whom it runs: the owner of a SECURITY DEFINER function, else 0. */
+extern Oid FunctionRunsAs(Oid function);
 /* Of a type's text or binary form; invalid: it has none. */
 extern Oid OutputFunction(Oid type, bool binary);
 extern Oid CollationNamespace(Oid collation);

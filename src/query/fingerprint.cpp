@@ -6,7 +6,11 @@
 #include "query/fingerprint.h"
 
 extern "C" {
+#include "access/genam.h"
 #include "access/gin.h"
+#include "access/table.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
 #include "mb/pg_wchar.h"
 #include "parser/parse_expr.h"
 #include "parser/parser.h"
@@ -15,6 +19,7 @@ extern "C" {
 #include "utils/array.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
+#include "utils/fmgroids.h"
 #include "utils/guc_tables.h"
 #include "utils/rls.h"
 #include "utils/xml.h"
@@ -142,13 +147,30 @@ AppendSearchPath(StringInfo to)
 }
 
 bool
-HasTempSchema()
+HasTempObjects()
 {
-	Oid temp_namespace;
-	Oid temp_toast_namespace;
+	Oid schema;
+	Oid toast_schema;
+	Relation depend;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool found;
 
-	GetTempNamespaceState(&temp_namespace, &temp_toast_namespace);
-	return OidIsValid(temp_namespace);
+	GetTempNamespaceState(&schema, &toast_schema);
+	if (!OidIsValid(schema))
+		return false;
+
+	/* Whatever is made in a schema depends on it.  Our own uncommitted objects are seen. */
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(schema));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
 }
 
 } // namespace cq

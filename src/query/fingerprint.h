@@ -26,7 +26,7 @@ extern void AppendCustomized(StringInfo to);
 extern void AppendAllSettings(StringInfo to);
 /* OIDs of the resolved search path, temporary schema left out; how many of them it names. */
 extern void AppendSearchPath(StringInfo to);
-/* Has this session a temporary schema (in which names may hide others)? */
-extern bool HasTempSchema();
+/* Has this session temporary objects now, whose names may hide others? */
+extern bool HasTempObjects();
 
 } // namespace cq

@@ -52,6 +52,13 @@ operator<(const Place &a, const Place &b)
 	return a.oid < b.oid;
 }
 
+bool
+IsTextSearchType(Oid type)
+{
+	return type == REGCONFIGOID || type == REGDICTIONARYOID || type == TSVECTOROID ||
+		   type == TSQUERYOID;
+}
+
 constexpr size_t
 CountPlaces()
 {
@@ -99,6 +106,27 @@ ListOf(Oid function)
 			return groups[place->group].list;
 	}
 	return BuiltinList::none;
+}
+
+bool
+UsesTextSearch(Oid function)
+{
+	HeapTuple tuple;
+	bool found;
+
+	if (function >= FirstUnpinnedObjectId)
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	const Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+
+	found = strncmp(NameStr(form->proname), "ts_", 3) == 0 || IsTextSearchType(form->prorettype);
+	for (int i = 0; i < form->pronargs; i++)
+		found = found || IsTextSearchType(form->proargtypes.values[i]);
+	ReleaseSysCache(tuple);
+	return found;
 }
 
 void

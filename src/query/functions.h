@@ -31,6 +31,12 @@ enum class BuiltinList : uint8
 extern BuiltinList ListOf(Oid function);
 
 /*
+ * Does a built-in function read configurations or dictionaries of text search?  By its name and the
+ * types in its signature; those that only handle tsvectors count, too.
+ */
+extern bool UsesTextSearch(Oid function);
+
+/*
  * Visits the functions that an aggregate is made of; with what it is called with, if that is known,
  * for those that take any type.
  */

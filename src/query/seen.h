@@ -23,6 +23,8 @@ enum class Thing : uint32
 	output,   // ... or written as text
 	defaults, // of a function's arguments; variant: which ones are given
 	called,   // a function, while a fill runs
+	owner,    // a role with whose rights a relation is read
+	name,     // the slot of a name in a body, plus 1
 	slot,     // of a cached answer, plus 1
 	body      // of a function; variant: what it is called with, and under which settings
 };

@@ -20,6 +20,7 @@ extern "C" {
 #include "optimizer/clauses.h"
 #include "parser/parse_coerce.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/regproc.h"
@@ -68,7 +69,7 @@ RefuseExact(Findings *f, Reason reason, char *detail)
 void
 JudgeOpaque(Findings *f, Reason reason, char *detail)
 {
-	f->opaque = true;
+	f->opaque = f->foreign = true;
 	f->everything = f->role = f->session_role = f->regional = f->customized = f->search_path = true;
 	f->clock = true;
 	RefuseExact(f, reason, detail);
@@ -79,7 +80,8 @@ void
 NotUnderstood(Findings *f, char *detail)
 {
 	f->everything = true;
-	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = true;
+	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = f->late =
+		true;
 	RefuseExact(f, Reason::untrusted_function, detail);
 }
 
@@ -118,6 +120,19 @@ FunctionDetail(Oid function)
 	return psprintf("function %s", format_procedure(function));
 }
 
+/*
+ * May a body that isn't read look names up while it runs?  C code that is declared IMMUTABLE is believed
+ * not to; what a parsed body calls is told by the plans that run.
+ */
+bool
+MayLookUp(Oid function, Oid language, char volatility)
+{
+	if (volatility == PROVOLATILE_IMMUTABLE &&
+		(language == ClanguageId || language == INTERNALlanguageId))
+		return false;
+	return !BodyIsTree(function);
+}
+
 /* Its body, if that can be read; what is declared IMMUTABLE is believed. */
 void
 JudgeCode(Findings *f, Oid function, char volatility)
@@ -129,6 +144,7 @@ JudgeCode(Findings *f, Oid function, char volatility)
 	if (volatility == PROVOLATILE_IMMUTABLE || TrustedFunction(function))
 	{
 		f->unread = f->unread || language != ClanguageId;
+		f->late = f->late || MayLookUp(function, language, volatility);
 		return;
 	}
 	if (language != SQLlanguageId && language != get_language_oid("plpgsql", true))
@@ -188,7 +204,7 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 		return;
 	case BuiltinList::names:
 		f->search_path = true;
-		f->names = true;
+		f->names = f->late = true;
 		f->regional = true;
 		[[fallthrough]];
 	case BuiltinList::role:
@@ -244,6 +260,7 @@ JudgeFunction(Oid function, void *arg)
 	/* A hit skips the executor's EXECUTE check, so a restricted function is for its callers. */
 	if (has_acl)
 		f->role = true;
+	f->text_search = f->text_search || UsesTextSearch(function);
 	if (function >= FirstUnpinnedObjectId)
 		JudgeUserFunction(f, function, volatility);
 	else if (kind != PROKIND_AGGREGATE)
@@ -348,9 +365,13 @@ JudgeType(Findings *f, Oid type)
 		f->name_values = true;
 	if (type < FirstUnpinnedObjectId && OidIsValid(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
 		f->name_values = true; /* a catalog's row: nearly all have such a column */
+	if (f->nested && f->name_values)
+		f->late = true; /* 'x'::regclass in a body means what it means then */
 	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
 		return;
 	f->types = lappend_oid(f->types, type);
+	if (f->nested)
+		NoteLateName(f, exact::NameKind::type, NameOfType(type));
 	Defer(f, Thing::type, type);
 }
 
@@ -638,7 +659,7 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 		break; /* the database is always in the key */
 	case SVFOP_CURRENT_SCHEMA:
 		f->search_path = true;
-		f->names = true;
+		f->names = f->late = true;
 		break;
 	default:
 		f->regional = true; /* CURRENT_DATE, LOCALTIME.. go through TimeZone */
@@ -662,16 +683,23 @@ JudgeColumnLists(Findings *f, List *functions)
 }
 
 void
-JudgeRangeTable(Findings *f, List *rtable)
+JudgeRangeTable(Findings *f, Query *query)
 {
 	ListCell *cell;
 
-	foreach (cell, rtable)
+	foreach (cell, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
 
 		if (rte->rtekind == RTE_RELATION)
 		{
+			const Oid owner = compat::ReadAs(query, rte);
+
+			if (OidIsValid(owner))
+			{
+				if (FirstTime(&f->seen, Thing::owner, owner))
+					f->owners = lappend_oid(f->owners, owner);
+			}
 			JudgeRelation(f, rte->relid);
 			if (rte->tablesample)
 				RefuseExact(f, Reason::tablesample, nullptr);
@@ -729,7 +757,7 @@ Walk(Node *node, void *arg)
 	{
 		Query *query = reinterpret_cast<Query *>(node);
 
-		JudgeRangeTable(f, query->rtable);
+		JudgeRangeTable(f, query);
 		return compat::WalkQuery(query, Walk, f, QTW_EXAMINE_SORTGROUP);
 	}
 	case T_SortGroupClause:
@@ -1045,6 +1073,8 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 
 	if (depends_on_rls)
 		f->role = true;
+	else if (f->functions == NIL)
+		f->owners = NIL; /* their rights are checked at each hit */
 	if (f->makes_text && f->name_values)
 	{
 		f->search_path = f->names = true;
@@ -1204,12 +1234,108 @@ WalkNames(Node *node, void *arg)
 	return compat::WalkRaw(node, WalkNames, arg);
 }
 
+/* The last of a qualified name's parts; null: it isn't a name. */
+const char *
+LastName(List *names)
+{
+	Node *last = names == NIL ? nullptr : static_cast<Node *>(llast(names));
+
+	return last != nullptr && IsA(last, String) ? strVal(last) : nullptr;
+}
+
+void
+NoteLateType(Findings *f, const TypeName *type)
+{
+	const char *name = LastName(type->names);
+
+	if (name == nullptr)
+		return;
+	if (strncmp(name, "reg", 3) == 0)
+		f->late = true; /* the text of a constant may be a name */
+	NoteLateName(f, exact::NameKind::type, name);
+	for (int i = 0; type->pct_type && i < list_length(type->names) - 1; i++)
+		NoteLateName(f, exact::NameKind::relation, strVal(list_nth(type->names, i)));
+}
+
+/* A column may be a function in disguise, if there is one of this name. */
+void
+NoteLateColumn(Findings *f, const char *name)
+{
+	CatCList *list;
+
+	if (name == nullptr)
+		return;
+	list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
+	if (list->n_members > 0)
+		NoteLateName(f, exact::NameKind::function, name);
+	ReleaseSysCacheList(list);
+}
+
+/* Operators and collations are not told apart: see AddLooked() in depend.cpp. */
+bool
+WalkLateNames(Node *node, void *arg)
+{
+	Findings *f = static_cast<Findings *>(arg);
+	const char *name;
+
+	if (node == nullptr)
+		return false;
+	switch (nodeTag(node))
+	{
+	case T_RangeVar:
+		NoteLateName(f, exact::NameKind::relation, reinterpret_cast<RangeVar *>(node)->relname);
+		break;
+	case T_TypeName:
+		NoteLateType(f, reinterpret_cast<TypeName *>(node));
+		break;
+	case T_FuncCall:
+		name = LastName(reinterpret_cast<FuncCall *>(node)->funcname);
+		NoteLateName(f, exact::NameKind::function, name);
+		NoteLateName(f, exact::NameKind::type, name);
+		break;
+	case T_RangeTableSample:
+		NoteLateName(f, exact::NameKind::function,
+					 LastName(reinterpret_cast<RangeTableSample *>(node)->method));
+		break;
+	case T_ColumnRef:
+		if (list_length(reinterpret_cast<ColumnRef *>(node)->fields) > 1)
+			NoteLateColumn(f, LastName(reinterpret_cast<ColumnRef *>(node)->fields));
+		break;
+	case T_A_Indirection:
+		NoteLateColumn(f, LastName(reinterpret_cast<A_Indirection *>(node)->indirection));
+		break;
+	default:
+		break;
+	}
+	return compat::WalkRaw(node, WalkLateNames, arg);
+}
+
 } // namespace
 
 bool
 HasTimeWord(Node *raw)
 {
 	return WalkTimeWords(raw, nullptr);
+}
+
+void
+NoteLateName(Findings *f, exact::NameKind kind, const char *name)
+{
+	constexpr int kMaxLateNames = 200;
+	const exact::SlotNo slot = exact::NameSlot(kind, MyDatabaseId, name);
+
+	if (f->late || !FirstTime(&f->seen, Thing::name, slot + 1))
+		return;
+	if (list_length(f->names_late) < kMaxLateNames)
+		f->names_late = lappend_int(f->names_late, static_cast<int>(slot));
+	else
+		f->late = true;
+}
+
+void
+CollectLateNames(Findings *f, Node *raw)
+{
+	WalkLateNames(raw, f);
 }
 
 void

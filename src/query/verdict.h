@@ -8,6 +8,7 @@
 #pragma once
 
 #include "pg.h"
+#include "exact/exact.h"
 #include "query/seen.h"
 #include "stats/reason.h"
 
@@ -66,14 +67,19 @@ struct Findings
 	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
 	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
+	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
+	bool text_search = false;   /* reads configurations or dictionaries of text search */
+	bool foreign = false;       /* reads foreign tables */
 
 	/* What it depends on: sorted and unique. */
-	List *relations = NIL; /* OIDs of relations read, views and partitions included */
-	List *rowtypes = NIL;  /* pg_class OIDs of composite types seen */
-	List *types = NIL;     /* OIDs of types that aren't built in */
-	List *objects = NIL;   /* OIDs of relations, functions and types the text resolved to */
-	List *functions = NIL; /* OIDs of functions that aren't built in, at whatever depth */
-	List *inside = NIL;    /* OIDs of relations that only functions read */
+	List *relations = NIL;  /* OIDs of relations read, views and partitions included */
+	List *rowtypes = NIL;   /* pg_class OIDs of composite types seen */
+	List *types = NIL;      /* OIDs of types that aren't built in */
+	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
+	List *objects = NIL;    /* OIDs of relations, functions and types the text resolved to */
+	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
+	List *inside = NIL;     /* OIDs of relations that only functions read */
+	List *names_late = NIL; /* slots (int) of names that bodies look up when they run */
 
 	/* the walk */
 	MemoryContext context = nullptr;    /* of all lists */
@@ -99,6 +105,10 @@ extern bool HasTimeWord(Node *raw);
 extern bool IsTimeWord(const char *constant);
 
 extern void CollectNames(Node *raw, NameHashes *names);
+
+/* A name that a body looks up when it runs; all of a statement in a body. */
+extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
+extern void CollectLateNames(Findings *findings, Node *raw);
 
 /* Was something seen that a key made of what is known doesn't have? */
 extern bool Lacks(const Findings &known, const Findings &seen);

@@ -1,0 +1,39 @@
+/*
+ * definitions.h
+ *		From the invalidation messages of a transaction to the slots that it changes.
+ *
+ * A message says of which system cache an entry changed, and the hash value of its key.  For a key
+ * that is one OID the hash function is one to one, so the OID is known, and with it what the
+ * transaction made of the row: the versions before and after are both still there.
+ */
+#pragma once
+
+#include "exact/slots.h"
+
+namespace cq::exact
+{
+
+/* Takes the slots of one message; may be called with the same one again. */
+using AddSlot = void (*)(SlotNo slot, void *arg);
+
+/* What may be known of a transaction beside its messages; one for each transaction. */
+struct Definitions
+{
+	AddSlot add;
+	void *arg;
+	int names;        // told apart so far
+	uint64 seen[256]; // messages that were judged; one place for several
+};
+
+/*
+ * Of this transaction, before it commits: reads catalogs, so it may raise.  What is new or temporary
+ * has nobody who depends on it; a command that changes no contents is passed over.
+ */
+extern void AddDefinition(Definitions *definitions, const SharedInvalidationMessage &message);
+/* Of one that is being replayed: no catalogs can be read, so more is taken to have changed. */
+extern void AddReplayed(Definitions *definitions, const SharedInvalidationMessage &message);
+
+/* Catalogs that any answer may depend on, for OwnChangedEverything(). */
+extern bool IsDefinitionCatalog(Oid catalog);
+
+} // namespace cq::exact
