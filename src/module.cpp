@@ -15,6 +15,7 @@
 #include "fill/jobs.h"
 #include "fill/refresh.h"
 #include "fill/relay.h"
+#include "fill/sizes.h"
 #include "fill/sweeper.h"
 #include "fill/warm.h"
 #include "fill/watch.h"
@@ -53,6 +54,7 @@ RequestShmem()
 	CostRequestShmem();
 	CheapRequestShmem();
 	LearnedRequestShmem();
+	SizesRequestShmem();
 	FlightRequestShmem();
 	JobsRequestShmem();
 	RelayRequestShmem();
@@ -83,6 +85,7 @@ StartShmem()
 	CostInitShmem();
 	CheapInitShmem();
 	LearnedInitShmem();
+	SizesInitShmem();
 	FlightInitShmem();
 	JobsInitShmem();
 	RelayInitShmem();

@@ -12,6 +12,7 @@
 #include "fill/cost.h"
 #include "fill/flight.h"
 #include "fill/lease.h"
+#include "fill/sizes.h"
 #include "fill/tier.h"
 #include "stats/stats.h"
 
@@ -55,7 +56,10 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	int32 lag_ms;
 	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
 	volatile int64 fill_us = 0;
-	Pin *fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	const SizeNote known = RecallSize(attempt->key.hash);
+	const bool too_large = known.too_large && known.bytes > MaxEntryBytes();
+	Pin *fill =
+		too_large ? nullptr : BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	bool published = false;
 	Reason reason;
 
@@ -66,6 +70,10 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
 	rows.leads = leads;
+	if (too_large)
+		ExpectTooLarge(&rows);
+	else if (fill != nullptr && !known.too_large)
+		ExpectSize(fill, known.bytes);
 	BeginWatch(&watch, attempt->context, attempt->handle->findings);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
@@ -84,7 +92,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	PG_END_TRY();
 	EndWatch(&watch);
 
-	reason = Publish(attempt, rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
+	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
 	{
 		GiveUpLease(LeaseEnd::unstorable); /* a published entry has it */

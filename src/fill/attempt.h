@@ -117,7 +117,7 @@ struct Yield
 extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
 					   uint32 count);
 /* Publish what was filled if everything speaks for it: `miss`, or why not. */
-extern Reason Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss,
+extern Reason Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss,
 					  bool *published);
 
 } // namespace cq

@@ -9,6 +9,7 @@
 #include "fill/attempt.h"
 #include "fill/depend.h"
 #include "fill/meta.h"
+#include "fill/sizes.h"
 #include "fill/tier.h"
 #include "fill/warm.h"
 #include "stats/stats.h"
@@ -111,7 +112,7 @@ Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 	if (min_ms >= 0)
 		return fill_us < static_cast<int64>(min_ms) * 1000;
 
-	return CheaperThanHit(attempt, fill_us, FillBytes(rows.fill));
+	return CheaperThanHit(attempt, fill_us, rows.bytes);
 }
 
 } // namespace
@@ -133,7 +134,7 @@ StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *s
 }
 
 Reason
-Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, bool *published)
+Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *published)
 {
 	const Watch &watch = *yield.watch;
 	const exact::FillMark &mark = *yield.mark;
@@ -153,13 +154,17 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	meta.slots = ArrayOf(d.slots, &meta.head.slots);
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
 
-	if (rows.too_large)
+	if (rows->too_large)
+	{
+		if (rows->fill != nullptr)
+			NoteSize(attempt->key.hash, rows->bytes, true);
 		return Reason::too_large;
-	if (rows.no_memory || rows.fill == nullptr)
+	}
+	if (rows->no_memory || rows->fill == nullptr)
 		return Reason::no_memory;
 	if (!Reconsider(watch, attempt, &reason))
 		return reason;
-	if (Cheap(attempt, yield.fill_us, rows))
+	if (Cheap(attempt, yield.fill_us, *rows))
 		return Reason::cheap;
 	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
 		meta.head.slots > 2 * kMaxDependencies)
@@ -185,6 +190,20 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	if (attempt->exact && !exact_answer)
 		return Reason::changed_during_fill;
 
+	/* what is still missing evicts good answers: only now, when all speaks for keeping it */
+	if (rows->spilled)
+	{
+		if (!CompleteFill(rows))
+			return Reason::no_memory;
+		if (exact::Generation() != mark.generation ||
+			!StillValid(attempt, mark, meta.slots, meta.head.slots))
+			return Reason::changed_during_fill;
+		exact_answer =
+			exact_answer && StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
+		if (attempt->exact && !exact_answer)
+			return Reason::changed_during_fill;
+	}
+
 	facts.as_of = Min(yield.as_of, watch.oldest);
 	/* what now() says may be older than the snapshot */
 	if (attempt->handle->findings.clock || watch.findings.clock)
@@ -192,7 +211,7 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
 	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
 	facts.fill_us = yield.fill_us;
-	facts.rows = rows.kept;
+	facts.rows = rows->kept;
 	facts.pos = Min(attempt->view.pos, watch.lowest_position);
 	facts.generation = mark.generation;
 	facts.nboot = attempt->view.nboot;
@@ -203,11 +222,12 @@ Publish(Attempt *attempt, const Rows &rows, const Yield &yield, Reason miss, boo
 	facts.flags =
 		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
 	bytes = EncodeMeta(meta, &length);
-	*published = PublishFill(rows.fill, &facts, bytes, length);
+	*published = PublishFill(rows->fill, &facts, bytes, length);
 	if (*published)
 	{
 		Count(Counter::stores);
-		PassOn(attempt, rows.fill);
+		NoteSize(attempt->key.hash, rows->bytes, false);
+		PassOn(attempt, rows->fill);
 	}
 	return reason;
 }

@@ -150,12 +150,17 @@ GiveUp(Rows *rows)
 bool
 MayKeep(Rows *rows, Size length)
 {
+	rows->bytes += MAXALIGN(length);
 	if (rows->fill == nullptr || rows->too_large || rows->no_memory)
 		return false;
-	rows->too_large = FillBytes(rows->fill) + length > rows->max_bytes || length > MaxAllocSize;
-	if (rows->too_large)
+	rows->too_large = rows->bytes > rows->max_bytes || length > MaxAllocSize;
+	rows->no_memory = !rows->too_large && rows->bytes > StoreCapacity();
+	if (rows->too_large || rows->no_memory)
+	{
 		GiveUp(rows);
-	return !rows->too_large;
+		return false;
+	}
+	return !rows->spilled;
 }
 
 /* Call write(place) for a place of this size in the entry, or for scratch memory that goes there in
@@ -176,13 +181,10 @@ Keep(Rows *rows, Size length, Write write)
 		char *scratch = static_cast<char *>(palloc(MAXALIGN(length)));
 
 		write(scratch);
-		rows->no_memory =
+		rows->spilled =
 			!AppendTuple(rows->fill, scratch, static_cast<uint32>(length), rows->max_bytes);
-		if (rows->no_memory)
-		{
-			GiveUp(rows);
+		if (rows->spilled)
 			return false;
-		}
 	}
 	rows->kept++;
 	return true;
@@ -218,11 +220,13 @@ bool
 TakeOther(Rows *rows, Put put, Make make)
 {
 	MemoryContext caller;
+	const bool go_on = !rows->may_stop || (rows->spilled && !rows->too_large && !rows->no_memory);
 
-	if (!rows->may_stop)
+	rows->stopped = !go_on;
+	if (go_on || rows->rest != nullptr)
 	{
 		PutAside(rows, put);
-		return true;
+		return go_on;
 	}
 	caller = MemoryContextSwitchTo(rows->context);
 	rows->next = make();
@@ -319,7 +323,8 @@ EndRows(DestReceiver *)
 {
 }
 
-/* The array is complete: it is the one row of the answer, and never goes to a file. */
+/* The array is complete: it is the one row of the answer, and goes to a file only on its way into
+ * the entry. */
 void
 FinishJson(Rows *rows)
 {
@@ -383,6 +388,7 @@ BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 	rows->shape = shape;
 	rows->fill = fill;
 	rows->max_bytes = max_bytes;
+	rows->bytes = fill != nullptr ? FillBytes(fill) : 0;
 	rows->context = context;
 	rows->owner = CurrentResourceOwner;
 	rows->row = AllocSetContextCreate(context, "CachedQueryRow", ALLOCSET_DEFAULT_SIZES);
@@ -394,6 +400,13 @@ BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 		if (TupleDescAttr(desc, i)->attlen == -1)
 			rows->varlenas[rows->varlena_count++] = i;
 	}
+}
+
+void
+ExpectTooLarge(Rows *rows)
+{
+	rows->too_large = true;
+	GiveUp(rows);
 }
 
 void
@@ -413,13 +426,49 @@ RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
 		RunStream(stream, &rows->receiver, 0);
 		if (rows->shape == Shape::json)
 			FinishJson(rows);
-		if (rows->next != nullptr && rows->shape == Shape::rows)
+		if (rows->stopped && rows->shape == Shape::rows)
 			rows->stream = stream;
 	}
 	if (rows->stream == nullptr)
 		EndStream(stream);
 	MemoryContextDelete(rows->row);
 	rows->row = nullptr;
+}
+
+/* The rows stay where they are until the last one is in the entry, and can be read there if it fails. */
+bool
+CompleteFill(Rows *rows)
+{
+	TupleTableSlot *slot;
+	uint64 copied = 0;
+
+	if (!rows->spilled)
+		return true;
+	if (!ResumeFill(rows->fill, rows->bytes - FillBytes(rows->fill)))
+		return false;
+	slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->rest);
+	while (tuplestore_gettupleslot(rows->rest, true, false, slot))
+	{
+		bool owned;
+		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &owned);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!AppendTuple(rows->fill, tuple, tuple->t_len, rows->max_bytes))
+			break;
+		copied++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (rows->kept + copied < rows->total)
+	{
+		tuplestore_rescan(rows->rest);
+		return false;
+	}
+	tuplestore_end(rows->rest);
+	rows->rest = nullptr;
+	rows->kept = rows->total;
+	rows->spilled = false;
+	return true;
 }
 
 } // namespace cq

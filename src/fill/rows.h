@@ -6,10 +6,14 @@
  * the result in the backend.  When the entry may not grow further, the rows it has stay there, and the
  * query stops until the caller asks for more: the others are handed out while it runs.  What runs with
  * parallel workers can't stop: then they go into a tuplestore (work_mem, then a temporary file).
+ *
+ * If it only may not evict good answers before it is known to fit (store/room.h), the query goes on,
+ * and the others wait in the tuplestore until it is: CompleteFill().
  */
 #pragma once
 
 #include "pg.h"
+#include "fill/sizes.h"
 #include "fill/stream.h"
 #include "query/handle.h"
 #include "store/store.h"
@@ -29,9 +33,12 @@ struct Rows
 	Pin *fill;  /* nullptr: keep nothing */
 	bool leads; /* others wait for this fill: Land() when it gives up */
 	uint64 max_bytes;
+	uint64 bytes;          /* of an entry with all rows */
 	uint64 kept;           /* rows in the entry */
-	bool too_large;        /* why not all rows are in the entry, */
-	bool no_memory;        /* if they aren't */
+	bool too_large;        /* not all rows are in the entry, nor will be: */
+	bool no_memory;        /* why */
+	bool spilled;          /* not all rows are in the entry yet: CompleteFill() */
+	bool stopped;          /* the query stopped where the entry was full */
 	MinimalTuple next;     /* the row after those in the entry, or nullptr */
 	Tuplestorestate *rest; /* rows after that one, or nullptr */
 	Stream *stream;        /* has the others, or nullptr */
@@ -51,8 +58,13 @@ struct Rows
 /* `context` lives as long as the caller reads. */
 extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 					  MemoryContext context);
+/* Nothing is kept, as the answer was too large the last time. */
+extern void ExpectTooLarge(Rows *rows);
 /* Run the handle's query under the active snapshot into `rows`, as far as it has to be run now. */
 extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows);
+/* All speaks for keeping the answer: put the rows into the entry that had to wait beside it.  False:
+ * there is no room for them. */
+extern bool CompleteFill(Rows *rows);
 
 /* The descriptor of what a call hands out. */
 extern TupleDesc JsonDesc();

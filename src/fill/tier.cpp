@@ -330,6 +330,21 @@ LoadRows(const Found &found, Pin *fill)
 	return false;
 }
 
+/* What is going to be kept may evict good answers for its rows, whose size is known; what only passes
+ * through may not (store/room.h).  False: they don't fit. */
+bool
+MakeRoom(const Attempt *attempt, const Found &found, Pin *fill)
+{
+	const redis::Head &head = found.head;
+	uint64 bytes = 0;
+
+	if (attempt->call->options.store != StoreKind::tiered)
+		return true;
+	for (uint32 n = 0; n < head.header.chunk_count; n++)
+		bytes += redis::GetChunk(head, n).plain;
+	return FillBytes(fill) + bytes <= MaxEntryBytes() && ResumeFill(fill, bytes);
+}
+
 /* Does all that was asked before still hold, now that the rows are here? */
 bool
 StillServable(Attempt *attempt, const exact::FillMark &mark, const Candidate &candidate)
@@ -380,7 +395,8 @@ FromRedis(Attempt *attempt, Answer *answer, bool *published)
 	fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	if (fill == nullptr)
 		return false;
-	if (!LoadRows(found, fill) || !StillServable(attempt, mark, candidate))
+	if (!MakeRoom(attempt, found, fill) || !LoadRows(found, fill) ||
+		!StillServable(attempt, mark, candidate))
 	{
 		Unpin(fill);
 		return false;

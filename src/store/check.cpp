@@ -88,6 +88,9 @@ CheckChain(Recount *count, UnitRef first)
 	{
 		if (!MarkExtent(count, unit))
 			return false;
+		if (ExtentAt(unit)->owner != first)
+			return WRONG("extent at %u of the entry at %u says it is of %u", unit, first,
+						 ExtentAt(unit)->owner);
 		units += ExtentAt(unit)->units;
 		bytes += ExtentAt(unit)->used - sizeof(Extent);
 	}
@@ -172,6 +175,9 @@ CheckAll(Recount *count)
 	if (count->payload != map.shared->payload)
 		return WRONG("payload is " UINT64_FORMAT ", counted " UINT64_FORMAT, count->payload,
 					 map.shared->payload);
+	if (map.shared->room.charged > map.shared->room.share)
+		return WRONG("fills of unknown size have " UINT64_FORMAT " units of good answers",
+					 map.shared->room.charged);
 	if (count->units > map.units->used)
 		return WRONG("entries have " UINT64_FORMAT " units, but " UINT64_FORMAT " are in use",
 					 count->units, map.units->used);

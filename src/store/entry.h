@@ -32,10 +32,10 @@ namespace cq
 
 struct Extent
 {
-	UnitRef next; // kNoUnit: the last one
-	uint32 units; // length of the run
-	uint32 used;  // bytes written, this header included
-	uint32 reserved;
+	UnitRef next;  // kNoUnit: the last one
+	uint32 units;  // length of the run
+	uint32 used;   // bytes written, this header included
+	UnitRef owner; // first unit of the entry it belongs to
 };
 
 /* A place in the stream; offset from the start of the extent, may be its very end. */

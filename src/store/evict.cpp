@@ -2,19 +2,25 @@
  * evict.cpp
  *		Memory of the store: taking units, giving them back, and evicting when there are none.
  *
- * A victim is chosen from a sample of the directory: unpinned entries at positions that a random
- * start and a random stride give.  Expired and dead ones go first, all of them; then images, the
- * one not used for longest; else the answer that the policy values least.  An image's own memory
- * comes from the first two only: it takes no good answer's place.  The sample is pinned, so that the owner's dead test can run without
- * the locks of the index; and one backend evicts at a time, so that the pins of one are not taken
- * for those of a reader by another.  A victim that somebody began to read meanwhile is spared.
+ * Victims are chosen under the eviction lock and evicted without it.  A sample of unpinned entries
+ * is taken at positions of the directory that a random start and a random stride give.  Expired and
+ * dead ones of it go first, all of them; then the image that was not used for longest; else the
+ * answer that the policy values least of all that the pool remembers (policy.h).  An image's own
+ * memory comes from the first two only: it takes no good answer's place.  The sample is pinned, so
+ * that the owner's dead test can run without the locks of the index.  A victim that somebody began to
+ * read meanwhile is spared.  So nobody waits for a partition's lock while others wait for memory.
  *
- * The stride has no common divisor with the number of entries: if all in the sample are pinned
- * the walk goes on and meets each entry once.  So an allocation fails only if every linked entry
- * is pinned.
+ * Who wants a long run of units is not served with the crumbs of small entries: a large answer made
+ * of them is slow to write and slow to read each time.  For him a page is cleared, the one around one
+ * of the entries of least value whose entries are worth least together.  What is free in a page is
+ * known from the allocator; whose the rest is, from the extents, each of which names its entry.  The
+ * directory tells whether that is true: it lists linked entries only, so an entry that stands in the
+ * slot that it names is one, and can't go while the directory's lock is held.
  *
- * A victim's units are freed and taken under one hold of the allocator's lock: each eviction
- * serves the backend that paid for it, and nobody evicts in vain for others.
+ * How much of good answers' room a fill may take before its size is known: room.h.
+ *
+ * A victim's units are freed and taken under one hold of the allocator's lock: each eviction serves
+ * the backend that paid for it, and nobody evicts in vain for others.
  */
 #include "pg.h"
 
@@ -29,39 +35,74 @@ namespace cq
 namespace
 {
 
-constexpr int kSample = 16;
+/* Slots of the directory that are looked at for one sample. */
+constexpr uint64 kMaxProbes = 1024;
 
 /* Extents given back under one hold of the allocator's lock. */
 constexpr int kFreeBatch = 128;
 
-/* Samples in a row that readers pinned under our hands before we believe all is pinned. */
-constexpr int kMaxVain = 1000;
+/* Choices in a row that came to nothing before we believe that everything is in use. */
+constexpr int kMaxVain = 100;
 
-struct Candidate
+/* Evictions for one request; others may take what they free. */
+constexpr int kMaxSteps = 1000;
+
+/* What is long enough for an extent of a large entry: 4 kB. */
+constexpr uint32 kRun = 16;
+
+/* Attempts to clear a page for a long run before short ones will do. */
+constexpr int kMaxClearings = 4;
+
+/* Pages that are compared before one is cleared. */
+constexpr uint32 kPagesCompared = 2;
+
+/* Entries of the pool that are looked at again under one hold of the directory's lock. */
+constexpr int kMaxLooks = 32;
+
+/* What a backend asks for. */
+struct Request
 {
-	Entry *entry;
-	double priority;
-	bool gone; // expired or dead
+	uint32 want;
+	uint32 least; // a run of fewer units is of no use
+	Claim *claim;
+	UnitRun run;  // what it got
+	bool refused; // there are units, but not for this claim
 };
 
-enum class Outcome
-{
-	evicted,
-	in_vain, // candidates were there, but all came into use
-	none_left
-};
-
-/* What was sampled: answers, then images. */
+/* What was pinned: answers, then images. */
 struct Sample
 {
-	Candidate candidates[2 * kSample];
+	Entry *entries[2 * kSampled];
 	int answers;
 	int all;
 };
 
-/* Pins up to kSample unpinned entries of a part of the directory, whose lock is held. */
+/* What is to be evicted next. */
+struct Choice
+{
+	Victim victims[kUnitsPerPage];
+	int count;
+	bool good;       // answers that could be served yet
+	uint64 reserved; // of the claim, for them
+	bool any;        // was there anything that is not in use?
+	bool refused;    // by room.h
+};
+
+/* The entries of a page. */
+struct PageView
+{
+	Victim entries[kUnitsPerPage];
+	int count;
+	uint64 units; // of all of them, here and elsewhere
+	double worth; // per unit that evicting them would make free
+	uint32 run;   // that would be free then
+};
+
+/* --- what is there ------------------------------------------------------------------------- */
+
+/* Pins up to kSampled unpinned entries of a part of the directory, whose lock is held. */
 int
-PinSome(Candidate *sample, const UnitRef *part, uint64 n)
+PinSome(Entry **sample, const UnitRef *part, uint64 n)
 {
 	int found = 0;
 	uint64 at;
@@ -73,14 +114,14 @@ PinSome(Candidate *sample, const UnitRef *part, uint64 n)
 	stride = pg_prng_uint64(&pg_global_prng_state) % n + 1;
 	while (std::gcd(stride, n) != 1)
 		stride++;
-	for (uint64 i = 0; i < n && found < kSample; i++, at = (at + stride) % n)
+	for (uint64 i = 0; i < Min(n, kMaxProbes) && found < kSampled; i++, at = (at + stride) % n)
 	{
 		Entry *entry = EntryAt(part[at]);
 
 		if (PinsOf(entry) > 0)
 			continue;
 		PinRaw(entry);
-		sample[found++].entry = entry;
+		sample[found++] = entry;
 	}
 	return found;
 }
@@ -92,49 +133,154 @@ TakeSample(Sample *sample)
 
 	uint32 nimages = map.shared->nimages;
 
-	sample->answers = PinSome(sample->candidates, map.directory, map.shared->nentries);
-	sample->all = sample->answers + PinSome(sample->candidates + sample->answers,
+	sample->answers = PinSome(sample->entries, map.directory, map.shared->nentries);
+	sample->all = sample->answers + PinSome(sample->entries + sample->answers,
 											map.directory + map.directory_size - nimages, nimages);
 	LWLockRelease(map.directory_lock);
 }
 
-/* What the policy knows of an entry, and what it makes of it. */
-double
-PriorityOf(const Entry *entry)
+TimestampTz
+LastUse(const Entry *entry)
 {
 	uint64 last_hit = ReadAtomic(entry->last_hit);
+
+	return last_hit != 0 ? static_cast<TimestampTz>(last_hit) : entry->published;
+}
+
+EvictionPolicy
+PolicyFor(const Entry *entry)
+{
+	return IsImage(entry) ? EvictionPolicy::lru : static_cast<EvictionPolicy>(eviction_policy);
+}
+
+/* An entry that is pinned or listed, with what the policy makes of it. */
+Victim
+VictimOf(const Entry *entry)
+{
 	Usage usage;
 
-	usage.last_use = last_hit != 0 ? static_cast<TimestampTz>(last_hit) : entry->published;
+	usage.last_use = LastUse(entry);
 	usage.aging = std::bit_cast<double>(ReadAtomic(entry->aging));
 	usage.hits = ReadAtomic(entry->state) >> kHitShift;
 	usage.fill_us = entry->facts.fill_us;
 	usage.size = entry->units * kUnitBytes;
-	return Priority(
-		IsImage(entry) ? EvictionPolicy::lru : static_cast<EvictionPolicy>(eviction_policy), usage);
+	return {Priority(PolicyFor(entry), usage), entry->id, entry->hash, UnitOf(entry), entry->units};
 }
 
-/* Unlink a candidate unless somebody else has it pinned by now; give up our pin in any case. */
-bool
-EvictCandidate(Entry *entry, TimestampTz now, uint32 want, UnitRun *run)
+/* The linked entry that begins at this unit, if there is one.  Directory lock held. */
+const Entry *
+ListedAt(UnitRef unit)
 {
-	LWLock *lock = PartitionLock(entry->hash);
-	bool ours;
-	UnitRef garbage = kNoUnit;
-	UnitRun taken;
+	const StoreShared *shared = map.shared;
 
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	ours = !IsUnlinked(entry) && PinsOf(entry) == 1;
-	if (ours)
-		UnlinkLocked(entry, now, &garbage);
-	LWLockRelease(lock);
+	if (unit == kNoUnit || unit > map.total_units)
+		return nullptr;
 
-	FreeGarbage(garbage);
-	taken = UnpinTaking(entry, run->count > 0 ? 0 : want);
-	if (taken.count > 0)
-		*run = taken;
-	return ours;
+	/* it may be anything that somebody is writing just now */
+	const Entry *entry = EntryAt(unit);
+	uint32 slot = *const_cast<volatile const uint32 *>(&entry->directory_slot);
+
+	if (slot >= shared->nentries &&
+		(slot >= map.directory_size || slot < map.directory_size - shared->nimages))
+		return nullptr;
+	return map.directory[slot] == unit ? entry : nullptr;
 }
+
+/* An image goes with its answer; whether that one is good is asked there. */
+bool
+IsGone(const Entry *entry, TimestampTz now)
+{
+	return IsExpired(entry, now) || (entry_dead != nullptr && entry_dead(entry));
+}
+
+/* --- pages --------------------------------------------------------------------------------- */
+
+/* Note an entry of the page, once. */
+void
+Note(PageView *view, const Entry *entry)
+{
+	for (int i = 0; i < view->count; i++)
+	{
+		if (view->entries[i].unit == UnitOf(entry))
+			return;
+	}
+
+	Victim &candidate = view->entries[view->count++];
+
+	candidate = VictimOf(entry);
+	view->units += entry->units;
+	if (!IsImage(entry))
+		view->worth += candidate.priority * entry->units;
+}
+
+/*
+ * Whose units are in a page, and what would it cost to clear it?  Extents are read that others may
+ * write just now, so nothing is believed but what the directory confirms.  Directory lock held.
+ */
+void
+ViewPage(uint32 page, PageView *view)
+{
+	uint64 free;
+	UnitRef base = page * kUnitsPerPage;
+
+	LWLockAcquire(map.allocator_lock, LW_SHARED);
+	free = UnitsFreeIn(map.units, page);
+	LWLockRelease(map.allocator_lock);
+
+	view->count = 0;
+	view->units = 0;
+	view->worth = 0;
+	for (uint32 i = page == 0; i < kUnitsPerPage;)
+	{
+		if ((free >> i & 1) != 0)
+		{
+			view->units++;
+			i++;
+			continue;
+		}
+
+		const Extent *extent = ExtentAt(base + i);
+		uint32 length = *const_cast<volatile const uint32 *>(&extent->units);
+		UnitRef owner = *const_cast<volatile const UnitRef *>(&extent->owner);
+		const Entry *entry = ListedAt(owner);
+
+		if (length == 0 || length > kUnitsPerPage - i)
+			break;
+		if (entry != nullptr && PinsOf(entry) == 0)
+		{
+			Note(view, entry);
+			free |= (~UINT64CONST(0) >> (kUnitsPerPage - length)) << i;
+		}
+		i += length;
+	}
+	view->run = LongestRun(free);
+	if (view->units > 0)
+		view->worth /= static_cast<double>(view->units);
+}
+
+/* The page to clear, of those around the lowest entries of the pool.  Directory lock held. */
+bool
+ChoosePage(Choice *choice)
+{
+	Pool *pool = &map.shared->pool;
+	PageView view;
+	double lowest = 0;
+
+	for (uint32 i = 0; i < Min(pool->count, kPagesCompared); i++)
+	{
+		const Victim &around = pool->items[pool->count - 1 - i];
+
+		ViewPage(around.unit / kUnitsPerPage, &view);
+		if (view.run < kRun || view.count == 0 || (choice->count > 0 && view.worth >= lowest))
+			continue;
+		lowest = view.worth;
+		choice->count = view.count;
+		memcpy(choice->victims, view.entries, sizeof(Victim) * static_cast<Size>(view.count));
+	}
+	return choice->count > 0;
+}
+
+/* --- the choice ---------------------------------------------------------------------------- */
 
 /* The aging value follows what is evicted.  Eviction lock held. */
 void
@@ -147,170 +293,359 @@ RaiseAging(double evicted)
 		pg_atomic_write_u64(&map.shared->aging, std::bit_cast<uint64>(after));
 }
 
-/* The candidate to evict next, or nullptr. */
-Candidate *
-Worst(Candidate *from, Candidate *end)
-{
-	Candidate *worst = nullptr;
-
-	for (Candidate *candidate = from; candidate < end; candidate++)
-	{
-		if (candidate->entry == nullptr)
-			continue;
-		if (worst == nullptr || candidate->priority < worst->priority)
-			worst = candidate;
-	}
-	return worst;
-}
-
-/* An image goes with its answer; whether that one is good is asked there. */
-void
-Judge(Candidate *candidate, TimestampTz now)
-{
-	Entry *entry = candidate->entry;
-
-	candidate->gone =
-		!IsImage(entry) && (IsExpired(entry, now) || (entry_dead != nullptr && entry_dead(entry)));
-	candidate->priority = PriorityOf(entry);
-}
-
-/* Evict the worst one of these that nobody began to read meanwhile. */
+/*
+ * Take the entry of the lowest priority out of the pool, as it is now.  One that was used since goes
+ * back to where it belongs.  Eviction and directory lock held.
+ */
 bool
-EvictWorst(Candidate *from, Candidate *end, TimestampTz now, uint32 want, UnitRun *run)
+TakeLowest(Victim *lowest)
 {
-	while (Candidate *worst = Worst(from, end))
-	{
-		bool image = IsImage(worst->entry);
-		bool evicted = EvictCandidate(worst->entry, now, want, run);
+	Pool *pool = &map.shared->pool;
 
-		worst->entry = nullptr;
-		if (evicted && !image)
-		{
-			pg_atomic_fetch_add_u64(&map.shared->evictions, 1);
-			RaiseAging(worst->priority);
-		}
-		if (evicted)
+	for (int looks = 0; looks < kMaxLooks && PoolTake(pool, lowest); looks++)
+	{
+		const Entry *entry = ListedAt(lowest->unit);
+
+		if (entry == nullptr || entry->id != lowest->id || PinsOf(entry) > 0)
+			continue;
+		*lowest = VictimOf(entry);
+		if (pool->count == 0 || lowest->priority <= pool->items[pool->count - 1].priority)
 			return true;
+		PoolAdd(pool, *lowest);
 	}
 	return false;
 }
 
-/*
- * Evict one entry, or all of a sample that can't be served any more, and take up to `want` units
- * of theirs into *run.  Eviction lock held.
- */
-Outcome
-EvictSome(uint32 want, bool for_image, UnitRun *run)
+bool
+Reserve(Choice *choice, const Request &request)
 {
-	Sample sample;
-	Candidate *begin = sample.candidates;
-	Candidate *images;
-	Candidate *end;
-	TimestampTz now = GetCurrentTimestamp();
-	bool evicted = false;
+	uint64 units = 0;
+	bool allowed;
 
-	TakeSample(&sample);
-	images = begin + sample.answers;
-	end = begin + sample.all;
-	for (Candidate *candidate = begin; candidate < end; candidate++)
-		Judge(candidate, now);
-	for (Candidate *candidate = begin; candidate < images; candidate++)
-	{
-		if (!candidate->gone)
-			continue;
-		evicted |= EvictCandidate(candidate->entry, now, want, run);
-		candidate->entry = nullptr;
-	}
-	if (!evicted)
-		evicted = EvictWorst(images, end, now, want, run);
-	if (!evicted && !for_image)
-		evicted = EvictWorst(begin, images, now, want, run);
-	for (Candidate *candidate = begin; candidate < end; candidate++)
-	{
-		if (candidate->entry != nullptr)
-			UnpinRaw(candidate->entry);
-	}
-	if (evicted)
-		return Outcome::evicted;
-	return (for_image ? images == end : begin == end) ? Outcome::none_left : Outcome::in_vain;
+	for (int i = 0; i < choice->count; i++)
+		units += choice->victims[i].units;
+	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
+	allowed = RoomReserve(&map.shared->room, request.claim, request.want, units, &choice->reserved);
+	LWLockRelease(map.allocator_lock);
+	return allowed;
 }
 
-/* Units that are free now. */
-UnitRun
-TakeFree(uint32 want)
+/* Good answers: the one of least value, or all of a page.  Eviction lock held. */
+void
+ChooseGood(Choice *choice, const Request &request)
 {
-	UnitRun run;
+	Victim lowest;
 
+	LWLockAcquire(map.directory_lock, LW_SHARED);
+	if (TakeLowest(&lowest))
+	{
+		choice->good = true;
+		if (request.least > 1 && lowest.units < 2 * kRun)
+		{
+			PoolAdd(&map.shared->pool, lowest);
+			ChoosePage(choice);
+		}
+		if (choice->count == 0)
+			choice->victims[choice->count++] = lowest;
+	}
+	LWLockRelease(map.directory_lock);
+
+	if (choice->count > 0 && (request.refused || !Reserve(choice, request)))
+	{
+		PoolAdd(&map.shared->pool, lowest);
+		choice->count = 0;
+		choice->refused = true;
+	}
+	if (choice->count > 0)
+		RaiseAging(lowest.priority);
+}
+
+/* What can't be served any more, all of it; else an image.  The sample goes into the pool. */
+void
+ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
+{
+	Pool *pool = &map.shared->pool;
+	EvictionPolicy policy = static_cast<EvictionPolicy>(eviction_policy);
+	const Entry *image = nullptr;
+
+	if (pool->policy != policy)
+		PoolClear(pool, policy);
+	for (int i = 0; i < sample.answers; i++)
+	{
+		Victim candidate = VictimOf(sample.entries[i]);
+
+		if (IsGone(sample.entries[i], now))
+			choice->victims[choice->count++] = candidate;
+		else
+			PoolAdd(pool, candidate);
+	}
+	for (int i = sample.answers; i < sample.all; i++)
+	{
+		if (image == nullptr || LastUse(sample.entries[i]) < LastUse(image))
+			image = sample.entries[i];
+	}
+	if (choice->count == 0 && image != nullptr)
+		choice->victims[choice->count++] = VictimOf(image);
+}
+
+void
+Choose(Choice *choice, const Request &request, TimestampTz now)
+{
+	Sample sample;
+
+	choice->count = 0;
+	choice->good = false;
+	choice->reserved = 0;
+	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
+	TakeSample(&sample);
+	ChooseOfSample(choice, sample, now);
+	for (int i = 0; i < sample.all; i++)
+		UnpinRaw(sample.entries[i]);
+	choice->any = sample.all > 0;
+	choice->refused = false;
+	if (choice->count == 0 && !request.claim->image)
+		ChooseGood(choice, request);
+	LWLockRelease(map.eviction_lock);
+}
+
+/* --- evicting ------------------------------------------------------------------------------ */
+
+/* Units that are free now.  Allocator lock held. */
+void
+TakeLocked(Request *request)
+{
+	Room *room = &map.shared->room;
+	uint64 free = map.total_units - map.units->used;
+
+	request->refused = free > 0 && !RoomForTaking(*room, *request->claim, free, request->want);
+	if (request->refused)
+		return;
+	request->run = UnitsTake(map.units, request->want, request->least);
+	if (request->run.count > 0)
+		RoomTaken(room, request->claim, free, request->run.count);
+}
+
+void
+TakeFree(Request *request)
+{
 	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
-	run = UnitsTake(map.units, want);
+	TakeLocked(request);
 	LWLockRelease(map.allocator_lock);
-	return run;
+}
+
+/* Give back a few extents of a chain; what is left of it.  Allocator lock held. */
+UnitRef
+GiveSome(UnitRef first, uint64 *freed)
+{
+	for (int i = 0; i < kFreeBatch && first != kNoUnit; i++)
+	{
+		/* read before the unit is anybody's */
+		UnitRun extent = {first, ExtentAt(first)->units};
+		UnitRef next = ExtentAt(first)->next;
+		bool given = UnitsGive(map.units, extent);
+
+		CqAssert(given);
+		if (!given)
+			return kNoUnit; /* it can't be ours: leave the rest alone */
+		*freed += extent.count;
+		first = next;
+	}
+	return first;
+}
+
+/* Free what was evicted; with the last of it take what is wanted, before anybody else can. */
+void
+FreeAndTake(UnitRef garbage, Choice *choice, bool last, Request *request)
+{
+	Room *room = &map.shared->room;
+
+	while (garbage != kNoUnit)
+	{
+		UnitRef next = EntryAt(garbage)->next_in_bucket;
+
+		for (UnitRef unit = garbage; unit != kNoUnit;)
+		{
+			uint64 freed = 0;
+
+			LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
+			unit = GiveSome(unit, &freed);
+			if (choice->good)
+				RoomEvicted(room, freed);
+			if (last && unit == kNoUnit && next == kNoUnit && request->want > 0)
+			{
+				RoomUnreserve(room, request->claim, choice->reserved);
+				choice->reserved = 0;
+				TakeLocked(request);
+			}
+			LWLockRelease(map.allocator_lock);
+		}
+		garbage = next;
+	}
+}
+
+/* Unlink a victim unless it is gone or in use by now; what is nobody's then is garbage. */
+bool
+UnlinkVictim(const Victim &victim, TimestampTz now, UnitRef *garbage, bool *good)
+{
+	LWLock *lock = PartitionLock(victim.hash);
+	Entry *entry;
+	bool ours;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	entry = LinkedAt(victim.hash, victim.unit, victim.id);
+	ours = entry != nullptr && PinsOf(entry) == 0;
+	if (ours)
+	{
+		*good = !IsImage(entry) && !IsExpired(entry, now);
+		UnlinkLocked(entry, now, garbage);
+	}
+	LWLockRelease(lock);
+	return ours;
+}
+
+/* Many victims lie in as many places: ask for them at once, not one after the other. */
+void
+Prefetch(const Choice &choice)
+{
+	for (int i = 0; i < choice.count; i++)
+		__builtin_prefetch(BucketOf(choice.victims[i].hash));
+	/* whatever a bucket leads to just now: a wrong address does no harm here */
+	for (int i = 0; i < choice.count; i++)
+		__builtin_prefetch(
+			EntryAt(*const_cast<volatile UnitRef *>(BucketOf(choice.victims[i].hash))));
+}
+
+/* Evict what was chosen and take what is wanted; false: all of it came into use meanwhile. */
+bool
+EvictChosen(Choice *choice, TimestampTz now, Request *request)
+{
+	int64 evictions = 0;
+	bool evicted = false;
+
+	if (choice->count > 1)
+		Prefetch(*choice);
+	for (int i = 0; i < choice->count; i++)
+	{
+		UnitRef garbage = kNoUnit;
+		bool good = false;
+
+		evicted |= UnlinkVictim(choice->victims[i], now, &garbage, &good);
+		evictions += choice->good && good;
+		FreeAndTake(garbage, choice, i == choice->count - 1, request);
+	}
+	if (choice->reserved > 0)
+	{
+		LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
+		RoomUnreserve(&map.shared->room, request->claim, choice->reserved);
+		LWLockRelease(map.allocator_lock);
+	}
+	if (evictions > 0)
+		pg_atomic_fetch_add_u64(&map.shared->evictions, evictions);
+	return evicted;
+}
+
+/* Evict something, and take up to `want` units of it; false: there is nothing that may go. */
+bool
+EvictSome(Request *request, int *vain)
+{
+	Choice choice;
+	TimestampTz now = GetCurrentTimestamp();
+
+	Choose(&choice, *request, now);
+	if (choice.refused || (choice.count == 0 && !choice.any))
+		return false;
+	if (choice.count > 0 && EvictChosen(&choice, now, request))
+		return true;
+	return ++*vain < kMaxVain;
 }
 
 } // namespace
 
 UnitRun
-TakeUnits(uint32 want, bool for_image)
+TakeUnits(uint32 want, Claim *claim)
 {
-	UnitRun run = TakeFree(want);
+	Request request = {want, want >= kRun ? kRun : 1, claim, {kNoUnit, 0}, false};
+	int vain = 0;
 
-	if (run.count > 0)
-		return run;
-	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
-	for (int vain = 0; vain < kMaxVain;)
+	TakeFree(&request);
+	for (int steps = 0; request.run.count == 0 && steps < kMaxSteps; steps++)
 	{
-		/* others may have freed some while we waited for the lock */
-		run = TakeFree(want);
-		if (run.count > 0)
+		if (steps == kMaxClearings)
+			request.least = 1;
+		/* refused what is free: it may have what is void yet, but evict nothing that is good */
+		if (!EvictSome(&request, &vain))
 			break;
-
-		Outcome outcome = EvictSome(want, for_image, &run);
-
-		if (run.count > 0 || outcome == Outcome::none_left)
-			break;
-		if (outcome == Outcome::in_vain)
-			vain++;
+		/* others may have freed some, or taken what we freed */
+		if (request.run.count == 0)
+			TakeFree(&request);
 	}
-	LWLockRelease(map.eviction_lock);
-	return run;
+	if (request.run.count == 0 && request.least > 1)
+	{
+		request.least = 1;
+		TakeFree(&request);
+	}
+	return request.run;
 }
 
 bool
 EvictForDirectory(bool for_image)
 {
-	UnitRun run = {kNoUnit, 0};
-	Outcome outcome = Outcome::in_vain;
+	Claim claim = {};
+	Request request = {0, 1, &claim, {kNoUnit, 0}, false};
+	Choice choice;
+	bool evicted = false;
 
-	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
-	for (int vain = 0; vain < kMaxVain && outcome == Outcome::in_vain; vain++)
-		outcome = EvictSome(0, for_image, &run);
-	LWLockRelease(map.eviction_lock);
-	return outcome == Outcome::evicted;
+	/* it is known how large it is */
+	claim.image = for_image;
+	claim.known = true;
+	for (int vain = 0; vain < kMaxVain && !evicted; vain++)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+
+		Choose(&choice, request, now);
+		if (choice.count == 0 && !choice.any)
+			break;
+		evicted = choice.count > 0 && EvictChosen(&choice, now, &request);
+	}
+	return evicted;
 }
 
-UnitRun
-FreeChain(UnitRef first, uint32 want)
+void
+SettleClaim(Claim *claim, bool kept)
 {
-	UnitRun run = {kNoUnit, 0};
+	if (claim->good == 0)
+		return;
+	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
+	RoomSettled(&map.shared->room, claim, kept);
+	LWLockRelease(map.allocator_lock);
+}
+
+void
+PoolOffer(const Entry *entry)
+{
+	Pool *pool = &map.shared->pool;
+	Victim candidate = VictimOf(entry);
+
+	/* without the lock this may be misread while the pool changes: then the entry is sampled later */
+	if (pool->count == 0 || !PoolWants(pool, candidate.priority) ||
+		!LWLockConditionalAcquire(map.eviction_lock, LW_EXCLUSIVE))
+		return;
+	if (pool->policy == static_cast<EvictionPolicy>(eviction_policy))
+		PoolAdd(pool, candidate);
+	LWLockRelease(map.eviction_lock);
+}
+
+void
+FreeChain(UnitRef first)
+{
+	uint64 freed = 0;
 
 	while (first != kNoUnit)
 	{
 		LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
-		for (int i = 0; i < kFreeBatch && first != kNoUnit; i++)
-		{
-			/* read before the unit is anybody's */
-			UnitRun extent = {first, ExtentAt(first)->units};
-			UnitRef next = ExtentAt(first)->next;
-			bool given pg_attribute_unused() = UnitsGive(map.units, extent);
-
-			CqAssert(given);
-			first = next;
-		}
-		if (first == kNoUnit && want > 0)
-			run = UnitsTake(map.units, want);
+		first = GiveSome(first, &freed);
 		LWLockRelease(map.allocator_lock);
 	}
-	return run;
 }
 
 void

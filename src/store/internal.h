@@ -3,7 +3,8 @@
  *		What the files of this room share among themselves.
  *
  * Locks, in the order in which they may be taken:
- *		1. eviction		one LWLock: one backend at a time looks for victims
+ *		1. eviction		one LWLock: one backend at a time chooses victims; it is not held while
+ *						they are evicted, and nobody waits for a partition under it
  *		2. partition	128 LWLocks: buckets whose number ends in these 7 bits, next_in_bucket and
  *						the unlinked flag of the entries there; several only in rising order
  *		3. directory	one LWLock: the array of linked entries and what is summed over it
@@ -14,6 +15,8 @@
 #pragma once
 
 #include "store/entry.h"
+#include "store/policy.h"
+#include "store/room.h"
 
 namespace cq
 {
@@ -35,6 +38,9 @@ struct StoreShared
 	uint32 nimages;
 	uint64 payload;     // of linked answers
 	uint64 image_units; // of linked images
+
+	Room room; // protected by the allocator's lock
+	Pool pool; // protected by the eviction lock; PoolOffer() looks at it first without
 };
 
 static_assert(std::is_standard_layout_v<StoreShared>);
@@ -70,7 +76,7 @@ struct Pin
 
 	/* of a fill: where it writes */
 	bool filling;
-	bool image;     // it must not evict an answer that is still good
+	Claim claim;    // on the store's memory
 	Extent *extent; // written to
 	char *at;       // next byte
 	char *end;      // of the extent
@@ -130,6 +136,8 @@ extern void UnlinkLocked(Entry *entry, TimestampTz now, UnitRef *garbage);
 extern void FreeGarbage(UnitRef garbage);
 /* The same by somebody who has it pinned, and with the locking; false if it was done before. */
 extern bool UnlinkPinned(Entry *entry, TimestampTz now);
+/* This very entry if it is still linked, partition lock held. */
+extern Entry *LinkedAt(uint64 hash, UnitRef unit, uint64 id);
 /* Pin this very entry if it is still linked; nullptr if not. */
 extern Pin *PinListed(uint64 hash, UnitRef unit, uint64 id);
 /* Append to the directory; false when it is full.  Partition lock held exclusive. */
@@ -142,17 +150,19 @@ extern void HoldPin(Pin *pin, Entry *entry); // on behalf of CurrentResourceOwne
 /* Pins without a record: nothing that could raise may happen before the unpin. */
 extern void PinRaw(Entry *entry);
 extern void UnpinRaw(Entry *entry);
-/* The same; if that frees the entry, up to `want` of its units are taken at once. */
-extern UnitRun UnpinTaking(Entry *entry, uint32 want);
 
 /* --- evict.cpp: memory --------------------------------------------------------------------- */
-/* Up to `want` units, evicting when none is free; count 0 when everything left is pinned, or, for
- * an image, is a good answer. */
-extern UnitRun TakeUnits(uint32 want, bool for_image);
+/* Up to `want` units, evicting when none is free, or no run that will do; count 0 when everything
+ * left is pinned, or is a good answer and the claim may not evict it. */
+extern UnitRun TakeUnits(uint32 want, Claim *claim);
+/* The fill ended: its answer is kept, or its units were given back. */
+extern void SettleClaim(Claim *claim, bool kept);
 /* Make room in the directory; false when everything left is pinned, or a good answer. */
 extern bool EvictForDirectory(bool for_image);
-/* Give a chain back, and take up to `want` units before anybody else can. */
-extern UnitRun FreeChain(UnitRef first, uint32 want);
+/* A linked entry that is pinned: is it the next to go? */
+extern void PoolOffer(const Entry *entry);
+/* Give a chain back. */
+extern void FreeChain(UnitRef first);
 /* Give back the units of an extent from `keep` on. */
 extern void TrimExtent(Extent *extent, uint32 keep);
 

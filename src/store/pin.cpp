@@ -117,6 +117,7 @@ void
 Unpin(Pin *pin)
 {
 	Entry *entry = pin->entry;
+	Claim claim = pin->claim;
 
 	CqAssert(entry != nullptr);
 	if (pin->prev != nullptr)
@@ -127,6 +128,7 @@ Unpin(Pin *pin)
 		pin->next->prev = pin->prev;
 	DiscardPin(pin);
 	UnpinRaw(entry);
+	SettleClaim(&claim, false);
 }
 
 const Entry *
@@ -144,18 +146,11 @@ PinRaw(Entry *entry)
 void
 UnpinRaw(Entry *entry)
 {
-	UnpinTaking(entry, 0);
-}
-
-UnitRun
-UnpinTaking(Entry *entry, uint32 want)
-{
 	uint64 state = pg_atomic_sub_fetch_u64(&entry->state, static_cast<int64>(kPinOne));
 
 	CqAssert((state & kPinMask) != kPinMask);
 	if ((state & (kPinMask | kUnlinked)) == kUnlinked)
-		return FreeChain(UnitOf(entry), want);
-	return {kNoUnit, 0};
+		FreeChain(UnitOf(entry));
 }
 
 } // namespace cq

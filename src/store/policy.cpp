@@ -6,6 +6,8 @@
  */
 #include "store/policy.h"
 
+#include <algorithm>
+
 namespace cq
 {
 
@@ -48,6 +50,54 @@ double
 AgingAfter(EvictionPolicy policy, double aging, double evicted)
 {
 	return policy == EvictionPolicy::cost && evicted > aging ? evicted : aging;
+}
+
+void
+PoolClear(Pool *pool, EvictionPolicy policy)
+{
+	pool->policy = policy;
+	pool->count = 0;
+}
+
+bool
+PoolWants(const Pool *pool, double priority)
+{
+	return pool->count < kPooled || priority < pool->items[0].priority;
+}
+
+void
+PoolAdd(Pool *pool, const Victim &candidate)
+{
+	Victim *begin = pool->items;
+	Victim *end = begin + pool->count;
+	auto higher = [](const Victim &a, const Victim &b) { return a.priority > b.priority; };
+	Victim *at;
+
+	if (!PoolWants(pool, candidate.priority))
+		return;
+	if (std::any_of(begin, end, [&](const Victim &c) { return c.id == candidate.id; }))
+		return;
+	if (pool->count == kPooled)
+	{
+		/* the highest one goes */
+		at = std::upper_bound(begin + 1, end, candidate, higher);
+		std::copy(begin + 1, at, begin);
+		*(at - 1) = candidate;
+		return;
+	}
+	at = std::upper_bound(begin, end, candidate, higher);
+	std::copy_backward(at, end, end + 1);
+	*at = candidate;
+	pool->count++;
+}
+
+bool
+PoolTake(Pool *pool, Victim *candidate)
+{
+	if (pool->count == 0)
+		return false;
+	*candidate = pool->items[--pool->count];
+	return true;
 }
 
 } // namespace cq

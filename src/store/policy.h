@@ -13,7 +13,11 @@
  *		 entry counts as used once.  Costly, small and often used entries stay.
  *
  * Both judge an entry from its own header only: no list to keep in order, nothing to lock on a
- * hit.  Whoever evicts takes a sample and drops the entry with the lowest priority.  Leaf code.
+ * hit.  Whoever evicts takes a sample.  The pool remembers the lowest of all that samples showed,
+ * and what was published since with a priority as low: most of what is never asked for again would
+ * otherwise stay until a sample happens to show it.  A priority only rises, so whoever takes the
+ * lowest one of the pool looks at its entry again.  test/unit/eviction_test.cpp compares that with
+ * an exact order of all entries.  Leaf code.
  */
 #pragma once
 
@@ -44,5 +48,37 @@ struct Usage
 extern double Priority(EvictionPolicy policy, const Usage &usage);
 /* The aging value after an entry of this priority was evicted; it never falls. */
 extern double AgingAfter(EvictionPolicy policy, double aging, double evicted);
+
+/* How many entries are looked at for each eviction. */
+constexpr int kSampled = 8;
+/* How many the pool remembers. */
+constexpr uint32_t kPooled = 256;
+
+/* An entry that may be evicted, and enough to find it again if it is still there. */
+struct Victim
+{
+	double priority; // when it was looked at
+	uint64_t id;
+	uint64_t hash;
+	uint32_t unit;
+	uint32_t units;
+};
+
+/* The entries of the lowest priorities that were seen, the lowest one last. */
+struct Pool
+{
+	EvictionPolicy policy; // whose priorities these are
+	uint32_t count;
+	Victim items[kPooled];
+};
+
+/* Forgets everything. */
+extern void PoolClear(Pool *pool, EvictionPolicy policy);
+/* Would a candidate of this priority be taken in? */
+extern bool PoolWants(const Pool *pool, double priority);
+/* Takes it in unless it is there, or not low enough for a full pool. */
+extern void PoolAdd(Pool *pool, const Victim &candidate);
+/* Takes the lowest one out; false: the pool is empty. */
+extern bool PoolTake(Pool *pool, Victim *candidate);
 
 } // namespace cq

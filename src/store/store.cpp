@@ -90,6 +90,8 @@ InitShared(const Layout &plan)
 	pg_atomic_init_u64(&shared->aging, std::bit_cast<uint64>(0.0));
 	memset(map.buckets, 0, plan.nbuckets * sizeof(UnitRef));
 	UnitsInit(map.units, plan.npages);
+	RoomInit(&shared->room, UnitsTotal(map.units));
+	PoolClear(&shared->pool, static_cast<EvictionPolicy>(eviction_policy));
 }
 
 /* The last one of its kind takes the place of the one that goes. */
@@ -296,27 +298,32 @@ FindEntry(uint64 hash, const void *key, uint32 key_len)
 	return pin;
 }
 
+Entry *
+LinkedAt(uint64 hash, UnitRef unit, uint64 id)
+{
+	/* `unit` may be anything by now: don't look there unless the bucket leads there */
+	for (UnitRef at = *BucketOf(hash); at != kNoUnit; at = EntryAt(at)->next_in_bucket)
+	{
+		if (at == unit)
+			return EntryAt(at)->id == id ? EntryAt(at) : nullptr;
+	}
+	return nullptr;
+}
+
 /* Pin an entry that was seen in the directory a while ago, if it is still linked. */
 Pin *
 PinListed(uint64 hash, UnitRef unit, uint64 id)
 {
 	Pin *pin = NewPin();
 	LWLock *lock = PartitionLock(hash);
-	Entry *entry = nullptr;
+	Entry *entry;
 
-	/* `unit` may be anything by now: don't look there unless the bucket leads there */
 	LWLockAcquire(lock, LW_SHARED);
-	for (UnitRef at = *BucketOf(hash); at != kNoUnit; at = EntryAt(at)->next_in_bucket)
-	{
-		if (at != unit)
-			continue;
-		if (EntryAt(at)->id == id && PinsOf(EntryAt(at)) < kMaxPins)
-		{
-			entry = EntryAt(at);
-			PinRaw(entry);
-		}
-		break;
-	}
+	entry = LinkedAt(hash, unit, id);
+	if (entry != nullptr && PinsOf(entry) < kMaxPins)
+		PinRaw(entry);
+	else
+		entry = nullptr;
 	LWLockRelease(lock);
 
 	if (entry == nullptr)
@@ -412,7 +419,7 @@ FreeGarbage(UnitRef garbage)
 	{
 		UnitRef next = EntryAt(garbage)->next_in_bucket;
 
-		FreeChain(garbage, 0);
+		FreeChain(garbage);
 		garbage = next;
 	}
 }
@@ -461,7 +468,11 @@ PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_le
 		link = LinkEntry(entry, entry->published);
 	}
 	while (link == Link::directory_full && EvictForDirectory(false));
-	return link == Link::done;
+	if (link != Link::done)
+		return false;
+	SettleClaim(&fill->claim, true);
+	PoolOffer(entry);
+	return true;
 }
 
 /* The counters of the store; three locks shared, one after the other. */

@@ -161,8 +161,9 @@ extern Pin *BeginFill(uint64 hash, const void *key, uint32 key_len);
  * when the current extent has none: then AppendTuple() it, which may split it.  Knows no limit,
  * but an extent is 16 kB at most and the next AppendTuple() will notice. */
 extern char *ReserveTuple(Pin *fill, uint32 len);
-/* False when no space can be had (everything else is pinned) or the entry would exceed
- * max_bytes: the fill keeps what it has and takes nothing more. */
+/* False when no space can be had (everything else is pinned, or is good answers' and the size of
+ * this one is not known, see room.h) or the entry would exceed max_bytes: the fill keeps what it has
+ * and takes nothing more until ResumeFill(). */
 extern bool AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes);
 /* AppendTuple() for one that lies in several places. */
 struct Piece
@@ -174,6 +175,13 @@ extern bool AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_b
 /* The same for bytes of another entry's stream, whole tuples or parts of them; `rows` that end in
  * them.  `len` is a multiple of MAXIMUM_ALIGNOF. */
 extern bool AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_bytes);
+/* More than this can't be kept at all. */
+extern uint64 StoreCapacity();
+/* The answer took so many bytes the last time: the fill may take as many before its size is known. */
+extern void ExpectSize(Pin *fill, uint64 bytes);
+/* The fill was refused room, and what is missing is `bytes`: from here on it may evict what it needs,
+ * as it will be kept.  False: that can't fit. */
+extern bool ResumeFill(Pin *fill, uint64 bytes);
 /* What max_bytes is compared with: header, key and tuples so far. */
 extern uint64 FillBytes(const Pin *fill);
 /* Link it under its key in place of any entry that is there (unless that one's facts.as_of is

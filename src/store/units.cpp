@@ -55,17 +55,6 @@ RunStarts(uint64_t bits, uint32_t count)
 	return bits;
 }
 
-/* Length of the longest run of set bits. */
-uint32_t
-LongestRun(uint64_t bits)
-{
-	uint32_t length = 0;
-
-	for (; bits != 0; bits &= bits >> 1)
-		length++;
-	return length;
-}
-
 /* The power of two at or below the longest run: what list the page belongs in. */
 uint32_t
 ClassOf(uint64_t free)
@@ -236,8 +225,24 @@ UnitsTotal(const Units *units)
 	return uint64_t{units->npages} * kUnitsPerPage - (units->npages > 0 ? 1 : 0);
 }
 
+uint32_t
+LongestRun(uint64_t bits)
+{
+	uint32_t length = 0;
+
+	for (; bits != 0; bits &= bits >> 1)
+		length++;
+	return length;
+}
+
+uint64_t
+UnitsFreeIn(const Units *units, uint32_t page)
+{
+	return page < units->high_water ? Pages(units)[page].free : 0;
+}
+
 UnitRun
-UnitsTake(Units *units, uint32_t want)
+UnitsTake(Units *units, uint32_t want, uint32_t least)
 {
 	if (want > kUnitsPerPage)
 		want = kUnitsPerPage;
@@ -254,6 +259,8 @@ UnitsTake(Units *units, uint32_t want)
 	if (starts == 0)
 	{
 		count = LongestRun(free);
+		if (count < least)
+			return {kNoUnit, 0};
 		starts = RunStarts(free, count);
 	}
 

@@ -61,8 +61,13 @@ extern size_t UnitsSize(uint32_t npages);
 extern void UnitsInit(Units *units, uint32_t npages);
 /* How many units there are to hand out. */
 extern uint64_t UnitsTotal(const Units *units);
-/* Takes up to `want` units, 1..64; fewer only if no run of `want` was found, 0 if none is free. */
-extern UnitRun UnitsTake(Units *units, uint32_t want);
+/* Takes up to `want` units, 1..64; fewer only if no run of `want` was found, 0 if there is none of
+ * at least `least`, a power of two. */
+extern UnitRun UnitsTake(Units *units, uint32_t want, uint32_t least = 1);
+/* The free units of a page as a bit each; none of a page that was never used. */
+extern uint64_t UnitsFreeIn(const Units *units, uint32_t page);
+/* Length of the longest run of set bits. */
+extern uint32_t LongestRun(uint64_t bits);
 /* Gives back a run or any part of one; false, and nothing done, if it was not all in use. */
 extern bool UnitsGive(Units *units, UnitRun run);
 /* Are all units of the run handed out? */

@@ -61,21 +61,15 @@ UnlinkListed(const EntryTicket &listed, TimestampTz now)
 {
 	LWLock *lock = PartitionLock(listed.hash);
 	UnitRef garbage = kNoUnit;
-	bool found = false;
+	Entry *entry;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (UnitRef at = *BucketOf(listed.hash); at != kNoUnit; at = EntryAt(at)->next_in_bucket)
-	{
-		if (at != listed.unit)
-			continue;
-		found = EntryAt(at)->id == listed.id;
-		if (found)
-			UnlinkLocked(EntryAt(at), now, &garbage);
-		break;
-	}
+	entry = LinkedAt(listed.hash, listed.unit, listed.id);
+	if (entry != nullptr)
+		UnlinkLocked(entry, now, &garbage);
 	LWLockRelease(lock);
 	FreeGarbage(garbage);
-	return found;
+	return entry != nullptr;
 }
 
 /* All answers of a bucket into the batch; false if there is no room for them. */

@@ -49,16 +49,16 @@ UnitsFor(Size bytes)
 	return static_cast<uint32>(Min(units, Size{kUnitsPerPage}));
 }
 
-/* A run of units becomes an extent, not yet part of a chain. */
+/* A run of units becomes an extent, not yet part of the owner's chain. */
 Extent *
-NewExtent(UnitRun run)
+NewExtent(UnitRun run, UnitRef owner)
 {
 	Extent *extent = ExtentAt(run.first);
 
 	extent->next = kNoUnit;
 	extent->units = run.count;
 	extent->used = sizeof(Extent);
-	extent->reserved = 0;
+	extent->owner = owner;
 	return extent;
 }
 
@@ -70,17 +70,17 @@ EnsureRoom(Pin *fill, uint64 need)
 	uint64 room;
 
 	/* don't evict everything for what could never fit */
-	if (need > map.total_units * kUnitBytes)
+	if (need > StoreCapacity())
 		return false;
 	while ((room = static_cast<uint64>(fill->end - fill->at) + fill->spare) < need)
 	{
 		uint32 want = Max(UnitsFor(need - room), Min(entry->units, kUnitsPerPage));
-		UnitRun run = TakeUnits(want, fill->image);
+		UnitRun run = TakeUnits(want, &fill->claim);
 
 		if (run.count == 0)
 			return false;
 		fill->tail->next = run.first;
-		fill->tail = NewExtent(run);
+		fill->tail = NewExtent(run, UnitOf(entry));
 		fill->spare += BytesOf(fill->tail) - sizeof(Extent);
 		entry->units += run.count;
 	}
@@ -180,17 +180,18 @@ Pin *
 BeginEntry(uint64 hash, const void *key, uint32 key_len, uint64 image_of)
 {
 	Pin *fill = NewPin();
-	bool image = image_of != 0;
-	UnitRun run = TakeUnits(UnitsFor(sizeof(Entry) + MAXALIGN(Size{key_len}) + kFirstRoom), image);
+	UnitRun run;
 
+	/* its own memory comes from no good answer, so it need not be stinted */
+	fill->claim.image = fill->claim.known = image_of != 0;
+	run = TakeUnits(UnitsFor(sizeof(Entry) + MAXALIGN(Size{key_len}) + kFirstRoom), &fill->claim);
 	if (run.count == 0)
 	{
 		DiscardPin(fill);
 		return nullptr;
 	}
 	fill->filling = true;
-	fill->image = image;
-	fill->extent = fill->tail = NewExtent(run);
+	fill->extent = fill->tail = NewExtent(run, run.first);
 	HoldPin(fill, NewEntry(fill->extent, hash, key_len, image_of));
 	fill->at = Base(fill->extent) + kStreamStart;
 	fill->end = Base(fill->extent) + BytesOf(fill->extent);
@@ -268,6 +269,28 @@ AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_byt
 }
 
 uint64
+StoreCapacity()
+{
+	return map.total_units * kUnitBytes;
+}
+
+void
+ExpectSize(Pin *fill, uint64 bytes)
+{
+	fill->claim.pass = bytes / kUnitBytes + bytes / kUnitBytes / 16 + kUnitsPerPage;
+}
+
+bool
+ResumeFill(Pin *fill, uint64 bytes)
+{
+	if (fill->extent == nullptr || fill->bytes + bytes > StoreCapacity())
+		return false;
+	fill->claim.known = true;
+	fill->filling = true;
+	return true;
+}
+
+uint64
 FillBytes(const Pin *fill)
 {
 	return fill->bytes;
@@ -304,7 +327,7 @@ SealFill(Pin *fill, uint64 rows)
 		entry->units -= ExtentAt(unit)->units;
 	extent->next = kNoUnit;
 	if (rest != kNoUnit)
-		FreeChain(rest, 0);
+		FreeChain(rest);
 	entry->units -= extent->units - keep;
 	TrimExtent(extent, keep);
 	fill->extent = fill->tail = nullptr;

@@ -1,0 +1,237 @@
+/*
+ * room_test.cpp
+ *		Fills of unknown size against a full cache: what they evict stays within their share.
+ *
+ * sources: src/store/room.cpp
+ *
+ * The model has counts only: good, free, and what each fill holds.  Fills of known and of unknown
+ * size come, grow, evict and end in any order.  What was evicted for fills of unknown size and has
+ * not been replaced by an answer that was kept must never exceed the share.
+ */
+#include <cstdint>
+#include <cstdio>
+#include <vector>
+
+#include "store/room.h"
+
+using namespace cq;
+
+namespace
+{
+
+int tests = 0;
+int failures = 0;
+
+void
+Ok(bool good, const char *name)
+{
+	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
+	failures += !good;
+}
+
+struct Random
+{
+	uint64_t state;
+
+	uint64_t
+	Next(uint64_t below)
+	{
+		state ^= state >> 12;
+		state ^= state << 25;
+		state ^= state >> 27;
+		return (state * UINT64_C(2685821657736338717) >> 11) % below;
+	}
+};
+
+constexpr uint64_t kTotal = 16384;
+
+struct Model
+{
+	Room room;
+	uint64_t good;
+	uint64_t free = 0;
+	uint64_t evicted_for_unknown = 0;
+	bool in_vain = false; // evicted, and might not take of it
+
+	explicit Model(uint64_t good_units) : good(good_units), free(kTotal - good_units)
+	{
+		RoomInit(&room, kTotal);
+	}
+
+	/* As TakeUnits(): of what is free, else by evicting one answer; how many it got. */
+	uint64_t
+	Take(Claim *claim, uint64_t want, uint64_t victim)
+	{
+		for (int tries = 0; tries < 2; tries++)
+		{
+			if (free > 0)
+			{
+				uint64_t count = want < free ? want : free;
+
+				if (!RoomForTaking(room, *claim, free, want))
+					return 0;
+				RoomTaken(&room, claim, free, count);
+				free -= count;
+				return count;
+			}
+
+			uint64_t reserved;
+			bool unknown = Charged(*claim, want);
+
+			if (victim > good || !RoomReserve(&room, claim, want, victim, &reserved))
+				return 0;
+			RoomEvicted(&room, victim);
+			RoomUnreserve(&room, claim, reserved);
+			good -= victim;
+			free += victim;
+			evicted_for_unknown += unknown ? victim : 0;
+			in_vain = in_vain || !RoomForTaking(room, *claim, free, want);
+		}
+		return 0;
+	}
+
+	void
+	End(Claim *claim, bool kept)
+	{
+		(kept ? good : free) += claim->taken;
+		RoomSettled(&room, claim, kept);
+		*claim = {};
+	}
+};
+
+void
+TestTooLarge()
+{
+	Model m(kTotal);
+	uint64_t held = 0;
+
+	/* eight at a time, round after round, with nobody else about */
+	for (int round = 0; round < 50; round++)
+	{
+		std::vector<Claim> claims(8);
+		bool grew = true;
+
+		while (grew)
+		{
+			grew = false;
+			for (Claim &claim : claims)
+				grew = m.Take(&claim, 64, 64) > 0 || grew;
+		}
+		held = 0;
+		for (Claim &claim : claims)
+			held += claim.taken;
+		for (Claim &claim : claims)
+			m.End(&claim, false);
+	}
+	/* each may have its free pass beside the share */
+	Ok(held >= m.room.share && held <= m.room.share + 8 * kFreePass, "they share a sixteenth");
+	Ok(m.evicted_for_unknown > 0 && m.evicted_for_unknown <= m.room.share,
+	   "50 rounds evict no more than one");
+	Ok(kTotal - m.good <= m.room.share + 8 * kFreePass, "the rest is there yet");
+	Ok(m.room.charged == 0, "nothing is left charged");
+}
+
+void
+TestFreeMemory()
+{
+	Model m(0);
+	Claim claim = {};
+	uint64_t got = 0;
+
+	while (uint64_t n = m.Take(&claim, 64, 64))
+		got += n;
+	Ok(got == kTotal && claim.charged == 0, "what is free, and was nobody's, anybody may take");
+	m.End(&claim, true);
+	Ok(m.good == kTotal, "and keep");
+}
+
+void
+TestLargeVictim()
+{
+	Model m(kTotal);
+	Claim unknown = {};
+	Claim known = {};
+
+	unknown.taken = kFreePass;
+	known.known = true;
+	Ok(m.Take(&unknown, 64, kTotal / 8) == 0, "an answer larger than the share is not evicted");
+	Ok(m.Take(&known, 64, kTotal / 8) == 64, "but for one that will be kept");
+
+	uint64_t got = 0;
+
+	while (uint64_t n = m.Take(&unknown, 64, kTotal / 8))
+		got += n;
+	Ok(got <= m.room.share, "what was left of it is no gift to the other one");
+}
+
+void
+TestPass()
+{
+	Model m(kTotal);
+	Claim claim = {};
+	uint64_t got = 0;
+
+	claim.pass = 4096;
+	while (got < 4096 && m.Take(&claim, 64, 64) > 0)
+		got += 64;
+	Ok(got == 4096 && claim.charged == 0, "as much as the last time is free of charge");
+	while (uint64_t n = m.Take(&claim, 64, 64))
+		got += n;
+	Ok(got > 4096 && got <= 4096 + m.room.share, "more is not");
+}
+
+/* Everything at random; unknown fills are never kept, so that what they evict is in vain. */
+void
+TestRandom(uint64_t seed)
+{
+	Model m(kTotal);
+	Random random = {seed};
+	std::vector<Claim> fills(12);
+	bool sound = true;
+
+	for (int step = 0; step < 200000; step++)
+	{
+		Claim &claim = fills[random.Next(fills.size())];
+		bool unknown = &claim - fills.data() < 8;
+		uint64_t held = 0;
+
+		claim.known = !unknown;
+		if (random.Next(40) == 0)
+			m.End(&claim, !unknown);
+		else if (claim.taken < (unknown ? kTotal / 4 : 512))
+			m.Take(&claim, 1 + random.Next(64), 1 + random.Next(2000));
+		if (random.Next(500) == 0 && m.good > 100)
+		{
+			/* something expires */
+			m.good -= 100;
+			m.free += 100;
+		}
+
+		uint64_t charged = 0;
+
+		for (const Claim &c : fills)
+		{
+			charged += c.charged;
+			held += c.taken;
+		}
+		sound = sound && charged == m.room.charged && charged <= m.room.share &&
+				m.room.excess <= m.free && m.good + m.free + held == kTotal;
+	}
+	Ok(sound, "random: charges add up and stay within the share");
+	Ok(!m.in_vain, "random: who may evict may take");
+}
+
+} // namespace
+
+int
+main()
+{
+	TestTooLarge();
+	TestFreeMemory();
+	TestLargeVictim();
+	TestPass();
+	TestRandom(1);
+	TestRandom(2);
+	printf("1..%d\n", tests);
+	return failures == 0 ? 0 : 1;
+}
