@@ -6,6 +6,7 @@
 CREATE SCHEMA cq_code;
 SET search_path = cq_code, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int, v text);
 INSERT INTO t VALUES (1, 'one'), (2, 'two');
 

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_code2;
 SET search_path = cq_code2, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 -- cached and direct, of a query for one text
 CREATE FUNCTION agree(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -7,6 +7,7 @@ CREATE SCHEMA cq_handles;
 SET search_path = cq_handles, public;
 SET client_min_messages = warning;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 CREATE TABLE t (id int PRIMARY KEY, v text);
 INSERT INTO t SELECT g, 'v' || g FROM generate_series(1, 20) AS g;
 CREATE TABLE other AS SELECT * FROM t;
@@ -140,6 +141,7 @@ SELECT outcome($$ SELECT j FROM cached_query('SELECT $1 IS NULL', '1h', 'x'::cst
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE FUNCTION shown() RETURNS TABLE (query text, args text) LANGUAGE sql AS $$ SELECT query, args FROM cached_query_entries WHERE args IS NOT NULL ORDER BY query, args $$;
 SELECT cached_query_clear() >= 0 AS cleared;
+CALL cq_test.swept();
 SELECT outcome($$ SELECT n FROM cached_query('SELECT 1 WHERE $1 IS NOT NULL', '1h', 'ok'::mood) AS x(n int) $$);
 SELECT outcome($$ SELECT n FROM cached_query('SELECT 2 WHERE $1 IS NOT NULL', '1h', ROW(1, 'x')::pair) AS x(n int) $$);
 SELECT outcome($$ SELECT n FROM cached_query('SELECT 3 WHERE $1 IS NOT NULL AND $2 IS NULL', '1h', ARRAY[1, 2], NULL::text) AS x(n int) $$);

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_stream;
 SET search_path = cq_stream, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE t AS SELECT i AS id, repeat('x', 90) AS pad FROM generate_series(1, 30000) AS i;
 ANALYZE t;

@@ -5,6 +5,7 @@
 CREATE SCHEMA cq_walks;
 SET search_path = cq_walks, public;
 SELECT cached_query_clear() >= 0 AS empty;
+CALL cq_test.swept();
 SET cached_query.consistency = exact;
 
 -- a chain of functions, longer than what is followed; the last one is for nobody else

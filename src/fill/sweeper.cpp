@@ -54,7 +54,6 @@ struct Pass
 	uint64 wanted; /* what it was begun for */
 	uint32 below;
 	int64 worked_us;
-	TimestampTz now;
 };
 
 int64
@@ -119,11 +118,14 @@ IsWanted(const Pass &pass)
 void
 Begin(Pass *pass)
 {
-	*pass = {pg_atomic_read_u64(&shared->wanted), PG_UINT32_MAX, 0, 0};
+	const int64 start = Microseconds();
+
+	*pass = {pg_atomic_read_u64(&shared->wanted), PG_UINT32_MAX, 0};
 	if (LinkedEntries() == 0)
 		pass->below = 0;
 	else
 		Settle();
+	pass->worked_us = Microseconds() - start;
 }
 
 /* For a moment; false at the end of the pass. */
