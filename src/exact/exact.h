@@ -117,6 +117,7 @@ extern void SettleAll();
 /* --- this transaction's own changes -------------------------------------------------------- */
 extern bool OwnWrote(Oid relation);      // rows of it, or its definition
 extern bool OwnChangedEverything();      // class-B DDL, or writes with track_counts off
+extern bool OwnWroteCatalogs();          // system catalogs
 extern bool OwnWroteOpaque();            // tables that no statistics tell about, see hooks.cpp
 extern bool OwnAnything();               // quick: false = none of the above can be true
 extern bool OwnInvalidated(SlotNo slot); // Invalidate() called, or a type behind it altered

@@ -194,6 +194,12 @@ OwnChangedEverything()
 }
 
 bool
+OwnWroteCatalogs()
+{
+	return OwnAnything() && AnyWritten([](Oid written) { return written < FirstUnpinnedObjectId; });
+}
+
+bool
 OwnInvalidated(SlotNo slot)
 {
 	if (!OwnAnything())

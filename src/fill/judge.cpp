@@ -253,7 +253,8 @@ JudgeTransaction(Attempt *attempt)
 		return reason;
 	if (attempt->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
-	if (attempt->handle->findings.opaque && exact::OwnWroteOpaque())
+	if ((attempt->handle->findings.opaque && exact::OwnWroteOpaque()) ||
+		(attempt->handle->findings.catalogs && exact::OwnWroteCatalogs()))
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
 		(exact::OwnChangedEverything() || OwnChange(attempt->handle->findings.relations) ||

@@ -210,17 +210,20 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 	case BuiltinList::role:
 		f->role = true;
 		f->session_role = true;
+		f->catalogs = true;
 		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
 		return;
 	case BuiltinList::catalog:
 		f->role = true;
 		f->regional = true;
+		f->catalogs = true;
 		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
 		return;
 	case BuiltinList::setting: /* by an operator, say: of whatever name */
 	case BuiltinList::opaque:
 	case BuiltinList::none:
 		f->user_function = true;
+		f->catalogs = true;
 		NotUnderstood(f, FunctionDetail(function));
 		return;
 	}

@@ -66,6 +66,7 @@ struct Findings
 	bool makes_text = false;    /* values may be converted to text inside the query */
 	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
+	bool catalogs = false;      /* functions read catalogs, which ones can't be told */
 	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
 	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
 	bool text_search = false;   /* reads configurations or dictionaries of text search */
