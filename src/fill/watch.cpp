@@ -52,7 +52,8 @@ NotePlan(PlannedStmt *plan)
 	foreach (cell, plan->relationOids)
 		WatchRelation(lfirst_oid(cell));
 	caller = MemoryContextSwitchTo(innermost->context);
-	JudgePlan(&innermost->findings, plan);
+	/* a plan that was kept by code that wasn't understood is seen here only */
+	JudgePlan(&innermost->findings, plan, innermost->strange_code);
 	MemoryContextSwitchTo(caller);
 	/* functions and types of users, also those that inlining left no trace of */
 	foreach (cell, plan->invalItems)
@@ -201,6 +202,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	watch->outer = innermost;
 	watch->context = context;
 	watch->user_code = query.user_function;
+	watch->strange_code = query.everything || query.unread;
 	watch->findings.nested = true;
 	watch->findings.at_run = true;
 	watch->findings.context = context;

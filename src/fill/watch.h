@@ -30,6 +30,7 @@ struct Watch
 	bool uncacheable;      /* a cached_query call inside could not be cached */
 	bool inexact;          /* a cached answer inside was a ttl one */
 	bool user_code;        /* what runs inside may be anything: no parallel workers */
+	bool strange_code;     /* ... that wasn't read, so plans are looked into when they start */
 	TimestampTz oldest;    /* as_of of the oldest cached answer used; or the future */
 	int32 lag_ms;          /* the largest of those, see EntryFacts */
 	uint64 lowest_position;

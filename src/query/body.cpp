@@ -378,16 +378,14 @@ WalkInside(Findings *f, Query *query)
 	AcquireRewriteLocks(query, true, false);
 	queries = QueryRewrite(query);
 
-	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	const bool literals = f->literals;
 
 	f->literals = false;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));
 	if (f->literals && f->words_inside)
-		NoteClock(f, pstrdup("a literal such as 'today' or 'now' in a function"));
+		NoteClock(f, "a literal such as 'today' or 'now' in a function");
 	f->literals = literals;
-	MemoryContextSwitchTo(caller);
 }
 
 uint64

@@ -451,7 +451,7 @@ WalkBlock(Body *body, PLpgSQL_stmt_block *block)
 	if (block->exceptions == nullptr)
 		return;
 	/* what it catches has a message in the session's language */
-	body->f->settings = lappend(body->f->settings, const_cast<char *>("lc_messages"));
+	NoteSetting(body->f, "lc_messages");
 	foreach (cell, block->exceptions->exc_list)
 		WalkStatements(body, static_cast<PLpgSQL_exception *>(lfirst(cell))->action);
 }
@@ -545,8 +545,7 @@ OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query)
 			AssignColumns(body, outcome.columns, VariableOf(body, cursor->cursor_explicit_argrow));
 	}
 	outcome = Examine(body, query ? query : cursor->cursor_explicit_expr);
-	if (outcome.known)
-		body->cursors[number] = outcome.columns;
+	body->cursors[number] = outcome.known ? outcome.columns : CreateTemplateTupleDesc(0);
 }
 
 /* A cursor that this function doesn't open is one of the session's. */

@@ -30,35 +30,45 @@ extern "C" {
 namespace cq
 {
 
+namespace
+{
+
+/* The findings outlive what is current while a body is judged. */
+char *
+Keep(const Findings *f, const char *text)
+{
+	if (text == nullptr)
+		return nullptr;
+	return MemoryContextStrdup(f->context ? f->context : CurrentMemoryContext, text);
+}
+
+} // namespace
+
 void
-RefuseBoth(Findings *f, Reason reason, char *detail)
+RefuseBoth(Findings *f, Reason reason, const char *detail)
 {
 	if (f->ttl == Reason::hit)
 	{
 		f->ttl = reason;
-		f->ttl_detail = detail;
+		f->ttl_detail = Keep(f, detail);
 	}
-	if (f->exact == Reason::hit)
-	{
-		f->exact = reason;
-		f->exact_detail = detail;
-	}
+	RefuseExact(f, reason, detail);
 }
 
 void
-NoteClock(Findings *f, char *detail)
+NoteClock(Findings *f, const char *detail)
 {
 	f->clock = true;
 	RefuseExact(f, Reason::time_function, detail);
 }
 
 void
-RefuseExact(Findings *f, Reason reason, char *detail)
+RefuseExact(Findings *f, Reason reason, const char *detail)
 {
 	if (f->exact == Reason::hit)
 	{
 		f->exact = reason;
-		f->exact_detail = detail;
+		f->exact_detail = Keep(f, detail);
 	}
 }
 
@@ -67,7 +77,7 @@ RefuseExact(Findings *f, Reason reason, char *detail)
  * settings, and show what the transaction saw first.  What it reads here is watched.
  */
 void
-JudgeOpaque(Findings *f, Reason reason, char *detail)
+JudgeOpaque(Findings *f, Reason reason, const char *detail)
 {
 	f->opaque = f->foreign = true;
 	f->everything = f->role = f->session_role = f->regional = f->customized = f->search_path = true;
@@ -77,7 +87,7 @@ JudgeOpaque(Findings *f, Reason reason, char *detail)
 
 /* Who can say what it reads? */
 void
-NotUnderstood(Findings *f, char *detail)
+NotUnderstood(Findings *f, const char *detail)
 {
 	f->everything = true;
 	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = f->late =
@@ -94,10 +104,11 @@ constexpr int kMaxBodies = 1000;
 
 /* Not refused for ttl: cached_query.nondeterministic decides. */
 void
-NoteVolatile(Findings *f, char *detail)
+NoteVolatile(Findings *f, const char *detail)
 {
 	if (f->volatile_detail == nullptr && !f->nested)
-		f->volatile_detail = detail; /* inside, a function that calls itself STABLE is believed */
+		f->volatile_detail =
+			Keep(f, detail); /* inside, a function that calls itself STABLE is believed */
 	RefuseExact(f, Reason::volatile_function, detail);
 }
 
@@ -639,7 +650,7 @@ JudgeCurrentSetting(Findings *f, FuncExpr *call)
 		return false;
 	name = static_cast<Node *>(linitial(call->args));
 	if (!IsA(name, Const) || reinterpret_cast<Const *>(name)->constisnull)
-		NotUnderstood(f, pstrdup("current_setting() of a name that is not constant"));
+		NotUnderstood(f, "current_setting() of a name that is not constant");
 	else
 		JudgeSetting(f, TextDatumGetCString(reinterpret_cast<Const *>(name)->constvalue));
 	return true;
@@ -666,7 +677,7 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 		break;
 	default:
 		f->regional = true; /* CURRENT_DATE, LOCALTIME.. go through TimeZone */
-		NoteClock(f, pstrdup("the current date or time"));
+		NoteClock(f, "the current date or time");
 	}
 }
 
@@ -778,7 +789,7 @@ Walk(Node *node, void *arg)
 		JudgeSqlValue(f, reinterpret_cast<SQLValueFunction *>(node));
 		break;
 	case T_NextValueExpr:
-		NoteVolatile(f, pstrdup("nextval"));
+		NoteVolatile(f, "nextval");
 		break;
 	case T_Var:
 		JudgeType(f, exprType(node));
@@ -919,9 +930,67 @@ Run(Findings *f, const Pending *item)
 
 } // namespace
 
+namespace
+{
+
+/* The expressions of a plan node that may call something; those of an index are in its quals. */
+void
+JudgeNode(Findings *f, Plan *node)
+{
+	List *expressions = list_make2(node->targetlist, node->qual);
+	ListCell *cell;
+
+	switch (nodeTag(node))
+	{
+	case T_FunctionScan:
+		expressions = lappend(expressions, reinterpret_cast<FunctionScan *>(node)->functions);
+		break;
+	case T_ValuesScan:
+		expressions = lappend(expressions, reinterpret_cast<ValuesScan *>(node)->values_lists);
+		break;
+	case T_TableFuncScan:
+		expressions = lappend(expressions, reinterpret_cast<TableFuncScan *>(node)->tablefunc);
+		break;
+	case T_Result:
+		expressions = lappend(expressions, reinterpret_cast<Result *>(node)->resconstantqual);
+		break;
+	case T_Limit:
+		expressions = lappend(expressions, reinterpret_cast<Limit *>(node)->limitOffset);
+		expressions = lappend(expressions, reinterpret_cast<Limit *>(node)->limitCount);
+		break;
+	case T_IndexScan:
+		expressions = lappend(expressions, reinterpret_cast<IndexScan *>(node)->indexqualorig);
+		break;
+	case T_IndexOnlyScan:
+		expressions = lappend(expressions, reinterpret_cast<IndexOnlyScan *>(node)->indexqual);
+		break;
+	case T_BitmapHeapScan:
+		expressions =
+			lappend(expressions, reinterpret_cast<BitmapHeapScan *>(node)->bitmapqualorig);
+		break;
+	case T_TidScan:
+		expressions = lappend(expressions, reinterpret_cast<TidScan *>(node)->tidquals);
+		break;
+	case T_HashJoin:
+		expressions = lappend(expressions, reinterpret_cast<HashJoin *>(node)->hashclauses);
+		[[fallthrough]];
+	case T_NestLoop:
+	case T_MergeJoin:
+		expressions = lappend(expressions, reinterpret_cast<Join *>(node)->joinqual);
+		break;
+	default:
+		break;
+	}
+	foreach (cell, expressions)
+		WalkTree(f, static_cast<Node *>(lfirst(cell)));
+	list_free(expressions);
+}
+
+} // namespace
+
 /* A list and not a recursion: a plan may be deep. */
 void
-JudgePlan(Findings *f, PlannedStmt *plan)
+JudgePlan(Findings *f, PlannedStmt *plan, bool expressions)
 {
 	List *nodes = list_copy(plan->subplans);
 
@@ -934,9 +1003,11 @@ JudgePlan(Findings *f, PlannedStmt *plan)
 		if (node == nullptr)
 			continue;
 		if (IsA(node, ForeignScan))
-			JudgeOpaque(f, Reason::dep_foreign_table, pstrdup("a scan of another server"));
+			JudgeOpaque(f, Reason::dep_foreign_table, "a scan of another server");
 		else if (IsA(node, CustomScan))
 			JudgeCustomScan(f, reinterpret_cast<CustomScan *>(node));
+		if (expressions)
+			JudgeNode(f, node);
 		nodes = list_concat(nodes, ChildrenOf(node));
 	}
 }
@@ -986,7 +1057,19 @@ JudgeCalled(Findings *f, Oid function)
 void
 WalkTree(Findings *f, Node *tree)
 {
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
 	Walk(tree, f);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+NoteSetting(Findings *f, const char *name)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	f->settings = lappend(f->settings, pstrdup(name));
+	MemoryContextSwitchTo(caller);
 }
 
 void
@@ -1014,7 +1097,7 @@ JudgeAssignment(Findings *f, Oid source, int32 source_typmod, Oid target, int32 
 		convert->location = -1;
 		cast = reinterpret_cast<Node *>(convert);
 	}
-	Walk(cast, f);
+	WalkTree(f, cast);
 }
 
 /* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
@@ -1030,7 +1113,7 @@ FollowUp(Findings *f)
 		CHECK_FOR_INTERRUPTS();
 		if (f->followed >= kMaxPending || (item->thing == Thing::body && ++f->bodies > kMaxBodies))
 		{
-			NotUnderstood(f, pstrdup("more functions and types than are followed"));
+			NotUnderstood(f, "more functions and types than are followed");
 			return;
 		}
 		f->nested = item->nested;
@@ -1069,7 +1152,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
 		JudgeRelation(f, lfirst_oid(cell));
-	JudgePlan(f, plan);
+	JudgePlan(f, plan, false); /* its expressions are in the trees */
 	FollowUp(f);
 	if (f->makes_text)
 		JudgeOutputs(f);
@@ -1081,14 +1164,14 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	if (f->makes_text && f->name_values)
 	{
 		f->search_path = f->names = true;
-		RefuseExact(f, Reason::dep_catalog, pstrdup("the text of a name"));
+		RefuseExact(f, Reason::dep_catalog, "the text of a name");
 	}
 	if (f->literals)
 		f->regional = f->folded = f->search_path = true;
 	if (f->literals && time_words)
 	{
 		f->time_literal = true;
-		NoteClock(f, pstrdup("a literal such as 'today' or 'now'"));
+		NoteClock(f, "a literal such as 'today' or 'now'");
 	}
 	f->objects = list_concat(list_concat(f->objects, f->relations), f->types);
 	list_sort(f->objects, list_oid_cmp);
@@ -1152,9 +1235,9 @@ Widen(Findings *known, const Findings &seen)
 			known->settings = lappend(known->settings, pstrdup(static_cast<char *>(lfirst(cell))));
 	}
 	if (seen.ttl != Reason::hit)
-		RefuseBoth(known, seen.ttl, seen.ttl_detail ? pstrdup(seen.ttl_detail) : nullptr);
+		RefuseBoth(known, seen.ttl, seen.ttl_detail);
 	if (seen.exact != Reason::hit)
-		RefuseExact(known, seen.exact, seen.exact_detail ? pstrdup(seen.exact_detail) : nullptr);
+		RefuseExact(known, seen.exact, seen.exact_detail);
 }
 
 /* --- the raw parse tree --------------------------------------------------------------------- */

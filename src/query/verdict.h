@@ -117,26 +117,31 @@ extern bool Lacks(const Findings &known, const Findings &seen);
 extern void Widen(Findings *known, const Findings &seen);
 
 /* What speaks against keeping the answer; the first finding is kept. */
-extern void RefuseBoth(Findings *findings, Reason reason, char *detail);
-extern void RefuseExact(Findings *findings, Reason reason, char *detail);
+extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
+extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
 /* It asks for the date or time of the statement or transaction. */
-extern void NoteClock(Findings *findings, char *detail);
+extern void NoteClock(Findings *findings, const char *detail);
 /* Code that can't be followed: not exact, and within a ttl everything goes into the key. */
-extern void NotUnderstood(Findings *findings, char *detail);
+extern void NotUnderstood(Findings *findings, const char *detail);
 /* Judge what was put off: after JudgeRelation() outside of Examine(). */
 extern void FollowUp(Findings *findings);
 /* A function that is called by whatever is walked. */
 extern void JudgeCalled(Findings *findings, Oid function);
 /* An analysed query, or any expression of one. */
 extern void WalkTree(Findings *findings, Node *tree);
+/* A setting that is read. */
+extern void NoteSetting(Findings *findings, const char *name);
 /* A value converted to another type by assignment, as PL/pgSQL does it. */
 extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
 							int32 target_typmod);
 
 /* Our own plan node, which is none of another module. */
 constexpr const char *kScanName = "Cached Query";
-/* What speaks against keeping the plan's rows: scans of other modules. */
-extern void JudgePlan(Findings *findings, PlannedStmt *plan);
+/*
+ * What speaks against keeping the plan's rows: scans of other modules; and what its expressions
+ * call, where no tree was walked.
+ */
+extern void JudgePlan(Findings *findings, PlannedStmt *plan, bool expressions);
 
 /* Adds a relation and what speaks against it; also for relations met while a fill runs. */
 extern void JudgeRelation(Findings *findings, Oid relation);
