@@ -43,9 +43,12 @@ namespace
 shmem_request_hook_type previous_shmem_request = nullptr;
 shmem_startup_hook_type previous_shmem_startup = nullptr;
 
+bool requested = false; /* the postmaster has called RequestShmem() */
+
 void
 RequestShmem()
 {
+	requested = true;
 	if (previous_shmem_request)
 		previous_shmem_request();
 	StoreRequestShmem(StoreMemory());
@@ -73,12 +76,37 @@ SaveAtShutdown(int code, Datum)
 		exact::SaveChanges();
 }
 
-/* Also after a crash of some backend: then on memory that is new. */
+/* A module that is loaded after us may set its shmem_request_hook and not call ours. */
+void
+CheckRequested()
+{
+	if (!requested && !IsUnderPostmaster)
+		ereport(FATAL,
+				(errcode(ERRCODE_CONFIG_FILE_ERROR),
+				 errmsg("cached_query could not request shared memory"),
+				 errdetail("Another library of shared_preload_libraries, after cached_query, "
+						   "has replaced its shmem_request_hook (plprofiler does that)."),
+				 errhint("Put cached_query after that library in shared_preload_libraries.")));
+}
+
+/*
+ * Also after a crash of some backend: then on memory that is new.  All libraries have been loaded by
+ * now.
+ */
 void
 StartShmem()
 {
+	static bool hooked = false;
+
+	CheckRequested();
 	if (previous_shmem_startup)
 		previous_shmem_startup();
+	if (!hooked)
+	{
+		exact::SetHooks();
+		HookWatch();
+		hooked = true;
+	}
 	StoreInitShmem(StoreMemory());
 	exact::InitShmem();
 	StatsInitShmem();
@@ -128,4 +156,5 @@ _PG_init(void)
 	shmem_request_hook = RequestShmem;
 	previous_shmem_startup = shmem_startup_hook;
 	shmem_startup_hook = StartShmem;
+	load_tried = true;
 }

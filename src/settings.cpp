@@ -9,6 +9,7 @@
 #include "fill/cost.h"
 #include "redis/client.h"
 #include "redis/identity.h"
+#include "redis/resolve.h"
 #include "settings.h"
 #include "store/policy.h"
 #include "store/store.h"
@@ -48,6 +49,9 @@ int store = static_cast<int>(StoreKind::memory);
 int redis_compression = static_cast<int>(Compression::none);
 int redis_lease_ms = 0;
 } // namespace settings
+
+bool load_tried = false;
+bool preloaded = false;
 
 namespace
 {
@@ -315,6 +319,10 @@ DefineDebugSettings()
 		"cached_query.debug_room", "Tests: how many transactions a slot can list.",
 		"With few, writers overflow their slots all the time.", &exact::debug_room,
 		exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_sleep_resolve",
+							"Tests: how long a host name is looked up, in milliseconds.", nullptr,
+							&redis::debug_sleep_resolve_ms, 0, 0, INT_MAX / 1000, PGC_SIGHUP, 0,
+							nullptr, nullptr, nullptr);
 	DefineCustomIntVariable("cached_query.debug_hit_cost",
 							"Tests: what a hit is held to cost, in microseconds; -1: as measured.",
 							nullptr, &debug_hit_cost_us, -1, -1, INT_MAX, PGC_SUSET, 0, nullptr,

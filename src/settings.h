@@ -96,6 +96,10 @@ extern bool ParseMode(const char *name, Mode *mode);
 extern bool ParseConsistency(const char *name, Consistency *consistency);
 extern bool ParseStore(const char *name, StoreKind *store);
 
+/* Was the library loaded by shared_preload_libraries, and is its shared memory set up? */
+extern bool load_tried;
+extern bool preloaded;
+
 extern void DefineSettings();
 
 } // namespace cq

@@ -22,6 +22,7 @@
  */
 #include "pg.h"
 #include "exact/slots.h"
+#include "workers/process.h"
 
 extern "C" {
 #include "catalog/pg_control.h"
@@ -199,14 +200,17 @@ void
 InitChanges()
 {
 	const int64 now = MonotonicMs();
+	const bool alone = workers::ServesNobody();
 	Saved *saved = static_cast<Saved *>(palloc(sizeof(Saved)));
-	const bool believed = ReadSaved(saved);
+	const bool believed = !alone && ReadSaved(saved);
 
 	for (uint32 i = 0; i < kSlots; i++)
 		pg_atomic_write_u64(&shared->slots[i].changed_at,
 							static_cast<uint64>(believed ? now - saved->ages_ms[i] : now));
 	pfree(saved);
-	ForgetSavedChanges();
+	/* what such a server does makes the file one that is not believed, as it moves the checkpoint */
+	if (!alone)
+		ForgetSavedChanges();
 	if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes")));
 }

@@ -169,7 +169,8 @@ extern void SaveChanges();
 /* --- set-up -------------------------------------------------------------------------------- */
 extern void RequestShmem();
 extern void InitShmem();
-extern void InitBackend(); // hooks and transaction callbacks, from _PG_init
+extern void InitBackend(); // transaction callbacks, from _PG_init
+extern void SetHooks();    // once, when all libraries have been loaded
 
 /* For tests; only a build with CQ_DEBUG looks at them. */
 constexpr int kSlotRoom = 11;         // transactions that a slot can list

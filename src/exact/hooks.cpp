@@ -2,7 +2,9 @@
  * hooks.cpp
  *		What only statements tell: settings and commands that the ends of transactions don't show.
  *
- * The hooks chain and cost a few instructions.  They are not how writes are found (publish.cpp).
+ * The hooks chain and cost a few instructions.  They are not how writes are found (publish.cpp).  They are
+ * set when all libraries of shared_preload_libraries have been loaded: then they are the outermost, and
+ * a module that does not call the hook that it found does not keep us from seeing anything.
  *
  * Locking: everything here belongs to the process.
  */
@@ -286,7 +288,7 @@ ForgetStatements()
 }
 
 void
-InitHooks()
+SetHooks()
 {
 	next_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = OnExecutorStart;

@@ -389,7 +389,6 @@ InitBackend()
 	RegisterXactCallback(OnXact, nullptr);
 	RegisterResourceReleaseCallback(OnRelease, nullptr);
 	InitOwn();
-	InitHooks();
 	InitReplay();
 }
 

@@ -112,7 +112,6 @@ extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction
 extern bool Uncounted(); // track_counts was seen off in this transaction
 extern bool InNeutralCommand();
 extern void ForgetStatements();
-extern void InitHooks();
 
 /* --- own.cpp --------------------------------------------------------------------------------- */
 constexpr int kMaxPending = 1024;

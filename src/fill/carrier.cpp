@@ -498,16 +498,19 @@ int
 Turn(MemoryContext context)
 {
 	MemoryContext caller;
+	int resolve_ms;
 	int pause_ms;
 
-	if (redis::ResolveWanted())
-		redis::ResolveNames();
 	WorkOff(context);
 	caller = MemoryContextSwitchTo(context);
 	PayOwed();
 	pause_ms = Talk();
-	if (nowed > 0 || clear_owed || changes_owed || redis::ResolveWanted())
+	if (nowed > 0 || clear_owed || changes_owed)
 		pause_ms = Min(pause_ms, kRetryMs);
+	/* last, as what is done before may want a name */
+	resolve_ms = redis::ResolveNames();
+	if (resolve_ms > 0)
+		pause_ms = Min(pause_ms, resolve_ms);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(context);
 	return pause_ms;

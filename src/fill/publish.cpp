@@ -76,15 +76,29 @@ ReadUnexpected(const Findings &known, const Findings &seen)
 	return false;
 }
 
+/* What functions read is not seen then, so nothing can be kept.  Said once in a session. */
+void
+ComplainOfHooks()
+{
+	static bool said = false;
+
+	if (!said)
+		ereport(LOG, (errmsg("another module keeps ExecutorStart from cached_query"),
+					  errdetail("No answer of this session is stored.")));
+	said = true;
+}
+
 /* Did the run itself show something that forbids keeping its rows? */
 bool
 Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 {
+	if (!watch.started)
+		ComplainOfHooks();
 	if (!ExaminationHolds(attempt->handle))
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;
-	else if (watch.uncacheable)
+	else if (!watch.started || watch.uncacheable)
 		*reason = Reason::nested_uncacheable;
 	else if (watch.findings.ttl != Reason::hit || Lacks(attempt->handle->findings, watch.findings))
 	{

@@ -679,6 +679,8 @@ LaunchForOthers()
 void
 DismissWorkers(Oid database)
 {
+	if (shared == nullptr)
+		return;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	for (Worker &worker : shared->workers)
 	{

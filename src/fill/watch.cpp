@@ -84,6 +84,7 @@ WatchExecutorStart(QueryDesc *query, int eflags)
 {
 	if (innermost != nullptr)
 	{
+		innermost->started = true;
 		NotePlan(query->plannedstmt);
 		if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
 			KeepFromWorkers(query);
@@ -284,6 +285,12 @@ WatchUncacheable()
 void
 InitWatch()
 {
+	RegisterXactCallback(ForgetWatches, nullptr);
+}
+
+void
+HookWatch()
+{
 	previous_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = WatchExecutorStart;
 	previous_process_utility = ProcessUtility_hook;
@@ -292,7 +299,6 @@ InitWatch()
 	post_parse_analyze_hook = WatchAnalysis;
 	previous_needs_fmgr = needs_fmgr_hook;
 	needs_fmgr_hook = WatchFunction;
-	RegisterXactCallback(ForgetWatches, nullptr);
 }
 
 } // namespace cq

@@ -25,6 +25,7 @@ struct Watch
 	MemoryContext context; /* of the lists */
 	Findings findings;     /* relations met, and what speaks against keeping them */
 	List *called;          /* OIDs of functions that ran and weren't expected */
+	bool started;          /* the query itself was seen: ExecutorStart comes to us */
 	List *slots;           /* of cached answers used inside (int) */
 	bool wrote;            /* data-modifying or utility statement, row locks */
 	bool uncacheable;      /* a cached_query call inside could not be cached */
@@ -53,6 +54,8 @@ extern void WatchSlots(const exact::SlotNo *slots, int count);
 extern void WatchAnswer(const EntryFacts &facts, bool exact);
 extern void WatchUncacheable();
 
+/* From _PG_init, and when all libraries have been loaded. */
 extern void InitWatch();
+extern void HookWatch();
 
 } // namespace cq

@@ -126,8 +126,11 @@ extern void GetStatus(Status *status);
 
 /* Is there a name that somebody waits for, or one that should be looked up again? */
 extern bool ResolveWanted();
-/* Looks up such names by getaddrinfo(), which may block; never call it in a backend. */
-extern void ResolveNames();
+/*
+ * Looks up such names, one after the other, without waiting: call it again after the time that it returns, in
+ * ms; 0 when there is nothing more to look up.
+ */
+extern int ResolveNames();
 
 extern void DefineSettings();
 extern void RequestShmem();

@@ -9,17 +9,26 @@
 #include "redis/url.h"
 
 #include <arpa/inet.h>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <unistd.h>
 
 namespace cq::redis
 {
+
+int debug_sleep_resolve_ms = 0;
+
 namespace
 {
 
 constexpr int kMaxNames = 64;
 constexpr int64 kMaxAgeUs = 60 * 1000000;
 constexpr int64 kFailedAgeUs = 1000000;
+constexpr int kLongestLookMs = 200;
 const char *const tranche_name = "CachedQueryRedis";
 
 struct Name
@@ -130,6 +139,19 @@ NextWanted(char *name)
 	return found;
 }
 
+/* --- the thread: nothing of the server's is used from here on ---------------------------------- */
+
+/* malloc'd; the thread's until `done`, then ours. */
+struct Search
+{
+	char name[kMaxHostName + 1];
+	int pause_ms;
+	int64 began;
+	Address addresses[kMaxAddresses];
+	int count;
+	std::atomic<bool> done;
+};
+
 int
 LookUp(const char *name, Address *addresses)
 {
@@ -150,6 +172,77 @@ LookUp(const char *name, Address *addresses)
 	}
 	freeaddrinfo(list);
 	return count;
+}
+
+void *
+RunSearch(void *arg)
+{
+	Search *one = static_cast<Search *>(arg);
+
+	if (one->pause_ms > 0)
+		usleep(static_cast<useconds_t>(one->pause_ms) * 1000);
+	one->count = LookUp(one->name, one->addresses);
+	one->done.store(true, std::memory_order_release);
+	return nullptr;
+}
+
+/* --- and ends here ----------------------------------------------------------------------------- */
+
+Search *search = nullptr; /* the one that is under way */
+
+/* Signals are for the process's own thread. */
+bool
+StartThread(Search *one)
+{
+	sigset_t all;
+	sigset_t before;
+	pthread_t thread;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	started = pthread_create(&thread, nullptr, RunSearch, one) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, nullptr);
+	if (started)
+		pthread_detach(thread);
+	return started;
+}
+
+void
+StartSearch(const char *name)
+{
+	search = static_cast<Search *>(calloc(1, sizeof(Search)));
+	if (search == nullptr)
+		return;
+	strlcpy(search->name, name, sizeof(search->name));
+	search->began = NowUs();
+#ifdef CQ_DEBUG
+	search->pause_ms = debug_sleep_resolve_ms;
+#endif
+	if (StartThread(search))
+		return;
+	free(search);
+	search = nullptr;
+}
+
+/* Old addresses are better than none. */
+void
+KeepFound(const Search &found)
+{
+	Name *entry;
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	entry = Find(found.name);
+	if (entry != nullptr)
+	{
+		if (found.count > 0)
+		{
+			memcpy(entry->addresses, found.addresses, sizeof(found.addresses));
+			entry->count = found.count;
+		}
+		entry->looked_up = NowUs();
+	}
+	LWLockRelease(lock);
 }
 
 } // namespace
@@ -214,32 +307,23 @@ ResolveWanted()
 	return pg_atomic_read_u32(&shared->wanted) != 0;
 }
 
-void
+int
 ResolveNames()
 {
 	char name[kMaxHostName + 1];
-	Address addresses[kMaxAddresses];
 
-	while (NextWanted(name))
+	if (search != nullptr && search->done.load(std::memory_order_acquire))
 	{
-		int count = LookUp(name, addresses);
-		Name *entry;
-
-		LWLockAcquire(lock, LW_EXCLUSIVE);
-		entry = Find(name);
-		if (entry != nullptr)
-		{
-			/* Old addresses are better than none. */
-			if (count > 0)
-			{
-				memcpy(entry->addresses, addresses, sizeof(addresses));
-				entry->count = count;
-			}
-			entry->looked_up = NowUs();
-		}
-		LWLockRelease(lock);
-		CHECK_FOR_INTERRUPTS();
+		KeepFound(*search);
+		free(search);
+		search = nullptr;
 	}
+	if (search == nullptr && NextWanted(name))
+		StartSearch(name);
+	if (search == nullptr)
+		return ResolveWanted() ? kLongestLookMs : 0;
+	/* the longer it takes, the less it matters */
+	return static_cast<int>(Min((NowUs() - search->began) / 4000 + 1, int64{kLongestLookMs}));
 }
 
 Size

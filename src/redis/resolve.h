@@ -2,9 +2,10 @@
  * resolve.h
  *		Host names to addresses without waiting: a small table in shared memory.
  *
- * getaddrinfo() knows no cancel, so no backend calls it.  Numeric addresses and localhost need no
- * look-up; any other name is looked up here, and what is missing is noted for the process that
- * calls ResolveNames() (client.h).
+ * getaddrinfo() knows no cancel and may take minutes, so no backend calls it.  Numeric addresses and localhost
+ * need no look-up; any other name is looked up here, and what is missing is noted for the process that
+ * calls ResolveNames() (client.h).  Even that must answer to others meanwhile (workers/process.h): the call
+ * is made in a thread of its own, with all signals blocked, that touches nothing of the server.
  *
  * Locking: one LWLock (tranche CachedQueryRedis) protects the table; it is held for a copy.  A flag
  * says without it whether there is something to do.
@@ -29,6 +30,8 @@ enum class Resolved
 extern Resolved Resolve(const char *name, uint16 port, Address *addresses, int *count);
 /* It did not lead to a server: look it up again. */
 extern void ResolveAgain(const char *name);
+
+extern int debug_sleep_resolve_ms; /* tests: a name server that takes so long */
 
 extern Size ResolveSize();
 extern void ResolveRequestShmem();

@@ -150,7 +150,8 @@ OfferScan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
-	call = OnlyCall(rte);
+	/* without shared memory the function says what is missing */
+	call = preloaded ? OnlyCall(rte) : nullptr;
 	if (call == nullptr || call->funcid < FirstNormalObjectId || IS_DUMMY_REL(rel) ||
 		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti) ||
 		get_typtype(call->funcresulttype) == TYPTYPE_DOMAIN)

@@ -6,6 +6,7 @@
 
 #ifdef CQ_DEBUG
 
+#include "exact/slots.h"
 #include "redis/client.h"
 #include "sql/sql.h"
 
@@ -237,8 +238,23 @@ cached_query_redis_resolve(PG_FUNCTION_ARGS)
 	(void) fcinfo;
 	cq::RequirePreload();
 	wanted = cq::redis::ResolveWanted();
-	cq::redis::ResolveNames();
+	while (cq::redis::ResolveNames() > 0)
+	{
+		pg_usleep(1000);
+		CHECK_FOR_INTERRUPTS();
+	}
 	PG_RETURN_BOOL(wanted);
+}
+
+PG_FUNCTION_INFO_V1(cached_query_list_word);
+/* (bigint) returns void: a change of a definition by this transaction, listed as if it was under way. */
+Datum
+cached_query_list_word(PG_FUNCTION_ARGS)
+{
+	cq::RequirePreload();
+	cq::exact::List(cq::exact::kSlotAllDdl,
+					cq::exact::kDdl | static_cast<uint64>(PG_GETARG_INT64(0)));
+	PG_RETURN_VOID();
 }
 
 } // extern "C"

@@ -9,11 +9,15 @@
 namespace cq
 {
 
-bool preloaded = false;
-
 void
 RequirePreload()
 {
+	if (!preloaded && load_tried)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("cached_query could not set up shared memory"),
+						errdetail("Another library of shared_preload_libraries has replaced its "
+								  "shmem_startup_hook."),
+						errhint("Put cached_query after that library and restart the server.")));
 	if (!preloaded)
 		ereport(
 			ERROR,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "pg.h"
+#include "settings.h"
 
 namespace cq
 {
@@ -14,9 +15,6 @@ extern void RequirePreload();
 extern Datum IntervalFromUs(int64 us);
 /* n of the highest $n in a query text. */
 extern int HighestParameter(const char *query);
-
-/* Set by the module when shared memory is there. */
-extern bool preloaded;
 
 /* Entries invalidated by this transaction give back their memory when it commits. */
 extern void InitInvalidation();

@@ -5,6 +5,7 @@
  * Locking: none; everything here belongs to the process.
  */
 #include "pg.h"
+#include "settings.h"
 #include "workers/process.h"
 
 extern "C" {
@@ -59,7 +60,7 @@ StartNow(const Process &process, Datum arg, const void *extra, Size extra_size)
 {
 	BackgroundWorker worker = Describe(process);
 
-	if (ServesNobody() || extra_size > sizeof(worker.bgw_extra))
+	if (!preloaded || ServesNobody() || extra_size > sizeof(worker.bgw_extra))
 		return false;
 	worker.bgw_main_arg = arg;
 	if (extra_size > 0)
@@ -70,6 +71,9 @@ StartNow(const Process &process, Datum arg, const void *extra, Size extra_size)
 void
 BeginListening()
 {
+	/* without shared memory there is nothing that it could do */
+	if (!preloaded)
+		proc_exit(0);
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();

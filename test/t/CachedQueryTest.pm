@@ -5,8 +5,11 @@ package CachedQueryTest;
 
 use strict;
 use warnings;
+use feature 'state';
 
 use Exporter 'import';
+use FindBin;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,7 +17,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
   session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits
-  slow_functions using_objects);
+  slow_functions using_objects start_node_at_xid check_exact run_regress);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -33,6 +36,121 @@ sub start_node
 	$node->start;
 	add_extension($node, 'postgres');
 	return $node;
+}
+
+# Like start_node(), with a counter of transaction ids that stands at this number (less than 2 to the 32nd).
+# The way there goes in steps, as the server wants all of its ids within 2 to the 31st.
+sub start_node_at_xid
+{
+	my ($name, $xid, @lines) = @_;
+	my %init = ref $lines[0] ? %{ shift @lines } : ();
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $at = 0;
+
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off");
+	while ($at < $xid)
+	{
+		freeze_all($node);
+		$at = $at + 1_500_000_000 < $xid ? $at + 1_500_000_000 : $xid;
+		empty_clog($node, $at);
+		system_or_bail('pg_resetwal', '-f', '-x', $at, '-u', $at - 1000, $node->data_dir);
+	}
+	freeze_all($node);
+	$node->append_conf('postgresql.conf', join("\n",
+		"shared_preload_libraries = 'cached_query'",
+		"cached_query.memory = 32MB",
+		@lines));
+	$node->start;
+	add_extension($node, 'postgres');
+	return $node;
+}
+
+# Nothing in the cluster has an old id any more.
+sub freeze_all
+{
+	my ($node) = @_;
+
+	$node->start;
+	$node->safe_psql('postgres', q{UPDATE pg_database SET datallowconn = true WHERE datname = 'template0'});
+	$node->command_ok([ 'vacuumdb', '--all', '--freeze', '--quiet' ], 'ids are frozen');
+	$node->safe_psql('postgres', q{UPDATE pg_database SET datallowconn = false WHERE datname = 'template0'; CHECKPOINT});
+	$node->stop;
+	return;
+}
+
+# The segment of pg_xact that this id lies in.
+sub empty_clog
+{
+	my ($node, $xid) = @_;
+	my $file = sprintf '%s/pg_xact/%04X', $node->data_dir, $xid / (1024 * 1024);
+
+	open my $out, '>', $file or die "$file: $!";
+	binmode $out;
+	print $out "\0" x (256 * 1024);
+	close $out;
+	return;
+}
+
+# Tests of sql/ on this server, one test here.
+sub run_regress
+{
+	my ($node, @names) = @_;
+	my $top = "$FindBin::RealBin/../..";
+	my $out = PostgreSQL::Test::Utils::tempdir();
+	my $ok = system($ENV{PG_REGRESS}, '--host', $node->host, '--port', $node->port, "--inputdir=$top", "--outputdir=$out",
+		'--bindir=', '--no-locale', '--encoding=UTF8', '--load-extension=cached_query', '--dbname=contrib_regression', 'init', @names) == 0;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($ok, "regress tests: @names") or diag slurp_file("$out/regression.diffs");
+	return;
+}
+
+# ---- The randomized checker of exact answers, test/fuzz/exact.c ----
+
+# The program is built here: it needs libpq's header and a C compiler, as the extension does.
+sub exact_checker
+{
+	state $program;
+
+	return $program if defined $program;
+	$program = PostgreSQL::Test::Utils::tempdir() . '/exact';
+	my ($include, $lib) = map { chomp(my $dir = `pg_config $_`); $dir } '--includedir', '--libdir';
+
+	# a copy of Debian's server has not all that is in these directories
+	system_or_bail($ENV{CC} || 'cc', '-D_GNU_SOURCE', '-O2', '-Wall', "-I$include",
+		'-I/usr/include/postgresql', "$FindBin::RealBin/../fuzz/exact.c", '-o', $program, "-L$lib", "-Wl,-rpath,$lib", '-lpq');
+	return $program;
+}
+
+# Runs the checker on fresh tables, with settings of ours and options of its; its checks become ours.
+sub check_exact
+{
+	my ($node, $name, $settings, @options) = @_;
+	my $output = '';
+
+	local $ENV{PGHOST} = $node->host;
+	local $ENV{PGPORT} = $node->port;
+	local $ENV{PGDATABASE} = 'postgres';
+	local $ENV{PGOPTIONS} = join ' ', map { "-c cached_query.$_" } @$settings;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../fuzz/exact.sql"));
+	$node->safe_psql('postgres', 'SELECT cached_query_clear(); SELECT cached_query_stats_reset()');
+	IPC::Run::run([ exact_checker(), @options ], '>', \$output, '2>&1');
+	foreach my $line (split /\n/, $output)
+	{
+		if ($line =~ /^(not )?ok \d+ - (.*)/)
+		{
+			ok(!$1, "$name: $2");
+		}
+		elsif ($line =~ s/^# //)
+		{
+			note("$name: $line");
+			diag($line) if $line =~ /^(MISMATCH|BROKEN|unexpected|seed)/;
+		}
+	}
+	like($output, qr/^1\.\.\d+$/m, "$name: checker finished");
+	return;
 }
 
 # The extension, and in a build with CQ_DEBUG the function that recounts the store.
