@@ -191,6 +191,14 @@ EndOfPatience(const Sighting &seen, const Patience &patience)
 	return end;
 }
 
+/* As for a lock; before 17 pg_stat_activity has no name for this wait, and never whom it is for. */
+void
+TellOfWait(const Sighting &seen)
+{
+	ereport(LOG, (errmsg("process %d still waits for an answer that process %d computes", MyProcPid,
+						 seen.leader->pid)));
+}
+
 Boarding
 Wait(const Sighting &seen, const Patience &patience)
 {
@@ -214,6 +222,8 @@ Wait(const Sighting &seen, const Patience &patience)
 		if (!ConditionVariableTimedSleep(landed, static_cast<long>(Min(left, glance)),
 										 compat::FlightWaitEvent()))
 			continue;
+		if (log_lock_waits && glance == DeadlockTimeout)
+			TellOfWait(seen);
 		glance = kLookAtLeaderMs;
 		if (LeaderIsBlocked(seen))
 		{
