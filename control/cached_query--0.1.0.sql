@@ -358,6 +358,24 @@ COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time the query took, in milli
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, stale, expired or invalidated';
 
+CREATE FUNCTION cached_query_get_usage(
+	OUT database text, OUT role text, OUT entries bigint, OUT bytes bigint,
+	OUT image_bytes bigint, OUT quota bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL SAFE ROWS 50;
+COMMENT ON FUNCTION cached_query_get_usage() IS 'the rows of view cached_query_usage';
+
+CREATE VIEW cached_query_usage AS SELECT * FROM cached_query_get_usage();
+COMMENT ON VIEW cached_query_usage IS
+'memory that the answers of each role in each database take; one''s own, and for pg_read_all_stats all; sizes in bytes';
+COMMENT ON COLUMN cached_query_usage.database IS 'database; NULL: it was dropped, or of all that are too many to tell apart';
+COMMENT ON COLUMN cached_query_usage.role IS 'role whose sessions filled them; NULL as for database';
+COMMENT ON COLUMN cached_query_usage.entries IS 'its answers';
+COMMENT ON COLUMN cached_query_usage.bytes IS 'memory that they take';
+COMMENT ON COLUMN cached_query_usage.image_bytes IS 'part of it that results kept as messages take';
+COMMENT ON COLUMN cached_query_usage.quota IS 'cached_query.quota as of its last fill; NULL: none';
+
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
 		fill_ms * interval '1 ms' AS fill,
@@ -383,4 +401,4 @@ COMMENT ON COLUMN cached_query_top.role IS 'role whose call filled the entry';
 COMMENT ON COLUMN cached_query_top.tag IS 'tag given by the call that filled it';
 COMMENT ON COLUMN cached_query_top.query IS 'the beginning of its text, in one line; NULL if it is another role''s, but for pg_read_all_stats';
 
-GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries TO PUBLIC;
+GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries, cached_query_usage TO PUBLIC;

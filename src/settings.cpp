@@ -30,6 +30,7 @@ int mode = static_cast<int>(Mode::on);
 int default_ttl_s = 60;
 int consistency = static_cast<int>(Consistency::ttl);
 int max_entry_size_kb = -1;
+int quota_kb = -1;
 int handle_memory_kb = 8192;
 char *trusted_functions = nullptr;
 char *trusted_scans = nullptr;
@@ -196,6 +197,11 @@ DefineServerSettings()
 		"cached_query.max_entry_size", "Larger results are passed through and not kept.",
 		"-1 means an eighth of cached_query.memory.", &settings::max_entry_size_kb, -1, -1, INT_MAX,
 		PGC_SUSET, GUC_UNIT_KB, CheckMaxEntrySize, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.quota", "Memory that the answers of this role in this database may take.",
+		"Beyond it the least valuable ones of its own go. -1 means no limit. Meant for "
+		"ALTER ROLE and ALTER DATABASE.",
+		&settings::quota_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
 	DefineCustomStringVariable("cached_query.trusted_functions",
 							   "STABLE functions in other languages than SQL and PL/pgSQL that are "
 							   "taken at their word.",

@@ -116,6 +116,8 @@ struct Yield
 /* Is what the answer depends on the same as when the fill began? */
 extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
 					   uint32 count);
+/* Who pays for what this call keeps. */
+extern Owner OwnerHere(const Call &call);
 /* Publish what was filled if everything speaks for it: `miss`, or why not. */
 extern Reason Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss,
 					  bool *published);

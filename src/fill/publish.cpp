@@ -117,6 +117,27 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 	return false;
 }
 
+/* Of his answers that the owner of a new one gives for it at most; a quota that was lowered may want more. */
+constexpr int kMostOwn = 20000;
+
+/* May the owner have an answer of so many bytes?  His least valuable ones go for it. */
+bool
+WithinQuota(const Owner &owner, uint64 bytes)
+{
+	if (!FitsQuota(owner, bytes))
+		return false;
+	/* whose it is shows when it is linked */
+	if (owner.inherit)
+		return true;
+	for (int evicted = 0; !QuotaHasRoom(owner, bytes); evicted++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (evicted == kMostOwn || !EvictOwn(owner))
+			return false;
+	}
+	return true;
+}
+
 /* Too cheap to be worth keeping? */
 bool
 Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
@@ -147,6 +168,19 @@ StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *s
 	return true;
 }
 
+/*
+ * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
+ * does, under whatever role.  A worker renews for whoever paid before.
+ */
+Owner
+OwnerHere(const Call &call)
+{
+	Owner owner = MakeOwner(MyDatabaseId, GetSessionUserId(), settings::quota_kb);
+
+	owner.inherit = call.by_worker;
+	return owner;
+}
+
 Reason
 Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *published)
 {
@@ -159,6 +193,8 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	char *bytes;
 	uint32 length;
 	bool exact_answer;
+	const Owner owner = OwnerHere(*attempt->call);
+	Published kept;
 
 	/*
 	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
@@ -204,6 +240,9 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	if (attempt->exact && !exact_answer)
 		return Reason::changed_during_fill;
 
+	if (!WithinQuota(owner, rows->bytes))
+		return Reason::over_quota;
+
 	/* what is still missing evicts good answers: only now, when all speaks for keeping it */
 	if (rows->spilled)
 	{
@@ -236,7 +275,10 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	facts.flags =
 		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
 	bytes = EncodeMeta(meta, &length);
-	*published = PublishFill(rows->fill, &facts, bytes, length);
+	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
+	if (kept == Published::over_quota)
+		return Reason::over_quota;
+	*published = kept == Published::yes;
 	if (*published)
 	{
 		Count(Counter::stores);

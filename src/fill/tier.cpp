@@ -365,7 +365,8 @@ Serve(Attempt *attempt, Answer *answer, const Found &found, const Candidate &can
 	facts.ttl_us = Max(facts.ttl_us, LifeFor(*attempt->call));
 	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
 	*published = attempt->call->options.store == StoreKind::tiered &&
-				 PublishFill(fill, &facts, found.head.meta, found.head.header.meta_length);
+				 PublishFill(fill, &facts, OwnerHere(*attempt->call), found.head.meta,
+							 found.head.header.meta_length) == Published::yes;
 	if (!*published)
 		SealFill(fill, found.head.header.rows);
 	answer->pin = fill;

@@ -341,6 +341,40 @@ cached_query_get_entries(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(context, row);
 }
 
+PG_FUNCTION_INFO_V1(cached_query_get_usage);
+Datum
+cached_query_get_usage(PG_FUNCTION_ARGS)
+{
+	using namespace cq;
+	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+	Holding holding;
+
+	RequirePreload();
+	InitMaterializedSRF(fcinfo, 0);
+	for (uint32 n = 0; GetHolding(n, &holding); n++)
+	{
+		char *database;
+		char *role;
+
+		if (holding.bytes == 0 || !MaySee(holding.role))
+			continue;
+		database = get_database_name(holding.database);
+		role = GetUserNameFromId(holding.role, true);
+
+		Datum values[6] = {database ? CStringGetTextDatum(database) : static_cast<Datum>(0),
+						   role ? CStringGetTextDatum(role) : static_cast<Datum>(0),
+						   Big(holding.entries),
+						   Big(holding.bytes),
+						   Big(holding.image_bytes),
+						   Int64GetDatum(holding.quota)};
+		bool nulls[6] = {database == nullptr, role == nullptr, false, false, false,
+						 holding.quota < 0};
+
+		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+	}
+	return static_cast<Datum>(0);
+}
+
 PG_FUNCTION_INFO_V1(cached_query_stats_reset);
 Datum
 cached_query_stats_reset(PG_FUNCTION_ARGS)

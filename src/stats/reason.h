@@ -34,6 +34,8 @@ enum class Kind : uint8_t
 	X(changed_during_fill, miss, "ran, not kept: a dependency changed while the query ran")        \
 	X(too_large, miss, "ran, not kept: the result exceeds cached_query.max_entry_size")            \
 	X(no_memory, miss, "ran, not kept: everything in the cache is in use")                         \
+	X(over_quota, miss,                                                                            \
+	  "ran, not kept: the role's answers would take more than cached_query.quota")                 \
 	X(too_many_dependencies, miss, "ran, not kept: the query reads too many relations")            \
 	X(cheap, miss, "ran, not kept: it took less than min_fill_time, or than a hit")                \
 	X(nested_write, miss, "ran, not kept: a function inside wrote or ran a utility command")       \

@@ -27,6 +27,7 @@ struct Recount
 	uint64 payload;
 	uint64 image_units;
 	uint64 in_buckets;
+	uint64 *by_account; // units
 };
 
 char problem[256];
@@ -106,6 +107,9 @@ CheckChain(Recount *count, UnitRef first)
 	else
 		count->payload += entry->payload;
 	count->pins += PinsOf(entry);
+	if (entry->account >= kAccounts)
+		return WRONG("entry at %u is charged to account %u", first, entry->account);
+	count->by_account[entry->account] += units;
 	return true;
 }
 
@@ -175,6 +179,12 @@ CheckAll(Recount *count)
 	if (count->payload != map.shared->payload)
 		return WRONG("payload is " UINT64_FORMAT ", counted " UINT64_FORMAT, count->payload,
 					 map.shared->payload);
+	for (uint32 i = 0; i < kAccounts; i++)
+	{
+		if (count->by_account[i] != map.shared->accounts[i].units)
+			return WRONG("account %u has " UINT64_FORMAT " units, counted " UINT64_FORMAT, i,
+						 map.shared->accounts[i].units, count->by_account[i]);
+	}
 	if (map.shared->room.charged > map.shared->room.share)
 		return WRONG("fills of unknown size have " UINT64_FORMAT " units of good answers",
 					 map.shared->room.charged);
@@ -195,6 +205,7 @@ CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units)
 
 	count.marked = static_cast<uint64 *>(
 		MemoryContextAllocExtended(CurrentMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+	count.by_account = static_cast<uint64 *>(palloc0(sizeof(uint64) * kAccounts));
 	LockAll();
 	sound = CheckAll(&count);
 	*entries = map.shared->nentries;
@@ -203,6 +214,7 @@ CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units)
 	*unlinked_units = map.units->used - count.units;
 	UnlockAll();
 	pfree(count.marked);
+	pfree(count.by_account);
 	return sound ? nullptr : pstrdup(problem);
 }
 

@@ -76,6 +76,9 @@ struct Entry
 	Position tuples;       // first tuple
 	Position meta;         // first byte of meta
 	uint32 meta_len;
+	uint32 account;             // whom its memory is charged to: account.h, as the ring
+	UnitRef ring_prev;          // of the account's answers; kNoUnit: it is not in it;
+	UnitRef ring_next;          // both protected by the directory's lock
 	uint64 image_of;            // 0: an answer; else the id of the entry this is an image of
 	pg_atomic_uint64 image_due; // of an answer: hits before which no image is made
 	EntryFacts facts;           // but for ttl_us, see above

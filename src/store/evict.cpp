@@ -59,6 +59,13 @@ constexpr uint32 kPagesCompared = 2;
 /* Entries of the pool that are looked at again under one hold of the directory's lock. */
 constexpr int kMaxLooks = 32;
 
+/* Answers of an owner that are compared before one goes. */
+constexpr int kLooksAtOwn = 16;
+
+/* Slots of the directory that are looked at for one of them under one hold of its lock, and how often. */
+constexpr uint64 kPart = 128;
+constexpr int kParts = 16;
+
 /* What a backend asks for. */
 struct Request
 {
@@ -544,6 +551,66 @@ EvictChosen(Choice *choice, TimestampTz now, Request *request)
 	return evicted;
 }
 
+/* The worst of some entries that are not in use. */
+struct Worst
+{
+	Victim victim;
+	bool found;
+};
+
+void
+Look(Worst *worst, const Entry *entry)
+{
+	Victim victim = VictimOf(entry);
+
+	if (PinsOf(entry) > 0 || (worst->found && victim.priority >= worst->victim.priority))
+		return;
+	*worst = {victim, true};
+}
+
+/* Of the next few of an account's ring; which account that is. */
+uint32
+LookAlongRing(Worst *worst, const Owner &owner)
+{
+	uint32 number;
+
+	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
+	number = AccountOf(map.shared->accounts, owner);
+
+	Account *account = &map.shared->accounts[number];
+
+	for (int i = 0; i < kLooksAtOwn && account->hand != kNoUnit; i++)
+	{
+		Look(worst, EntryAt(account->hand));
+		account->hand = EntryAt(account->hand)->ring_next;
+	}
+	LWLockRelease(map.directory_lock);
+	return number;
+}
+
+/* Of a part of the directory: answers of an account that had no quota when they were linked. */
+void
+LookAround(Worst *worst, uint32 account)
+{
+	uint64 at = pg_prng_uint64(&pg_global_prng_state);
+	int seen = 0;
+
+	for (int part = 0; part < kParts && !worst->found; part++)
+	{
+		LWLockAcquire(map.directory_lock, LW_SHARED);
+		for (uint64 i = 0; i < Min(uint64{map.shared->nentries}, kPart) && seen < kLooksAtOwn; i++)
+		{
+			const Entry *entry = EntryAt(map.directory[at++ % map.shared->nentries]);
+
+			if (entry->account != account)
+				continue;
+			Look(worst, entry);
+			seen++;
+		}
+		LWLockRelease(map.directory_lock);
+	}
+}
+
 /* Evict something, and take up to `want` units of it; false: there is nothing that may go. */
 bool
 EvictSome(Request *request, int *vain)
@@ -608,6 +675,24 @@ EvictForDirectory(bool for_image)
 		evicted = choice.count > 0 && EvictChosen(&choice, now, &request);
 	}
 	return evicted;
+}
+
+bool
+EvictOwn(const Owner &owner)
+{
+	Worst worst = {};
+	uint32 account = LookAlongRing(&worst, owner);
+	UnitRef garbage = kNoUnit;
+	bool good = false;
+
+	if (!worst.found && account != kSharedAccount)
+		LookAround(&worst, account);
+	if (!worst.found)
+		return false;
+	if (UnlinkVictim(worst.victim, GetCurrentTimestamp(), &garbage, &good) && good)
+		pg_atomic_fetch_add_u64(&map.shared->evictions, 1);
+	FreeGarbage(garbage);
+	return true;
 }
 
 void

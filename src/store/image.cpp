@@ -88,13 +88,15 @@ LinkImage(Entry *image, Entry *answer)
 	LWLock *lock = PartitionLock(answer->hash);
 	UnitRef garbage = kNoUnit;
 	Link link = Link::refused;
+	Added added;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	if (!IsUnlinked(answer) && MakePlace(answer, image, &garbage))
 	{
 		/* as in LinkEntry(): complete before it is in the directory */
 		pg_atomic_fetch_and_u64(&image->state, ~kUnlinked);
-		if (DirectoryAdd(image))
+		added = DirectoryAdd(image, OwnerOf(answer));
+		if (added == Added::yes)
 		{
 			image->next_in_bucket = answer->next_in_bucket;
 			answer->next_in_bucket = UnitOf(image);
@@ -103,7 +105,7 @@ LinkImage(Entry *image, Entry *answer)
 		else
 		{
 			pg_atomic_fetch_or_u64(&image->state, kUnlinked);
-			link = Link::directory_full;
+			link = added == Added::full ? Link::directory_full : Link::refused;
 		}
 	}
 	LWLockRelease(lock);

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "store/account.h"
 #include "store/entry.h"
 #include "store/policy.h"
 #include "store/room.h"
@@ -38,6 +39,7 @@ struct StoreShared
 	uint32 nimages;
 	uint64 payload;     // of linked answers
 	uint64 image_units; // of linked images
+	Account accounts[kAccounts];
 
 	Room room; // protected by the allocator's lock
 	Pool pool; // protected by the eviction lock; PoolOffer() looks at it first without
@@ -140,8 +142,17 @@ extern bool UnlinkPinned(Entry *entry, TimestampTz now);
 extern Entry *LinkedAt(uint64 hash, UnitRef unit, uint64 id);
 /* Pin this very entry if it is still linked; nullptr if not. */
 extern Pin *PinListed(uint64 hash, UnitRef unit, uint64 id);
-/* Append to the directory; false when it is full.  Partition lock held exclusive. */
-extern bool DirectoryAdd(Entry *entry);
+/* Append to the directory and charge it.  Partition lock held exclusive.  An image is charged to the
+ * account of its answer. */
+enum class Added
+{
+	yes,
+	full,
+	over_quota
+};
+extern Added DirectoryAdd(Entry *entry, const Owner &owner);
+/* Whom a linked entry is charged to.  Its partition lock is held, so that it stays so. */
+extern Owner OwnerOf(const Entry *entry);
 
 /* --- pin.cpp ------------------------------------------------------------------------------- */
 extern Pin *NewPin();                        // may raise: before anything is held

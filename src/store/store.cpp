@@ -31,6 +31,9 @@ namespace
 
 EntryLinkFn link_count = nullptr; // may be null
 
+/* Of his answers that the owner of one gives for it while it is published; more than that: QuotaHasRoom(). */
+constexpr int kMaxOwn = 64;
+
 constexpr uint32 kMaxBuckets = UINT32_C(1) << 28;
 constexpr Size kBytesPerBucket = 1024;
 
@@ -89,6 +92,7 @@ InitShared(const Layout &plan)
 	pg_atomic_init_u64(&shared->expirations, 0);
 	pg_atomic_init_u64(&shared->aging, std::bit_cast<uint64>(0.0));
 	memset(map.buckets, 0, plan.nbuckets * sizeof(UnitRef));
+	AccountsInit(shared->accounts);
 	UnitsInit(map.units, plan.npages);
 	RoomInit(&shared->room, UnitsTotal(map.units));
 	PoolClear(&shared->pool, static_cast<EvictionPolicy>(eviction_policy));
@@ -114,6 +118,7 @@ DirectoryRemove(Entry *entry)
 	}
 	map.directory[entry->directory_slot] = last;
 	EntryAt(last)->directory_slot = entry->directory_slot;
+	AccountDischarge(shared->accounts, entry);
 	LWLockRelease(map.directory_lock);
 }
 
@@ -162,16 +167,18 @@ enum class Link
 {
 	done,
 	newer_there,
-	directory_full
+	directory_full,
+	over_quota
 };
 
 /* Link a finished fill in place of the entry with its key, if there is one. */
 Link
-LinkEntry(Entry *entry, TimestampTz now)
+LinkEntry(Entry *entry, TimestampTz now, Owner *owner)
 {
 	LWLock *lock = PartitionLock(entry->hash);
 	UnitRef *bucket = BucketOf(entry->hash);
 	Entry *old;
+	Added added;
 	UnitRef garbage = kNoUnit;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
@@ -189,13 +196,18 @@ LinkEntry(Entry *entry, TimestampTz now)
 	 */
 	pg_atomic_fetch_and_u64(&entry->state, ~kUnlinked);
 	if (old != nullptr)
+	{
+		if (owner->inherit)
+			*owner = OwnerOf(old);
 		UnlinkLocked(old, now, &garbage);
-	if (!DirectoryAdd(entry))
+	}
+	added = DirectoryAdd(entry, *owner);
+	if (added != Added::yes)
 	{
 		pg_atomic_fetch_or_u64(&entry->state, kUnlinked);
 		LWLockRelease(lock);
 		FreeGarbage(garbage);
-		return Link::directory_full;
+		return added == Added::full ? Link::directory_full : Link::over_quota;
 	}
 	entry->next_in_bucket = *bucket;
 	*bucket = UnitOf(entry);
@@ -374,28 +386,43 @@ DropEntry(Pin *pin)
 	UnlinkPinned(pin->entry, GetCurrentTimestamp());
 }
 
-bool
-DirectoryAdd(Entry *entry)
+Added
+DirectoryAdd(Entry *entry, const Owner &owner)
 {
 	StoreShared *shared = map.shared;
-	bool room;
+	const bool image = IsImage(entry);
+	Added added = Added::full;
+	uint32 account;
 
 	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
-	room = shared->nentries + shared->nimages < map.directory_size;
-	if (room && IsImage(entry))
+	account = AccountOf(shared->accounts, owner);
+	if (account != kSharedAccount)
+		shared->accounts[account].quota = owner.quota;
+	if (!AccountHasRoom(shared->accounts, account, owner, entry->units))
+		added = Added::over_quota;
+	else if (shared->nentries + shared->nimages < map.directory_size)
+		added = Added::yes;
+	if (added == Added::yes)
 	{
-		entry->directory_slot = map.directory_size - ++shared->nimages;
-		shared->image_units += entry->units;
-	}
-	else if (room)
-	{
-		entry->directory_slot = shared->nentries++;
-		shared->payload += entry->payload;
-	}
-	if (room)
+		entry->directory_slot = image ? map.directory_size - ++shared->nimages : shared->nentries++;
 		map.directory[entry->directory_slot] = UnitOf(entry);
+		if (image)
+			shared->image_units += entry->units;
+		else
+			shared->payload += entry->payload;
+		AccountCharge(shared->accounts, entry, account, !image && owner.quota != kNoQuota);
+	}
 	LWLockRelease(map.directory_lock);
-	return room;
+	return added;
+}
+
+/* What changes of an account but its quota are sums; the quota may be the one before. */
+Owner
+OwnerOf(const Entry *entry)
+{
+	const Account &account = map.shared->accounts[entry->account];
+
+	return {account.database, account.role, account.quota, false};
 }
 
 void
@@ -441,10 +468,12 @@ UnlinkPinned(Entry *entry, TimestampTz now)
 }
 
 /* Link a fill under its key; it is readable afterwards whatever the outcome. */
-bool
-PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_len)
+Published
+PublishFill(Pin *fill, const EntryFacts *facts, const Owner &given, const void *meta,
+			uint32 meta_len)
 {
 	Entry *entry = fill->entry;
+	Owner owner = given;
 	bool complete;
 	Link link;
 
@@ -452,7 +481,7 @@ PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_le
 	{
 		/* it had to leave tuples out */
 		SealFill(fill, facts->rows);
-		return false;
+		return Published::no;
 	}
 	entry->facts = *facts;
 	pg_atomic_write_u64(&entry->ttl_us, static_cast<uint64>(facts->ttl_us));
@@ -461,18 +490,26 @@ PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_le
 	complete = WriteMeta(fill, meta, meta_len);
 	SealFill(fill, facts->rows);
 	if (!complete)
-		return false;
+		return Published::no;
+	if (!owner.inherit && entry->units > owner.quota)
+		return Published::over_quota;
 
-	do
+	for (int evicted = 0;; evicted++)
 	{
-		link = LinkEntry(entry, entry->published);
+		link = LinkEntry(entry, entry->published, &owner);
+		if (link == Link::over_quota && entry->units <= owner.quota && evicted < kMaxOwn &&
+			EvictOwn(owner))
+			continue;
+		if (link != Link::directory_full || !EvictForDirectory(false))
+			break;
 	}
-	while (link == Link::directory_full && EvictForDirectory(false));
+	if (link == Link::over_quota)
+		return Published::over_quota;
 	if (link != Link::done)
-		return false;
+		return Published::no;
 	SettleClaim(&fill->claim, true);
 	PoolOffer(entry);
-	return true;
+	return Published::yes;
 }
 
 /* The counters of the store; three locks shared, one after the other. */
@@ -496,6 +533,55 @@ Totals()
 	totals.evictions = pg_atomic_read_u64(&map.shared->evictions);
 	totals.expirations = pg_atomic_read_u64(&map.shared->expirations);
 	return totals;
+}
+
+Owner
+MakeOwner(Oid database, Oid role, int quota_kb)
+{
+	uint64 quota = kNoQuota;
+
+	if (quota_kb >= 0)
+		quota = static_cast<uint64>(quota_kb) * 1024 / kUnitBytes;
+	return {database, role, quota, false};
+}
+
+bool
+FitsQuota(const Owner &owner, uint64 bytes)
+{
+	return owner.quota == kNoQuota || bytes <= owner.quota * kUnitBytes;
+}
+
+bool
+QuotaHasRoom(const Owner &owner, uint64 bytes)
+{
+	bool room;
+
+	if (owner.quota == kNoQuota)
+		return true;
+	LWLockAcquire(map.directory_lock, LW_EXCLUSIVE);
+	room = AccountHasRoom(map.shared->accounts, AccountOf(map.shared->accounts, owner), owner,
+						  (bytes + kUnitBytes - 1) / kUnitBytes);
+	LWLockRelease(map.directory_lock);
+	return room;
+}
+
+bool
+GetHolding(uint32 n, Holding *holding)
+{
+	Account account;
+
+	if (n >= kAccounts)
+		return false;
+	LWLockAcquire(map.directory_lock, LW_SHARED);
+	account = map.shared->accounts[n];
+	LWLockRelease(map.directory_lock);
+	*holding = {account.database,
+				account.role,
+				account.entries,
+				account.units * kUnitBytes,
+				account.image_units * kUnitBytes,
+				account.quota == kNoQuota ? -1 : static_cast<int64>(account.quota * kUnitBytes)};
+	return true;
 }
 
 /* Start counting again. */

@@ -43,6 +43,28 @@ struct EntryFacts
 	int32 lag_ms; // on a standby: by how much as_of may be too late (fill/relay.h)
 };
 
+/* Whose memory an answer takes, and how much of it all of the owner's answers may take. */
+struct Owner
+{
+	Oid database;
+	Oid role;
+	uint64 quota; // units; kNoQuota: no limit
+	bool inherit; // charge it to the owner of the entry that it replaces, if there is one
+};
+/* `quota_kb` < 0: none. */
+extern Owner MakeOwner(Oid database, Oid role, int quota_kb);
+
+/* What an owner has in the store. */
+struct Holding
+{
+	Oid database; // invalid: of all that found no place of their own
+	Oid role;
+	uint64 entries;
+	uint64 bytes;       // images included
+	uint64 image_bytes; // of these, images
+	int64 quota;        // bytes, as of the owner's last fill; -1: none
+};
+
 /* A consistent copy of an entry's header for the views. */
 struct EntrySummary
 {
@@ -185,9 +207,24 @@ extern bool ResumeFill(Pin *fill, uint64 bytes);
 /* What max_bytes is compared with: header, key and tuples so far. */
 extern uint64 FillBytes(const Pin *fill);
 /* Link it under its key in place of any entry that is there (unless that one's facts.as_of is
- * newer: then false and the fill stays private; so if AppendTuple() had failed, or no space can
- * be had).  The fill is sealed in any case: the pin stays good for reading. */
-extern bool PublishFill(Pin *fill, const EntryFacts *facts, const void *meta, uint32 meta_len);
+ * newer: then the fill stays private; so if AppendTuple() had failed, no space can be had, or the
+ * owner may have no more).  The fill is sealed in any case: the pin stays good for reading. */
+enum class Published
+{
+	yes,
+	no,
+	over_quota
+};
+extern Published PublishFill(Pin *fill, const EntryFacts *facts, const Owner &owner,
+							 const void *meta, uint32 meta_len);
+/* Has the owner room for an answer of so many bytes?  If not, EvictOwn() and ask again; nothing helps
+ * if it could never fit. */
+extern bool FitsQuota(const Owner &owner, uint64 bytes);
+extern bool QuotaHasRoom(const Owner &owner, uint64 bytes);
+/* Drop one of the owner's answers, one that is worth little; false: none was found that is not in use. */
+extern bool EvictOwn(const Owner &owner);
+/* What owner number n has; false: there are not so many.  Some have nothing: entries and bytes 0. */
+extern bool GetHolding(uint32 n, Holding *holding);
 /* Make a fill that will not be published readable by ReaderBegin (rows so far). */
 extern void SealFill(Pin *fill, uint64 rows);
 
