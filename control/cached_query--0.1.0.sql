@@ -336,14 +336,14 @@ COMMENT ON FUNCTION cached_query_get_entries() IS 'the rows of view cached_query
 
 CREATE VIEW cached_query_entries AS SELECT (e).* FROM (SELECT cached_query_get_entries() AS e) AS s;
 COMMENT ON VIEW cached_query_entries IS
-'what the cache holds, of all databases; texts of other roles are for pg_read_all_stats';
+'what the cache holds, of all databases; what other roles'' entries are is for pg_read_all_stats';
 
 COMMENT ON COLUMN cached_query_entries.database IS 'database of the query';
 COMMENT ON COLUMN cached_query_entries.role IS 'role whose call filled the entry';
 COMMENT ON COLUMN cached_query_entries.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
 COMMENT ON COLUMN cached_query_entries.query IS 'text of the query';
 COMMENT ON COLUMN cached_query_entries.args IS 'its arguments; NULL without any, or in another database';
-COMMENT ON COLUMN cached_query_entries.tag IS 'tag given by the call that filled it';
+COMMENT ON COLUMN cached_query_entries.tag IS 'tag given by the call that filled it; as query, relations, rows and bytes NULL if it is another role''s, but for pg_read_all_stats';
 COMMENT ON COLUMN cached_query_entries.tier IS 'where the rows are: memory';
 COMMENT ON COLUMN cached_query_entries.consistency IS 'ttl, or exact (good for both)';
 COMMENT ON COLUMN cached_query_entries.relations IS 'OIDs of the relations it depends on';

@@ -13,7 +13,8 @@
  * written by the postmaster when all others have ended, and read and removed at the next start.  It
  * is believed only if the cluster was shut down cleanly and not touched since: then pg_control is
  * as it was.  Without it everything of before the start is refused.  Ages are taken to stand still
- * while the server is down: changes then seem younger than they are, which costs misses only.
+ * while the server is down: changes then seem younger than they are, which costs misses only.  What has its
+ * time from this server's own clock is compared with changes by that clock, which went on.
  *
  * Another server's explicit invalidations have no position either: what they void is told by time,
  * in `voided_at`, also for answers of this incarnation.
@@ -40,7 +41,7 @@ namespace
 {
 
 const char *const saved_changes = "cached_query.changes"; /* in the data directory */
-constexpr uint32 kSavedMagic = 0x43514331;                /* "CQC1" */
+constexpr uint32 kSavedMagic = 0x43514332;                /* "CQC2" */
 
 /* Ages are rounded to milliseconds several times, and clocks run unevenly. */
 constexpr int64 kMarginMs = 100;
@@ -51,6 +52,7 @@ struct Saved
 	uint32 slots;
 	XLogRecPtr checkpoint; /* of pg_control when all was written */
 	XLogRecPtr min_recovery_point;
+	TimestampTz saved_at;
 	int64 ages_ms[kSlots];
 	pg_crc32c crc; /* of what is before */
 };
@@ -117,6 +119,15 @@ RaiseTo(pg_atomic_uint64 *value, int64 to)
 		;
 }
 
+/* When did it change last?  Changes of before the start: by the wall clock, or as if no time had passed since. */
+int64
+ChangedAt(SlotNo slot, bool own_clock)
+{
+	const int64 at = static_cast<int64>(pg_atomic_read_u64(&shared->slots[slot].changed_at));
+
+	return own_clock && at < shared->started_ms ? at - shared->downtime_ms : at;
+}
+
 } // namespace
 
 int64
@@ -139,7 +150,7 @@ Incarnation()
  * and objects to definitions in flight.  What is left to ask is whether the answer came after.
  */
 Verdict
-CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms)
+CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms, bool own_clock)
 {
 	const int64 since = then_ms - kMarginMs;
 
@@ -158,7 +169,7 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 		if (verdict != Verdict::valid)
 			return verdict;
 		pg_read_barrier();
-		if (static_cast<int64>(pg_atomic_read_u64(&shared->slots[slots[i]].changed_at)) >= since)
+		if (ChangedAt(slots[i], own_clock) >= since)
 			return Verdict::changed;
 	}
 	return Verdict::valid;
@@ -204,6 +215,9 @@ InitChanges()
 	Saved *saved = static_cast<Saved *>(palloc(sizeof(Saved)));
 	const bool believed = !alone && ReadSaved(saved);
 
+	shared->started_ms = now;
+	shared->downtime_ms =
+		believed ? Max((GetCurrentTimestamp() - saved->saved_at) / 1000, INT64CONST(0)) : 0;
 	for (uint32 i = 0; i < kSlots; i++)
 		pg_atomic_write_u64(&shared->slots[i].changed_at,
 							static_cast<uint64>(believed ? now - saved->ages_ms[i] : now));
@@ -228,6 +242,7 @@ SaveChanges()
 		return;
 	saved->magic = kSavedMagic;
 	saved->slots = kSlots;
+	saved->saved_at = GetCurrentTimestamp();
 	for (uint32 i = 0; i < kSlots; i++)
 	{
 		Slot &slot = shared->slots[i];

@@ -154,7 +154,8 @@ extern int64 MonotonicMs();
 /* A number that no other server and no earlier start has; constant until shared memory is new. */
 extern uint64 Incarnation();
 /* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
-extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms);
+extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms,
+							  bool own_clock);
 /*
  * Another server of the cluster has invalidated this at that moment, or has not made it known until
  * then.  Answers of before are void, wherever they are; whoever has them asks VoidedSince().

@@ -44,6 +44,8 @@ struct Shared
 	pg_atomic_uint64 boot_writes; /* the same for rows, 0 = not yet; atomic */
 	pg_atomic_uint32 writers;     /* are rows published?  0 -> 1 once; atomic */
 	uint64 incarnation;           /* constant */
+	int64 started_ms;             /* constant; MonotonicMs() */
+	int64 downtime_ms;            /* constant; by the wall clock, before the start */
 	pg_atomic_uint64 unsettled;   /* when booters were last unseen, MonotonicMs(); atomic */
 
 	/* written by every DDL */

@@ -31,9 +31,11 @@ namespace cq
 namespace
 {
 
-constexpr uint32 kMetaVersion = 2; /* of EntryFacts, Meta and the numbers of slots in it */
+constexpr uint32 kMetaVersion = 3; /* of EntryFacts, Meta and the numbers of slots in it */
 
-/* Ages come from Redis; clocks tell only when somebody has prolonged the life of old values. */
+/*
+ * Ages come from Redis; other servers' clocks tell only when somebody has prolonged the life of old values.
+ */
 constexpr int64 kMaxClockSkew = 5 * 60 * USECS_PER_SEC;
 constexpr int kWindow = 4;
 
@@ -160,7 +162,10 @@ struct Candidate
 	int64 then_ms; /* the moment of its rows, on our monotonic clock */
 };
 
-/* How old its rows were when we asked; false: it can't be told. */
+/*
+ * How old its rows were when we asked; false: it can't be told.  In a namespace of our own it was our clock that
+ * the moment of the rows was read from, and nobody can put back an old value with a new life.
+ */
 bool
 AgeOf(const Found &found, int64 *age_us)
 {
@@ -168,8 +173,15 @@ AgeOf(const Found &found, int64 *age_us)
 
 	const int64 kept_us = (header.px_ms - found.left_ms) * 1000;
 
+	const int64 by_clock = found.asked - header.written_us;
+
 	*age_us = header.age_us + kept_us;
-	return found.asked - header.written_us - kept_us <= kMaxClockSkew;
+	if (redis::GetIdentity().own)
+	{
+		*age_us = Max(*age_us, by_clock);
+		return true;
+	}
+	return by_clock - kept_us <= kMaxClockSkew;
 }
 
 bool
@@ -227,8 +239,8 @@ MayServe(const Attempt *attempt, const Candidate &candidate)
 		return false;
 	if (candidate.own)
 		return JudgeMeta(attempt, candidate.facts, meta) == Reason::hit;
-	return exact::CheckElsewhere(meta.slots, meta.head.slots, attempt->view, candidate.then_ms) ==
-			   exact::Verdict::valid &&
+	return exact::CheckElsewhere(meta.slots, meta.head.slots, attempt->view, candidate.then_ms,
+								 redis::GetIdentity().own) == exact::Verdict::valid &&
 		   UntouchedByUs(meta);
 }
 

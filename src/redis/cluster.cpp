@@ -237,10 +237,26 @@ ClusterNode(int slot, Host *node, Patience *patience)
 }
 
 bool
+ClusterHas(const Host &node)
+{
+	for (int i = 0; map != nullptr && i < map->nodes; i++)
+	{
+		if (IsSame(map->node[i], node))
+			return true;
+	}
+	return false;
+}
+
+bool
 ClusterMoved(int slot, const Host &node)
 {
 	uint16 number;
 
+	if (WithPassword() && !ClusterHas(node))
+	{
+		doubted = true;
+		return map != nullptr;
+	}
 	if (map == nullptr)
 		map = NewMap();
 	number = map != nullptr ? Number(map, node) : 0;

@@ -17,7 +17,12 @@ namespace cq::redis
 extern bool ClusterIsKnown();
 /* The node that has a slot. */
 extern Verdict ClusterNode(int slot, Host *node, Patience *patience);
-/* false: there is no memory, or there are too many nodes. */
+/* Did a node that was asked for its map name this one? */
+extern bool ClusterHas(const Host &node);
+/*
+ * A redirection names the owner of a slot.  One that isn't in the map is looked for there again, where
+ * servers ask for a password.  false: there is no memory, or there are too many nodes.
+ */
 extern bool ClusterMoved(int slot, const Host &node);
 /* That node failed: read the map anew, from another one if there is one. */
 extern void ClusterDoubt(const Host &node);

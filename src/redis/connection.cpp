@@ -3,8 +3,11 @@
  *		Opening connections and exchanging commands for replies.
  */
 #include "pg.h"
+#include "redis/cluster.h"
 #include "redis/connection.h"
+#include "redis/sentinel.h"
 #include "redis/resolve.h"
+#include "redis/secret.h"
 #include "redis/settings.h"
 
 #include <cstdarg>
@@ -17,6 +20,11 @@ Trouble trouble;
 
 namespace
 {
+
+/* For AUTH, while a connection is set up. */
+const char *user = "";
+const char *password = "";
+char from_file[sizeof(Url::user) + sizeof(Url::password)];
 
 /* What a connection asks first. */
 struct Setup
@@ -45,9 +53,9 @@ SetupCommand(void *arg, int index, Slice *argv, int)
 	{
 	case cmd_auth:
 		argv[n++] = Text("AUTH");
-		if (url.user[0] != '\0')
-			argv[n++] = Text(url.user);
-		argv[n++] = Text(url.password);
+		if (user[0] != '\0')
+			argv[n++] = Text(user);
+		argv[n++] = Text(password);
 		break;
 	case cmd_select:
 		snprintf(db, sizeof(db), "%d", url.db);
@@ -101,6 +109,52 @@ SetupReply(void *arg, int index, const Reply &reply)
 	return true;
 }
 
+/*
+ * The password is for the servers of the URL, and for those that they name as theirs when they are asked: a
+ * cluster's nodes, the sentinels' master.  A redirection may lead anywhere.
+ */
+bool
+MayKnowPassword(const Endpoint &endpoint)
+{
+	if (endpoint.host.name[0] == '\0')
+		return url.kind == UrlKind::unix_socket;
+	for (int i = 0; i < url.hosts; i++)
+	{
+		if (url.host[i].port == endpoint.host.port &&
+			strcmp(url.host[i].name, endpoint.host.name) == 0)
+			return true;
+	}
+	if (url.kind == UrlKind::sentinel)
+		return SentinelNamed(endpoint.host);
+	return url.kind == UrlKind::cluster && ClusterHas(endpoint.host);
+}
+
+/* What the URL says, or the file: `user` and `password`, until the connection is set up. */
+bool
+FindPassword(const Endpoint &endpoint)
+{
+	Problem problem;
+	char *line;
+
+	user = url.user;
+	password = url.password;
+	if (url.with_password)
+		return true;
+	if (!ReadPrivateFile(password_file, from_file, sizeof(from_file), &problem))
+	{
+		SetTrouble(endpoint, "file of cached_query.redis_password_file: %s%s%s", problem.what,
+				   problem.error != 0 ? ": " : "",
+				   problem.error != 0 ? strerror(problem.error) : "");
+		return false;
+	}
+	line = strchr(from_file, '\n');
+	user = line != nullptr ? from_file : "";
+	password = line != nullptr ? line + 1 : from_file;
+	if (line != nullptr)
+		*line = '\0';
+	return true;
+}
+
 Verdict
 RunSetup(Connection *connection, Patience *patience)
 {
@@ -109,7 +163,14 @@ RunSetup(Connection *connection, Patience *patience)
 	int next = 0;
 	Verdict verdict;
 
-	if (url.with_password)
+	if (WithPassword() && !MayKnowPassword(connection->endpoint))
+	{
+		RefusePassword(connection->endpoint);
+		return Verdict::failed;
+	}
+	if (WithPassword() && !FindPassword(connection->endpoint))
+		return Verdict::failed;
+	if (WithPassword())
 		setup.commands[setup.count++] = cmd_auth;
 	if (url.db != 0 && !connection->endpoint.sentinel)
 		setup.commands[setup.count++] = cmd_select;
@@ -118,6 +179,7 @@ RunSetup(Connection *connection, Patience *patience)
 		setup.commands[setup.count++] = cmd_role;
 	pipeline.count = setup.count;
 	verdict = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
+	explicit_bzero(from_file, sizeof(from_file));
 	if (verdict == Verdict::done && setup.refused)
 		return Verdict::failed;
 	/* One that hangs up on a new connection is not one that closed an old one. */
@@ -395,6 +457,13 @@ Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors e
 }
 
 } // namespace
+
+void
+RefusePassword(const Endpoint &endpoint)
+{
+	SetTrouble(endpoint, "a redirection leads to it, which is no server of cached_query.redis_url: "
+						 "it gets no password");
+}
 
 void
 SetTrouble(const Endpoint &endpoint, const char *format, ...)

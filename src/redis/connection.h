@@ -65,6 +65,9 @@ extern Trouble trouble;
 
 extern void pg_attribute_printf(2, 3) SetTrouble(const Endpoint &endpoint, const char *format, ...);
 
+/* A server that may not know our password. */
+extern void RefusePassword(const Endpoint &endpoint);
+
 /* Is this reply an error whose code is that word? */
 extern bool IsError(const Reply &reply, const char *code);
 

@@ -20,11 +20,11 @@ namespace cq::redis
 namespace
 {
 
-constexpr int kMinSecret = 16;
 constexpr int64 kRetryUs = 10 * USECS_PER_SEC;
 constexpr char kOwnLabel[] = "cached_query namespace";
 
 char *secret_setting = nullptr;    // cached_query.redis_secret
+char *secret_file = nullptr;       // cached_query.redis_secret_file
 char *namespace_setting = nullptr; // cached_query.redis_namespace
 uint32 settings_version = 1;       // raised when one of them changes
 
@@ -45,10 +45,10 @@ Shared *shared = nullptr;
 bool
 CheckSecret(char **newval, void **, GucSource)
 {
-	if ((*newval)[0] == '\0' || strlen(*newval) >= kMinSecret)
+	if ((*newval)[0] == '\0' || strlen(*newval) >= kMinSecretText)
 		return true;
 	GUC_check_errmsg("invalid value for parameter \"%s\"", "cached_query.redis_secret");
-	GUC_check_errdetail("It must have at least %d bytes, or none.", kMinSecret);
+	GUC_check_errdetail("It must have at least %zu bytes, or none.", kMinSecretText);
 	return false;
 }
 
@@ -106,7 +106,7 @@ DescribePlace(StringInfo text, Problem *problem)
 
 	if (realpath(DataDir, path) == nullptr || stat(path, &status) != 0)
 	{
-		*problem = {"could not find the data directory's place", errno};
+		*problem = {"could not find the data directory's place", errno, false};
 		return false;
 	}
 	if (gethostname(host, sizeof(host) - 1) != 0)
@@ -130,7 +130,7 @@ OwnNamespace(Problem *problem)
 	ok = DescribePlace(&text, problem);
 	if (ok && !Sign(identity.secret, text.data, static_cast<size_t>(text.len), mac))
 	{
-		*problem = {"OpenSSL has no SHA-256", 0};
+		*problem = {"OpenSSL has no SHA-256", 0, false};
 		ok = false;
 	}
 	pfree(text.data);
@@ -162,11 +162,11 @@ bool
 Make(Problem *problem)
 {
 	identity.system_identifier = GetSystemIdentifier();
-	if (!GetSecret(secret_setting, &identity.secret, problem))
+	if (!GetSecret(secret_setting, secret_file, &identity.secret, problem))
 		return false;
 	if (!CryptoWorks())
 	{
-		*problem = {"OpenSSL has no ChaCha20-Poly1305", 0};
+		*problem = {"OpenSSL has no ChaCha20-Poly1305", 0, false};
 		return false;
 	}
 	identity.own = !NamespaceIsGiven();
@@ -265,6 +265,12 @@ DefineIdentitySettings()
 		"cached_query.secret in the data directory, which is made when it is missing.",
 		&secret_setting, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
 		CheckSecret, AssignEither, ShowSecret);
+	DefineCustomStringVariable("cached_query.redis_secret_file", "File that has the secret.",
+							   "A path from the data directory, instead of "
+							   "cached_query.redis_secret. Nobody but the server "
+							   "may be able to read it.",
+							   &secret_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr,
+							   AssignEither, nullptr);
 	DefineCustomStringVariable(
 		"cached_query.redis_namespace", "Namespace of this server's entries in Redis.",
 		"Replicas that are to share entries get the same. Empty means one of this data directory, "

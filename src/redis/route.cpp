@@ -167,6 +167,21 @@ Rediscover(Attempt *attempt, Verdict verdict)
 	return Verdict::done;
 }
 
+/* Another node has the slot: the map has it now, or must be read again. */
+Verdict
+Moved(const Patience &patience)
+{
+	const bool strange = WithPassword() && !ClusterHas(trouble.host);
+
+	if (!ClusterMoved(trouble.slot, trouble.host))
+	{
+		if (strange)
+			RefusePassword({false, trouble.host});
+		return Verdict::failed;
+	}
+	return strange ? Pause(patience) : Verdict::done;
+}
+
 /* After an attempt that was no success: `done` if there is to be another one. */
 Verdict
 TryAgain(Attempt *attempt, Verdict verdict, int next, Patience *patience)
@@ -181,7 +196,7 @@ TryAgain(Attempt *attempt, Verdict verdict, int next, Patience *patience)
 	switch (verdict)
 	{
 	case Verdict::moved:
-		return ClusterMoved(trouble.slot, trouble.host) ? Verdict::done : Verdict::failed;
+		return Moved(*patience);
 	case Verdict::ask:
 		attempt->asking = true;
 		attempt->target.host = trouble.host;

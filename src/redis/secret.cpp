@@ -35,7 +35,7 @@ enum class Found
 Found
 Fail(Problem *problem, const char *what, int error = 0)
 {
-	*problem = {what, error};
+	*problem = {what, error, false};
 	return Found::problem;
 }
 
@@ -121,6 +121,77 @@ SyncDirectory()
 	return ok;
 }
 
+/* As PostgreSQL wants it of the key of an SSL certificate. */
+bool
+IsPrivate(const struct stat &status)
+{
+	if (status.st_uid == 0)
+		return (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) == 0;
+	return status.st_uid == geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+}
+
+bool
+ReadPrivate(int fd, char *text, size_t size, Problem *problem)
+{
+	struct stat status;
+	ssize_t length;
+
+	if (fstat(fd, &status) != 0)
+		Fail(problem, "could not stat the file", errno);
+	else if (!S_ISREG(status.st_mode))
+		Fail(problem, "it is not a regular file");
+	else if (!IsPrivate(status))
+		Fail(problem, "it must belong to the server's user with mode 0600 or less, or to root with "
+					  "0640 or less");
+	if (problem->what != nullptr)
+		return false;
+	length = read(fd, text, size - 1);
+	if (length < 0)
+		Fail(problem, "could not read the file", errno);
+	else if (length == static_cast<ssize_t>(size) - 1)
+		Fail(problem, "it is too long");
+	else
+	{
+		text[length] = '\0';
+		if (strlen(text) != static_cast<size_t>(length))
+			Fail(problem, "it has a zero byte");
+		while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+			text[--length] = '\0';
+	}
+	return problem->what == nullptr;
+}
+
+/* HMAC as a key derivation: any text becomes 32 bytes, none of which show a part of it. */
+bool
+Derive(const char *text, Secret *secret, Problem *problem)
+{
+	static_assert(kMacBytes == kSecretBytes);
+	Secret label = {};
+
+	memcpy(label.bytes, kSettingLabel, sizeof(kSettingLabel));
+	if (Sign(label, text, strlen(text), secret->bytes))
+		return true;
+	Fail(problem, "OpenSSL has no SHA-256");
+	return false;
+}
+
+bool
+FromFile(const char *path, Secret *secret, Problem *problem)
+{
+	char text[4096];
+	bool good = ReadPrivateFile(path, text, sizeof(text), problem);
+
+	if (good && strlen(text) < kMinSecretText)
+	{
+		Fail(problem, "it has less than 16 bytes");
+		good = false;
+	}
+	good = good && Derive(text, secret, problem);
+	explicit_bzero(text, sizeof(text));
+	problem->of_setting = true;
+	return good;
+}
+
 /* A file with a new secret under a name of this process; false with errno. */
 bool
 WriteTemporary(const char *name)
@@ -193,23 +264,32 @@ LogMade()
 } // namespace
 
 bool
-GetSecret(const char *setting, Secret *secret, Problem *problem)
+ReadPrivateFile(const char *path, char *text, size_t size, Problem *problem)
+{
+	int fd = BasicOpenFilePerm(path, O_RDONLY | O_NONBLOCK | PG_BINARY, 0);
+	bool good;
+
+	*problem = {};
+	if (fd < 0)
+	{
+		Fail(problem, "could not open the file", errno);
+		return false;
+	}
+	good = ReadPrivate(fd, text, size, problem);
+	close(fd);
+	return good;
+}
+
+bool
+GetSecret(const char *setting, const char *file, Secret *secret, Problem *problem)
 {
 	Found found;
 
 	*problem = {};
+	if (file != nullptr && file[0] != '\0')
+		return FromFile(file, secret, problem);
 	if (setting != nullptr && setting[0] != '\0')
-	{
-		/* HMAC as a key derivation: any text becomes 32 bytes, none of which show a part of it. */
-		static_assert(kMacBytes == kSecretBytes);
-		Secret label = {};
-
-		memcpy(label.bytes, kSettingLabel, sizeof(kSettingLabel));
-		if (Sign(label, setting, strlen(setting), secret->bytes))
-			return true;
-		Fail(problem, "OpenSSL has no SHA-256");
-		return false;
-	}
+		return Derive(setting, secret, problem);
 	found = ReadFile(secret, problem);
 	if (found == Found::nothing)
 	{
@@ -234,6 +314,18 @@ LogProblem(const Problem &problem)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(text, sizeof(text), problem.what, kFile);
 #pragma GCC diagnostic pop
+	if (problem.of_setting)
+	{
+		errno = problem.error;
+		ereport(LOG, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+					  problem.error != 0 ? errmsg("cached_query does not use Redis: file of "
+												  "\"cached_query.redis_secret_file\": %s: %m",
+												  text)
+										 : errmsg("cached_query does not use Redis: file of "
+												  "\"cached_query.redis_secret_file\": %s",
+												  text)));
+		return;
+	}
 	errno = problem.error;
 	ereport(LOG,
 			(problem.error != 0 ? errcode_for_file_access() : errcode(ERRCODE_CONFIG_FILE_ERROR),

@@ -99,6 +99,12 @@ SentinelMaster(Host *master, Patience *patience)
 	return Verdict::done;
 }
 
+bool
+SentinelNamed(const Host &host)
+{
+	return known.port == host.port && strcmp(known.name, host.name) == 0;
+}
+
 void
 SentinelForget()
 {

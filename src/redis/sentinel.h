@@ -14,6 +14,8 @@ namespace cq::redis
 {
 
 extern Verdict SentinelMaster(Host *master, Patience *patience);
+/* Did a sentinel name it? */
+extern bool SentinelNamed(const Host &host);
 extern void SentinelForget();
 
 } // namespace cq::redis

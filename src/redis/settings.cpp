@@ -16,6 +16,7 @@ int connect_timeout_ms = 200;
 int timeout_ms = 1000;
 int retry_interval_ms = 5000;
 char *tls_ca_file = nullptr;
+char *password_file = nullptr;
 Url url;
 uint32 url_version = 0;
 uint64 url_hash = 0;
@@ -52,6 +53,13 @@ AssignUrl(const char *newval, void *)
 }
 
 void
+AssignPasswordFile(const char *newval, void *)
+{
+	if (password_file == nullptr || strcmp(password_file, newval) != 0)
+		url_version++;
+}
+
+void
 AssignCaFile(const char *newval, void *)
 {
 	if (tls_ca_file == nullptr || strcmp(tls_ca_file, newval) != 0)
@@ -59,6 +67,12 @@ AssignCaFile(const char *newval, void *)
 }
 
 } // namespace
+
+bool
+WithPassword()
+{
+	return url.with_password || password_file[0] != '\0';
+}
 
 void
 DefineSettings()
@@ -68,6 +82,11 @@ DefineSettings()
 		"redis://[user:password@]host[:port][/db], rediss:// for TLS, several hosts for a cluster, "
 		"unix:///path[?db=n], sentinel://host[:port],.../master[/db].",
 		&url_text, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, nullptr);
+	DefineCustomStringVariable(
+		"cached_query.redis_password_file", "File that has the password of Redis.",
+		"A path from the data directory, for a URL without one. The file has the password, or the "
+		"user and the password on a line each, and nobody but the server may be able to read it.",
+		&password_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, AssignPasswordFile, nullptr);
 	DefineCustomStringVariable("cached_query.redis_tls_ca_file",
 							   "The certificate authorities that Redis's certificate is verified "
 							   "with.",

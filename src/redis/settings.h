@@ -14,10 +14,14 @@ extern int connect_timeout_ms;
 extern int timeout_ms;
 extern int retry_interval_ms;
 extern char *tls_ca_file;
+extern char *password_file;
 
 /* The URL in force, and a number that changes whenever it or the CA file does. */
 extern Url url;
 extern uint32 url_version;
 extern uint64 url_hash; /* of its text */
+
+/* Do the servers get a password, by the URL or by a file? */
+extern bool WithPassword();
 
 } // namespace cq::redis

@@ -96,7 +96,10 @@ Shown(const char *text, uint32 length, int encoding)
 	return shown;
 }
 
-/* Shown as pg_stat_statements shows queries. */
+/*
+ * As pg_stat_statements shows queries: others' by their numbers only.  A tag can hold a name, the relations tell
+ * what is asked for, rows and bytes how much there is.
+ */
 bool
 MaySee(Oid role)
 {
@@ -105,18 +108,17 @@ MaySee(Oid role)
 }
 
 void
-PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts, const Meta &meta)
+PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts, const Meta &meta,
+			bool visible)
 {
 	uint32 length = KeyLength(entry);
 	char *bytes = static_cast<char *>(palloc(length));
 	KeyView view;
-	bool visible = MaySee(facts.role);
-
 	ReadKey(entry, 0, bytes, length);
 	view = ReadKeyBytes(bytes, length);
 	PutText(row, get_database_name(facts.database));
 	PutText(row, GetUserNameFromId(facts.role, true));
-	Put(row, Big(facts.queryid), facts.queryid == 0);
+	Put(row, Big(facts.queryid), facts.queryid == 0 || !visible);
 	PutText(row,
 			visible ? Shown(view.query, static_cast<uint32>(strlen(view.query)), meta.head.encoding)
 					: "<insufficient privilege>");
@@ -126,10 +128,10 @@ PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts, const Me
 }
 
 void
-PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta)
+PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool visible)
 {
-	int count = static_cast<int>(meta.head.relations);
-	bool here = facts.database == MyDatabaseId;
+	int count = visible ? static_cast<int>(meta.head.relations) : 0;
+	bool here = facts.database == MyDatabaseId && visible;
 	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
 	char **names = static_cast<char **>(palloc(sizeof(char *) * Max(count, 1)));
 
@@ -138,25 +140,26 @@ PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta)
 		oids[i] = ObjectIdGetDatum(meta.relations[i]);
 		names[i] = here ? DatumGetCString(DirectFunctionCall1(regclassout, oids[i])) : nullptr;
 	}
-	PutText(row, meta.head.tag_length ? Shown(meta.tag, meta.head.tag_length, meta.head.encoding)
-									  : nullptr);
+	PutText(row, visible && meta.head.tag_length
+					 ? Shown(meta.tag, meta.head.tag_length, meta.head.encoding)
+					 : nullptr);
 	PutText(row, "memory");
 	PutText(row, facts.flags & kEntryExact ? "exact" : "ttl");
-	Put(row,
-		PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+	Put(row, PointerGetDatum(construct_array(oids, count, OIDOID, sizeof(Oid), true, TYPALIGN_INT)),
+		!visible);
 	Put(row, here ? TextArray(names, count) : static_cast<Datum>(0), !here);
 }
 
 void
-PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary)
+PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary, bool visible)
 {
 	const EntryFacts &facts = summary.facts;
 	TimestampTz expires =
 		facts.ttl_us > DT_NOEND - facts.as_of ? DT_NOEND : facts.as_of + facts.ttl_us;
 	double fill_ms = static_cast<double>(facts.fill_us) / 1000.0;
 
-	Put(row, Big(facts.rows));
-	Put(row, Big(summary.memory));
+	Put(row, Big(facts.rows), !visible);
+	Put(row, Big(summary.memory), !visible);
 	Put(row, TimestampTzGetDatum(facts.as_of));
 	Put(row, TimestampTzGetDatum(expires));
 	Put(row, Big(summary.hits));
@@ -173,11 +176,12 @@ EntryDatum(Pin *pin, TupleDesc desc)
 	const Entry *entry = PinnedEntry(pin);
 	EntrySummary summary = Summarize(pin);
 	Meta meta = ReadEntryMeta(entry);
+	const bool visible = MaySee(summary.facts.role);
 	EntryRow row = {};
 
-	PutIdentity(&row, entry, summary.facts, meta);
-	PutDependencies(&row, summary.facts, meta);
-	PutUse(&row, entry, summary);
+	PutIdentity(&row, entry, summary.facts, meta, visible);
+	PutDependencies(&row, summary.facts, meta, visible);
+	PutUse(&row, entry, summary, visible);
 	CqAssert(row.count == kEntryColumns);
 	return HeapTupleGetDatum(heap_form_tuple(desc, row.values, row.nulls));
 }
