@@ -232,7 +232,7 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	values[i++] = Big(SumOfKind(Kind::bypass));
 	values[i++] = Big(totals.evictions);
 	values[i++] = Big(totals.expirations);
-	values[i++] = Big(CounterTotal(Counter::invalidations));
+	values[i++] = Big(CounterTotal(Counter::invalidations) + totals.voided);
 	values[i++] = Big(CounterTotal(Counter::errors));
 	values[i++] = Big(totals.entries);
 	values[i++] = Big(totals.memory_used);

@@ -527,6 +527,7 @@ bool
 EvictChosen(Choice *choice, TimestampTz now, Request *request)
 {
 	int64 evictions = 0;
+	int64 voided = 0;
 	bool evicted = false;
 
 	if (choice->count > 1)
@@ -538,6 +539,7 @@ EvictChosen(Choice *choice, TimestampTz now, Request *request)
 
 		evicted |= UnlinkVictim(choice->victims[i], now, &garbage, &good);
 		evictions += choice->good && good;
+		voided += !choice->good && good; /* neither an image nor expired, so dead */
 		FreeAndTake(garbage, choice, i == choice->count - 1, request);
 	}
 	if (choice->reserved > 0)
@@ -548,6 +550,8 @@ EvictChosen(Choice *choice, TimestampTz now, Request *request)
 	}
 	if (evictions > 0)
 		pg_atomic_fetch_add_u64(&map.shared->evictions, evictions);
+	if (voided > 0)
+		pg_atomic_fetch_add_u64(&map.shared->voided, voided);
 	return evicted;
 }
 

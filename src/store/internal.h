@@ -29,7 +29,8 @@ struct StoreShared
 	pg_atomic_uint64 next_id;
 	pg_atomic_uint64 evictions;
 	pg_atomic_uint64 expirations;
-	char pad[PG_CACHE_LINE_SIZE - 3 * sizeof(pg_atomic_uint64)];
+	pg_atomic_uint64 voided;
+	char pad[PG_CACHE_LINE_SIZE - 4 * sizeof(pg_atomic_uint64)];
 
 	pg_atomic_uint64 aging; // bits of a double; read by each hit, raised under the eviction lock
 	char pad2[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];

@@ -90,6 +90,7 @@ InitShared(const Layout &plan)
 	pg_atomic_init_u64(&shared->next_id, 1);
 	pg_atomic_init_u64(&shared->evictions, 0);
 	pg_atomic_init_u64(&shared->expirations, 0);
+	pg_atomic_init_u64(&shared->voided, 0);
 	pg_atomic_init_u64(&shared->aging, std::bit_cast<uint64>(0.0));
 	memset(map.buckets, 0, plan.nbuckets * sizeof(UnitRef));
 	AccountsInit(shared->accounts);
@@ -532,6 +533,7 @@ Totals()
 	totals.memory_total = map.total_units * kUnitBytes;
 	totals.evictions = pg_atomic_read_u64(&map.shared->evictions);
 	totals.expirations = pg_atomic_read_u64(&map.shared->expirations);
+	totals.voided = pg_atomic_read_u64(&map.shared->voided);
 	return totals;
 }
 
@@ -590,6 +592,7 @@ ResetStoreCounters()
 {
 	pg_atomic_write_u64(&map.shared->evictions, 0);
 	pg_atomic_write_u64(&map.shared->expirations, 0);
+	pg_atomic_write_u64(&map.shared->voided, 0);
 }
 
 } // namespace cq

@@ -88,6 +88,7 @@ struct StoreTotals
 	uint64 payload;      // bytes of tuples in linked entries
 	uint64 evictions;    // of entries that were neither expired nor dead
 	uint64 expirations;  // expired entries dropped, for whatever reason
+	uint64 voided;       // dead entries that went to make room
 	uint64 images;       // wire images, not among the entries
 	uint64 image_memory; // bytes taken by them, part of memory_used
 };
@@ -278,7 +279,7 @@ extern uint32 LinkedEntries(); // answers linked now
 extern void VisitEntriesAlone(bool (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);
 extern StoreTotals Totals();
-extern void ResetStoreCounters(); // evictions, expirations
+extern void ResetStoreCounters(); // evictions, expirations, voided
 
 #ifdef CQ_DEBUG
 /* Stops the world and recounts everything; returns a palloc'd description of the first thing

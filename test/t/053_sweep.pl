@@ -168,6 +168,7 @@ my $held = entries();
 cmp_ok($held, '>', 1000, 'but it is there');
 fill(30_001, 30_500, 'new');
 is(value('SELECT evictions FROM cached_query_stats'), $before, 'what is void made room');
+cmp_ok(value('SELECT invalidations FROM cached_query_stats'), '>=', 400, '... which is counted');
 is(value(q{SELECT count(*) FROM cached_query_entries WHERE tag = 'new' AND state = 'fresh'}), '500', 'and nothing good had to go');
 store_is_idle($node, 'the store agrees');
 log_is_quiet($node, 'nothing alarming in the log');
