@@ -19,6 +19,9 @@ enum class Thing : uint32
 	type,
 	object,
 	domain,   // its CHECK constraints
+	builtin,  // a function; variant: met in a body
+	names,    // whether a type's text has names in it; the same
+	literal,  // a type of which there is a constant
 	input,    // a type's values are read from text
 	output,   // ... or written as text
 	defaults, // of a function's arguments; variant: which ones are given

@@ -243,8 +243,11 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 void
 JudgeBuiltin(Findings *f, Oid function, char volatility)
 {
-	const BuiltinList list = ListOf(function);
+	BuiltinList list;
 
+	if (!FirstTime(&f->seen, Thing::builtin, function, f->nested))
+		return;
+	list = ListOf(function);
 	if (list == BuiltinList::session)
 		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 	else if (volatility == PROVOLATILE_VOLATILE)
@@ -327,24 +330,8 @@ WalkView(Findings *f, Oid view)
 bool
 TextIsNames(Oid type)
 {
-	switch (type)
-	{
-	case ACLITEMOID:
-	case REGCLASSOID:
-	case REGCOLLATIONOID:
-	case REGCONFIGOID:
-	case REGDICTIONARYOID:
-	case REGNAMESPACEOID:
-	case REGOPEROID:
-	case REGOPERATOROID:
-	case REGPROCOID:
-	case REGPROCEDUREOID:
-	case REGROLEOID:
-	case REGTYPEOID:
-		return true;
-	default:
-		return false;
-	}
+	return type < FirstUnpinnedObjectId && get_typtype(type) == TYPTYPE_BASE &&
+		   ListOf(OutputFunction(type, false)) == BuiltinList::names;
 }
 
 /* Types whose input functions read settings, the clock or names. */
@@ -371,14 +358,21 @@ InputDependsOnSettings(Oid type)
 	return ListOf(input) != BuiltinList::pure;
 }
 
+/* A built-in type: are there names in its text?  A catalog's row nearly always has such a column. */
+void
+JudgeText(Findings *f, Oid type)
+{
+	if (TextIsNames(type) || TextIsNames(get_element_type(type)) ||
+		get_typtype(type) == TYPTYPE_COMPOSITE)
+		f->name_values = true;
+}
+
 /* A type that isn't built in is named by the text, may be temporary, and may be altered. */
 void
 JudgeType(Findings *f, Oid type)
 {
-	if (TextIsNames(type) || (type < FirstUnpinnedObjectId && TextIsNames(get_element_type(type))))
-		f->name_values = true;
-	if (type < FirstUnpinnedObjectId && OidIsValid(type) && get_typtype(type) == TYPTYPE_COMPOSITE)
-		f->name_values = true; /* a catalog's row: nearly all have such a column */
+	if (type < FirstUnpinnedObjectId && FirstTime(&f->seen, Thing::names, type, f->nested))
+		JudgeText(f, type);
 	if (f->nested && f->name_values)
 		f->late = true; /* 'x'::regclass in a body means what it means then */
 	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
@@ -798,7 +792,8 @@ Walk(Node *node, void *arg)
 			RefuseExact(f, Reason::system_column, nullptr);
 		break;
 	case T_Const:
-		f->literals = f->literals || InputDependsOnSettings(exprType(node));
+		if (!f->literals && FirstTime(&f->seen, Thing::literal, exprType(node)))
+			f->literals = InputDependsOnSettings(exprType(node));
 		JudgeType(f, exprType(node));
 		break;
 	case T_XmlExpr:
