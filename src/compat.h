@@ -470,6 +470,17 @@ BeginAndEnd(const PlannedStmt *statement, const char *text)
 	pfree(shell);
 }
 
+/* Of a setting of type bool. */
+inline GucBoolAssignHook *
+BoolAssignHook(struct config_generic *setting)
+{
+#if PG_VERSION_NUM >= 190000
+	return &setting->_bool.assign_hook;
+#else
+	return &reinterpret_cast<struct config_bool *>(setting)->assign_hook;
+#endif
+}
+
 /* With whose rights a relation is read, if not the caller's; 0 otherwise. */
 inline Oid
 ReadAs(Query *query, RangeTblEntry *rte)

@@ -31,6 +31,37 @@ bool unseen_writes = false; // it may have written where only other modules see 
 /* Of the innermost utility command that runs.  It may end transactions, so nothing resets it there. */
 bool neutral = false;
 
+GucBoolAssignHook next_track_counts = nullptr;
+
+/* Off and on again within one statement: no hook of a statement would see it. */
+void
+OnTrackCounts(bool on, void *extra)
+{
+	if (!on)
+		uncounted = true;
+	if (next_track_counts != nullptr)
+		next_track_counts(on, extra);
+}
+
+/* The server has no assign hook of its own there, and gives us its record of the setting. */
+void
+WatchTrackCounts()
+{
+	int count;
+	struct config_generic **variables = compat::GucVariables(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (variables[i]->vartype == PGC_BOOL && strcmp(variables[i]->name, "track_counts") == 0)
+		{
+			GucBoolAssignHook *hook = compat::BoolAssignHook(variables[i]);
+
+			next_track_counts = *hook;
+			*hook = OnTrackCounts;
+		}
+	}
+}
+
 /* What each statement does in passing. */
 inline void
 Notice()
@@ -294,6 +325,7 @@ SetHooks()
 	ExecutorStart_hook = OnExecutorStart;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = OnProcessUtility;
+	WatchTrackCounts();
 }
 
 } // namespace cq::exact

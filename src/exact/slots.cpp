@@ -65,9 +65,9 @@ constexpr Region kGroups = {3, 509};
 constexpr Region kDefinitions = {512, 4096};
 constexpr Region kRows = {512 + 4096, 8192};
 constexpr Region kExplicit = {512 + 4096 + 8192, 8192};
-constexpr Region kObjects = {512 + 4096 + 2 * 8192, 4096};
-constexpr Region kNames = {512 + 2 * 4096 + 2 * 8192, 4096};
-constexpr Region kRoles = {512 + 3 * 4096 + 2 * 8192, 1024};
+constexpr Region kObjects = {512 + 4096 + 2 * 8192, 8192};
+constexpr Region kNames = {512 + 4096 + 3 * 8192, 4096};
+constexpr Region kRoles = {512 + 2 * 4096 + 3 * 8192, 1024};
 static_assert(kRoles.first + kRoles.size == kSlots);
 
 SlotNo

@@ -86,6 +86,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	}
 	PG_CATCH();
 	{
+		Distrust(attempt->handle);
 		DropWatch(&watch);
 		PG_RE_THROW();
 	}
@@ -474,6 +475,42 @@ Repeatable(const Findings &findings)
 }
 
 /*
+ * Is a relation redefined by somebody whom our snapshot doesn't see?  The query's own statement takes its
+ * snapshot after its locks, so it would see him.  Ours is of before, when we may have waited for such a
+ * lock: after TRUNCATE and a reload it shows neither the old rows nor the new ones.
+ */
+bool
+IsOvertaken(const Attempt *attempt)
+{
+	const exact::View &view = attempt->view;
+	ListCell *cell;
+
+	if (attempt->standing != exact::Standing::ok || IsolationUsesXactSnapshot())
+		return false;
+	foreach (cell, attempt->handle->findings.relations)
+	{
+		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, view.pos) !=
+			exact::Verdict::valid)
+			return true;
+	}
+	return false;
+}
+
+/* Go on under a snapshot of now, until the call ends.  It sees no more of our own commands. */
+void
+RenewSnapshot(Attempt *attempt)
+{
+	const CommandId own = GetActiveSnapshot()->curcid;
+
+	if (attempt->renewed)
+		PopActiveSnapshot();
+	PushCopiedSnapshot(GetTransactionSnapshot());
+	GetActiveSnapshot()->curcid = own;
+	attempt->renewed = true;
+	attempt->standing = exact::Look(&attempt->view);
+}
+
+/*
  * The handle, with a plan that is not older than the definitions our snapshot sees; and that
  * one's view.
  */
@@ -487,6 +524,8 @@ FindHandle(Attempt *attempt)
 	{
 		attempt->handle = GetHandle(call.query, call.query_length, call.args);
 		attempt->standing = exact::Look(&attempt->view);
+		if (IsOvertaken(attempt))
+			RenewSnapshot(attempt);
 		if (tries == kTries || attempt->standing != exact::Standing::ok ||
 			!PlanOutdated(attempt->handle, attempt->view))
 			return;
@@ -535,6 +574,8 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);
 	BeginReading(answer, call.again);
+	if (attempt.renewed)
+		PopActiveSnapshot();
 }
 
 } // namespace cq

@@ -25,6 +25,7 @@ struct Attempt
 	MemoryContext context;
 	exact::View view;
 	exact::Standing standing; /* of the view */
+	bool renewed;             /* a snapshot of ours is active until the call ends */
 	Key key;
 	exact::SlotNo key_slot;
 	TimestampTz now;

@@ -13,6 +13,10 @@
 #include "stats/stats.h"
 
 extern "C" {
+#include "catalog/pg_constraint.h"
+}
+
+extern "C" {
 #include "catalog/pg_am.h"
 }
 
@@ -244,6 +248,19 @@ OwnChange(List *relations)
 	return false;
 }
 
+/*
+ * Has this transaction changed what names in bodies mean, or a type or what it is checked by?  Not all of
+ * that is told to us before it commits, but it was written.
+ */
+bool
+OwnChangedInside(const Findings &findings)
+{
+	if ((findings.late || findings.functions != NIL) && exact::OwnWrote(RelationRelationId))
+		return true;
+	return (findings.late || findings.functions != NIL || findings.types != NIL) &&
+		   (exact::OwnWrote(TypeRelationId) || exact::OwnWrote(ConstraintRelationId));
+}
+
 Reason
 JudgeTransaction(Attempt *attempt)
 {
@@ -257,7 +274,8 @@ JudgeTransaction(Attempt *attempt)
 		(attempt->handle->findings.catalogs && exact::OwnWroteCatalogs()))
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
-		(exact::OwnChangedEverything() || OwnChange(attempt->handle->findings.relations) ||
+		(exact::OwnChangedEverything() || OwnChangedInside(attempt->handle->findings) ||
+		 OwnChange(attempt->handle->findings.relations) ||
 		 OwnChange(attempt->handle->findings.rowtypes)))
 		return Reason::own_write;
 	return Reason::hit;

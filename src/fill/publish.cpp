@@ -63,7 +63,7 @@ ArrayOfOids(List *oids, uint32 *count)
 bool
 ReadUnexpected(const Findings &known, const Findings &seen)
 {
-	if (known.everything || known.unread)
+	if ((known.everything && !known.opaque) || known.unread)
 		return false;
 	/* the query's own come first; partitions, children and what built-in code reads are named by none */
 	for (int i = list_length(known.relations); i < list_length(seen.relations); i++)

@@ -164,6 +164,7 @@ BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext contex
 	PG_CATCH();
 	{
 		Count(Counter::errors);
+		Distrust(handle);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

@@ -4,6 +4,7 @@
  */
 #include "pg.h"
 #include "query/fingerprint.h"
+#include "query/news.h"
 
 extern "C" {
 #include "access/genam.h"
@@ -154,11 +155,14 @@ HasTempObjects()
 	Relation depend;
 	ScanKeyData keys[2];
 	SysScanDesc scan;
-	bool found;
+	static uint64 heard = 0;
+	static bool found = false;
 
 	GetTempNamespaceState(&schema, &toast_schema);
 	if (!OidIsValid(schema))
 		return false;
+	if (heard != 0 && heard == news_count)
+		return found;
 
 	/* Whatever is made in a schema depends on it.  Our own uncommitted objects are seen. */
 	depend = table_open(DependRelationId, AccessShareLock);
@@ -170,6 +174,7 @@ HasTempObjects()
 	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
+	heard = news_count; /* whatever is made or dropped is told */
 	return found;
 }
 

@@ -8,6 +8,7 @@
 #include "query/fingerprint.h"
 #include "query/handle.h"
 #include "query/key.h"
+#include "query/news.h"
 #include "query/statement.h"
 #include "settings.h"
 
@@ -218,6 +219,7 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	handle->parse_flags = ParseFlags();
 	handle->trusted_version = settings::trusted_version;
 	handle->generation = -1;
+	handle->heard = news_count;
 	MemoryContextSwitchTo(caller);
 	return handle;
 }
@@ -337,6 +339,16 @@ LiteralsMoved(Handle *handle)
 	return moved;
 }
 
+/*
+ * May the text mean something else than when it was analysed?  After an examination of a new plan the news
+ * of before are asked about again, with the names that were met now.
+ */
+bool
+Outdated(const Handle *handle)
+{
+	return handle->names_changed || NewsConcern(handle->heard, handle->names, handle->findings);
+}
+
 /* Execution has made another plan meanwhile, while nobody looked what the examination would find. */
 bool
 PlannedUnseen(const Handle *handle)
@@ -344,6 +356,23 @@ PlannedUnseen(const Handle *handle)
 	const CachedPlan *plan = handle->source->gplan;
 
 	return plan != nullptr && plan->generation != handle->generation;
+}
+
+/*
+ * Plans of statements in functions have the names resolved and the constants folded that were there when
+ * the session made them, and PostgreSQL doesn't notice what is new.  An answer that is kept must be one of
+ * now: so they are made again, as DISCARD PLANS does it, when news concern what the functions look up.
+ */
+bool
+FreshenBodies(const Handle *handle)
+{
+	static uint64 fresh = 0;
+
+	if (handle->findings.functions == NIL || !NewsConcern(fresh, handle->names, handle->findings))
+		return false;
+	ResetPlanCache();
+	fresh = news_count;
+	return true;
 }
 
 /*
@@ -361,14 +390,19 @@ bool
 Revalidate(Handle *handle, bool last)
 {
 	const uint64 messages = SharedInvalidMessageCounter;
+	const uint64 heard = news_count;
 	CachedPlan *plan;
 	bool same;
 
-	if (!last && (handle->names_changed || LiteralsMoved(handle) || PlannedUnseen(handle)))
+	if (!last && (Outdated(handle) || LiteralsMoved(handle) || PlannedUnseen(handle)))
 		return false;
+	handle->names_changed =
+		!last; /* what fails is not tried again: the next call begins from the text */
 	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
+	handle->names_changed = false;
 	same = plan->generation == handle->generation;
-	if (!same && (SharedInvalidMessageCounter != messages || handle->holds > 1))
+	if (Outdated(handle) ||
+		(!same && (SharedInvalidMessageCounter != messages || handle->holds > 1)))
 		handle->names_changed = true;
 	if (last || !handle->names_changed)
 	{
@@ -378,56 +412,15 @@ Revalidate(Handle *handle, bool last)
 		compat::CheckRelationRights(linitial_node(PlannedStmt, plan->stmt_list));
 	}
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
-	return last || (!handle->names_changed && !handle->forgotten);
+	if (last)
+		return true;
+	if (Outdated(handle) || handle->forgotten || FreshenBodies(handle))
+		return false;
+	handle->heard = heard;
+	return true;
 }
 
 /* --- invalidation --------------------------------------------------------------------------- */
-
-/* A relation or type was created, renamed or dropped: does it touch a name of ours? */
-void
-NameCallback(Datum, compat::CacheId cacheid, uint32 hash)
-{
-	for (dlist_node *node = First(); node != End(); node = node->next)
-	{
-		Handle *handle = HandleOf(node);
-		const NameHashes &names = handle->names;
-
-		for (int i = 0; i < names.count && !handle->names_changed; i++)
-			handle->names_changed =
-				names.caches[i] == cacheid && (hash == 0 || names.hashes[i] == hash);
-	}
-}
-
-/*
- * A composite type was altered: PostgreSQL's plans don't notice that they build rows of it.  Or a
- * relation that only functions read, which the examination looked into.
- */
-void
-RelationCallback(Datum, Oid relation)
-{
-	for (dlist_node *node = First(); node != End(); node = node->next)
-	{
-		Handle *handle = HandleOf(node);
-		List *rowtypes = handle->generation >= 0 ? handle->findings.rowtypes : NIL;
-		List *inside = handle->generation >= 0 ? handle->findings.inside : NIL;
-
-		if ((rowtypes != NIL || inside != NIL) &&
-			(relation == InvalidOid || list_member_oid(rowtypes, relation) ||
-			 list_member_oid(inside, relation)))
-			handle->names_changed = true;
-	}
-}
-
-/*
- * Functions and operators: argument types make their names too hard to guess.  Roles: BYPASSRLS
- * or a membership decides which policies apply, and plans notice that from 18 on only.
- */
-void
-AnythingCallback(Datum, compat::CacheId, uint32)
-{
-	for (dlist_node *node = First(); node != End(); node = node->next)
-		HandleOf(node)->names_changed = true;
-}
 
 void
 ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only,
@@ -511,9 +504,19 @@ ExaminationHolds(const HeldHandle &handle)
 {
 	const CachedPlanSource *source = handle->source;
 
-	return !handle->names_changed && !handle->forgotten && source->is_valid &&
+	return !Outdated(&*handle) && !handle->forgotten && source->is_valid &&
 		   source->gplan != nullptr && source->gplan->is_valid &&
 		   source->gplan->generation == handle->generation;
+}
+
+void
+Distrust(const HeldHandle &handle)
+{
+	const int category = ERRCODE_TO_CATEGORY(geterrcode());
+
+	if (category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
+		category == ERRCODE_INTERNAL_ERROR)
+		handle->names_changed = true;
 }
 
 void
@@ -602,13 +605,7 @@ ForgetHandles()
 void
 InitHandles()
 {
-	CacheRegisterRelcacheCallback(RelationCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(RELNAMENSP, NameCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(TYPENAMENSP, NameCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(PROCNAMEARGSNSP, AnythingCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(OPERNAMENSP, AnythingCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(AUTHOID, AnythingCallback, static_cast<Datum>(0));
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, AnythingCallback, static_cast<Datum>(0));
+	InitNews();
 	RegisterResourceReleaseCallback(ReleaseOwned, nullptr);
 	previous_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = ForgetOnDiscard;

@@ -76,7 +76,8 @@ struct Handle
 	bool news;        /* it was learned after the examination */
 	bool time_words;
 	NameHashes names;
-	bool names_changed;        /* set by callbacks: analyse again */
+	bool names_changed;        /* found out, or its revalidation failed: analyse again */
+	uint64 heard;              /* news of before are in it */
 	StringInfoData regional;   /* settings at analysis, if what it folded depends on them */
 	StringInfoData key_prefix; /* per shape one byte differs: see key.cpp */
 	uint64 prefix_hash;
@@ -162,6 +163,11 @@ extern void Release(HeldHandle *held);
  */
 extern bool PlanOutdated(const HeldHandle &handle, const exact::View &view);
 /* Is the plan still the one that was examined?  Asked after a run, which may have seen news. */
+/*
+ * Its plan failed, the error is being handled: if that may be because something is not there any more, the
+ * next call begins from the text.
+ */
+extern void Distrust(const HeldHandle &handle);
 extern bool ExaminationHolds(const HeldHandle &handle);
 /*
  * The query isn't run although its rows are handed out.  Other modules audit or restrict what is

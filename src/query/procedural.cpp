@@ -114,6 +114,17 @@ CopyDatum(PLpgSQL_datum *datum)
 	}
 }
 
+/* Values of it are made and checked, even if no expression has it. */
+void
+NoteTypeOf(Findings *f, const PLpgSQL_datum *datum)
+{
+	if (datum->dtype == PLPGSQL_DTYPE_VAR)
+		NoteType(f, reinterpret_cast<const PLpgSQL_var *>(datum)->datatype->typoid);
+	else if (datum->dtype == PLPGSQL_DTYPE_REC &&
+			 reinterpret_cast<const PLpgSQL_rec *>(datum)->rectypeid != RECORDOID)
+		NoteType(f, reinterpret_cast<const PLpgSQL_rec *>(datum)->rectypeid);
+}
+
 /* As PL/pgSQL begins a call, with variables of our own. */
 void
 Begin(Body *body, Findings *f, const PLpgSQL_function *compiled)
@@ -127,7 +138,10 @@ Begin(Body *body, Findings *f, const PLpgSQL_function *compiled)
 	body->function.datums =
 		static_cast<PLpgSQL_datum **>(palloc(sizeof(PLpgSQL_datum *) * Max(count, 1)));
 	for (int i = 0; i < count; i++)
+	{
 		body->function.datums[i] = CopyDatum(compiled->datums[i]);
+		NoteTypeOf(f, compiled->datums[i]);
+	}
 	body->function.cur_estate = &body->state;
 	body->state.func = &body->function;
 	body->state.ndatums = count;

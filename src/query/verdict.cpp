@@ -1400,6 +1400,15 @@ HasTimeWord(Node *raw)
 }
 
 void
+NoteType(Findings *f, Oid type)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	JudgeType(f, type);
+	MemoryContextSwitchTo(caller);
+}
+
+void
 NoteLateName(Findings *f, exact::NameKind kind, const char *name)
 {
 	constexpr int kMaxLateNames = 200;

@@ -107,6 +107,8 @@ extern bool IsTimeWord(const char *constant);
 
 extern void CollectNames(Node *raw, NameHashes *names);
 
+/* A type that a variable of a body has. */
+extern void NoteType(Findings *findings, Oid type);
 /* A name that a body looks up when it runs; all of a statement in a body. */
 extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
 extern void CollectLateNames(Findings *findings, Node *raw);

@@ -1,0 +1,30 @@
+/*
+ * news.h
+ *		Definitions that changed: which of what this session knows is to be found out again?
+ *
+ * Callbacks of the system caches and the relation cache write down what they are told, in order;
+ * whoever keeps something remembers how far he has listened.  Nothing new costs one comparison.
+ * Messages come for other sessions' changes and for one's own, also when these are rolled back.
+ *
+ * Backend-local.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/verdict.h"
+
+namespace cq
+{
+
+/* So much was told so far. */
+extern uint64 news_count;
+
+/*
+ * May something that was told after the first `heard` have changed what a text means, in which these
+ * names were met and these findings made?  True also when it is too long ago to tell.
+ */
+extern bool NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings);
+
+extern void InitNews();
+
+} // namespace cq
