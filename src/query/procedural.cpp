@@ -222,6 +222,8 @@ ExamineList(Body *body, List *exprs)
 void
 Convert(Body *body, Oid source, int32 source_typmod, Oid target, int32 target_typmod)
 {
+	if (source == target && (source_typmod == target_typmod || target_typmod == -1))
+		return; /* nothing is done */
 	if (!Tried(body->f,
 			   [=] { JudgeAssignment(body->f, source, source_typmod, target, target_typmod); }))
 		NotUnderstoodInside(body, "a conversion");
