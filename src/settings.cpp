@@ -30,6 +30,7 @@ int mode = static_cast<int>(Mode::on);
 int default_ttl_s = 60;
 int consistency = static_cast<int>(Consistency::ttl);
 int max_entry_size_kb = -1;
+int max_pinned_kb = -1;
 int quota_kb = -1;
 int handle_memory_kb = 8192;
 char *trusted_functions = nullptr;
@@ -197,6 +198,13 @@ DefineServerSettings()
 		"cached_query.max_entry_size", "Larger results are passed through and not kept.",
 		"-1 means an eighth of cached_query.memory.", &settings::max_entry_size_kb, -1, -1, INT_MAX,
 		PGC_SUSET, GUC_UNIT_KB, CheckMaxEntrySize, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.max_pinned",
+		"Memory of the cache that one session may keep in use, by open cursors and fills.",
+		"Rows beyond it are copied to memory or a file of the session. -1 means as much as "
+		"cached_query.max_entry_size.",
+		&settings::max_pinned_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr,
+		nullptr);
 	DefineCustomIntVariable(
 		"cached_query.quota", "Memory that the answers of this role in this database may take.",
 		"Beyond it the least valuable ones of its own go. -1 means no limit. Meant for "
@@ -375,6 +383,15 @@ MaxEntryBytes()
 	if (settings::max_entry_size_kb < 0)
 		return StoreMemory() / 8;
 	return static_cast<uint64>(settings::max_entry_size_kb) * 1024;
+}
+
+uint64
+MaxPinnedBytes()
+{
+	/* an entry's memory is a little more than what max_entry_size counts */
+	if (settings::max_pinned_kb < 0)
+		return MaxEntryBytes() + MaxEntryBytes() / 32 + 64 * 1024;
+	return static_cast<uint64>(settings::max_pinned_kb) * 1024;
 }
 
 Size

@@ -60,6 +60,7 @@ extern int mode;                // Mode
 extern int default_ttl_s;       // cached_query.default_ttl
 extern int consistency;         // Consistency
 extern int max_entry_size_kb;   // -1: an eighth of memory
+extern int max_pinned_kb;        // cached_query.max_pinned; -1: what one entry may take
 extern int quota_kb;             // cached_query.quota; -1: none
 extern int handle_memory_kb;    // cached_query.handle_memory
 extern char *trusted_functions; // as given; TrustedFunction() asks it
@@ -87,6 +88,8 @@ constexpr int kMaxLeaseMs = 3600 * 1000;
 
 /* Bytes that one entry may take. */
 extern uint64 MaxEntryBytes();
+/* Bytes of answers that one session may keep from being evicted. */
+extern uint64 MaxPinnedBytes();
 /* All shared memory for entries, in bytes. */
 extern Size StoreMemory();
 /* Is this CustomScan of another module named in cached_query.trusted_scans? */

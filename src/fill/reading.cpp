@@ -9,6 +9,7 @@
  */
 #include "pg.h"
 #include "fill/answer.h"
+#include "settings.h"
 
 namespace cq
 {
@@ -149,6 +150,48 @@ NextKept(Answer *answer, TupleTableSlot *slot)
 	return true;
 }
 
+/* --- what may not stay where it is -------------------------------------------------------------- */
+
+/*
+ * The session has more in use than it may, or all together have: the rows go into a tuplestore, and the
+ * entry is free to be evicted.  What else there is of the answer follows them as before.
+ */
+void
+GiveUpPin(Answer *answer)
+{
+	MemoryContext caller = MemoryContextSwitchTo(answer->context);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(answer->desc, &TTSOpsMinimalTuple);
+	Tuplestorestate *rows = tuplestore_begin_heap(false, false, work_mem);
+
+	tuplestore_set_eflags(rows, EXEC_FLAG_REWIND);
+	while (MinimalTuple tuple = ReaderNext(&answer->reader))
+	{
+		CHECK_FOR_INTERRUPTS();
+		ExecStoreMinimalTuple(tuple, slot, false);
+		tuplestore_puttupleslot(rows, slot);
+	}
+	if (answer->next != nullptr)
+	{
+		ExecStoreMinimalTuple(answer->next, slot, false);
+		tuplestore_puttupleslot(rows, slot);
+	}
+	while (answer->rest != nullptr && tuplestore_gettupleslot(answer->rest, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuplestore_puttupleslot(rows, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (answer->rest != nullptr)
+		tuplestore_end(answer->rest);
+	Unpin(answer->pin);
+	answer->pin = nullptr;
+	answer->next = nullptr;
+	answer->rest = rows;
+	answer->entry_rows = answer->reader.left = 0;
+	answer->in_place = false;
+	MemoryContextSwitchTo(caller);
+}
+
 } // namespace
 
 void
@@ -159,6 +202,8 @@ BeginReading(Answer *answer, Again again)
 		ReaderBegin(&answer->reader, answer->pin, answer->context);
 		answer->entry_rows = answer->reader.left;
 		answer->in_place = true;
+		if (HeldBytes() > MaxPinnedBytes() || TooMuchPinned(answer->pin))
+			GiveUpPin(answer);
 	}
 	if (answer->stream != nullptr &&
 		(again == Again::likely || (again == Again::maybe && !answer->repeatable)))

@@ -6,6 +6,7 @@
 #include "fill/flight.h"
 #include "fill/lease.h"
 #include "fill/rows.h"
+#include "settings.h"
 
 extern "C" {
 #include "tcop/pquery.h"
@@ -160,6 +161,9 @@ MayKeep(Rows *rows, Size length)
 		GiveUp(rows);
 		return false;
 	}
+	/* what this session has in use is bounded, what it makes included */
+	if (HeldBytes() + FillBytes(rows->fill) + length > MaxPinnedBytes())
+		rows->spilled = true;
 	return !rows->spilled;
 }
 

@@ -76,6 +76,7 @@ struct Entry
 	Position tuples;       // first tuple
 	Position meta;         // first byte of meta
 	uint32 meta_len;
+	bool sealed;                // complete: its pins are counted by size, see pin.cpp
 	uint32 account;             // whom its memory is charged to: account.h, as the ring
 	UnitRef ring_prev;          // of the account's answers; kNoUnit: it is not in it;
 	UnitRef ring_next;          // both protected by the directory's lock

@@ -35,6 +35,9 @@ struct StoreShared
 	pg_atomic_uint64 aging; // bits of a double; read by each hit, raised under the eviction lock
 	char pad2[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
 
+	pg_atomic_uint64 pinned; // units, see pin.cpp; a hit on a small entry doesn't touch it
+	char pad3[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
+
 	/* protected by the directory's lock */
 	uint32 nentries; // answers
 	uint32 nimages;
@@ -76,6 +79,7 @@ struct Pin
 	Pin *next;
 	Entry *entry;        // null in a record that holds nothing (yet)
 	ResourceOwner owner; // may be null: then Unpin() or backend exit
+	uint32 units;        // of the entry, as they were counted
 
 	/* of a fill: where it writes */
 	bool filling;
@@ -159,6 +163,7 @@ extern Owner OwnerOf(const Entry *entry);
 extern Pin *NewPin();                        // may raise: before anything is held
 extern void DiscardPin(Pin *pin);            // of one that holds nothing
 extern void HoldPin(Pin *pin, Entry *entry); // on behalf of CurrentResourceOwner
+extern void SealPin(Pin *pin);               // its entry is complete, and no longer ours alone
 /* Pins without a record: nothing that could raise may happen before the unpin. */
 extern void PinRaw(Entry *entry);
 extern void UnpinRaw(Entry *entry);

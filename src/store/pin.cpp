@@ -7,6 +7,11 @@
  * backend's, releases what was not unpinned.  Records are kept for reuse, so that a hit in a warm
  * backend allocates nothing.
  *
+ * What is pinned can't be evicted, so it is counted: for each backend in itself, and for all in shared
+ * memory.  There an entry of kLarge units or more counts once, from its first pin to its last
+ * unpin.  To count smaller ones, too, a hit would have to write to memory that all write to; so each
+ * backend tells about its small ones together, when they have become as much as a large one.
+ *
  * The record is allocated before the entry is pinned, and nothing that could raise happens
  * between the atomic addition and the record's entering the list.
  */
@@ -23,6 +28,51 @@ namespace
 Pin *held = nullptr;      // doubly linked
 Pin *free_pins = nullptr; // singly linked
 bool exit_registered = false;
+
+constexpr uint32 kLarge = 256;
+
+uint64 held_units = 0; // of all pins held
+int64 small_units = 0; // of those of entries smaller than kLarge
+int64 told_units = 0;  // part of the shared sum for them
+
+/* The shared sum follows the small ones with strides. */
+void
+TellSmall(int64 by)
+{
+	int64 difference;
+
+	small_units += by;
+	difference = small_units - told_units;
+	if (likely(difference < int64{kLarge} && difference > -int64{kLarge}) &&
+		(small_units > 0 || told_units == 0))
+		return;
+	pg_atomic_fetch_add_u64(&map.shared->pinned, difference);
+	told_units = small_units;
+}
+
+void
+CountHeld(Pin *pin)
+{
+	pin->units = pin->entry->units;
+	held_units += pin->units;
+	if (pin->units < kLarge)
+		TellSmall(pin->units);
+}
+
+void
+DiscountHeld(const Pin *pin)
+{
+	held_units -= pin->units;
+	if (pin->units < kLarge)
+		TellSmall(-int64{pin->units});
+}
+
+/* Does the shared sum know it by itself? */
+bool
+CountsAlone(const Entry *entry)
+{
+	return entry->sealed && entry->units >= kLarge;
+}
 
 void
 ReleaseEverything(int, Datum)
@@ -110,6 +160,19 @@ HoldPin(Pin *pin, Entry *entry)
 	if (held != nullptr)
 		held->prev = pin;
 	held = pin;
+	CountHeld(pin);
+}
+
+void
+SealPin(Pin *pin)
+{
+	Entry *entry = pin->entry;
+
+	DiscountHeld(pin);
+	entry->sealed = true;
+	if (CountsAlone(entry))
+		pg_atomic_fetch_add_u64(&map.shared->pinned, entry->units);
+	CountHeld(pin);
 }
 
 /* Give up a pin; the record must not be used again. */
@@ -126,6 +189,7 @@ Unpin(Pin *pin)
 		held = pin->next;
 	if (pin->next != nullptr)
 		pin->next->prev = pin->prev;
+	DiscountHeld(pin);
 	DiscardPin(pin);
 	UnpinRaw(entry);
 	SettleClaim(&claim, false);
@@ -137,18 +201,44 @@ PinnedEntry(const Pin *pin)
 	return pin->entry;
 }
 
+uint64
+HeldBytes()
+{
+	return held_units * kUnitBytes;
+}
+
+/* Half of the memory is for who wants to fill.  Who has little is not asked to give it up. */
+bool
+TooMuchPinned(const Pin *pin)
+{
+	int64 pinned;
+
+	if (!CountsAlone(pin->entry) && small_units < int64{kLarge})
+		return false;
+	/* who unpins may be faster than who pins, for a moment */
+	pinned = static_cast<int64>(pg_atomic_read_u64(&map.shared->pinned));
+	return pinned > static_cast<int64>(map.total_units / 2);
+}
+
 void
 PinRaw(Entry *entry)
 {
-	pg_atomic_fetch_add_u64(&entry->state, static_cast<int64>(kPinOne));
+	uint64 before = pg_atomic_fetch_add_u64(&entry->state, static_cast<int64>(kPinOne));
+
+	if ((before & kPinMask) == 0 && CountsAlone(entry))
+		pg_atomic_fetch_add_u64(&map.shared->pinned, entry->units);
 }
 
 void
 UnpinRaw(Entry *entry)
 {
+	/* read before it may be gone */
+	int64 units = CountsAlone(entry) ? entry->units : 0;
 	uint64 state = pg_atomic_sub_fetch_u64(&entry->state, static_cast<int64>(kPinOne));
 
 	CqAssert((state & kPinMask) != kPinMask);
+	if ((state & kPinMask) == 0 && units > 0)
+		pg_atomic_fetch_sub_u64(&map.shared->pinned, units);
 	if ((state & (kPinMask | kUnlinked)) == kUnlinked)
 		FreeChain(UnitOf(entry));
 }

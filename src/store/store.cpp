@@ -91,6 +91,7 @@ InitShared(const Layout &plan)
 	pg_atomic_init_u64(&shared->evictions, 0);
 	pg_atomic_init_u64(&shared->expirations, 0);
 	pg_atomic_init_u64(&shared->voided, 0);
+	pg_atomic_init_u64(&shared->pinned, 0);
 	pg_atomic_init_u64(&shared->aging, std::bit_cast<uint64>(0.0));
 	memset(map.buckets, 0, plan.nbuckets * sizeof(UnitRef));
 	AccountsInit(shared->accounts);

@@ -113,6 +113,10 @@ extern void StoreSetLinkCount(EntryLinkFn fn);
 extern Pin *FindEntry(uint64 hash, const void *key, uint32 key_len);
 extern void Unpin(Pin *pin);
 extern const Entry *PinnedEntry(const Pin *pin);
+/* Memory of entries that this backend has pinned, each as often as it has. */
+extern uint64 HeldBytes();
+/* Do all backends together have more pinned than they may, so that this pin had better be given up? */
+extern bool TooMuchPinned(const Pin *pin);
 /* Count one hit, note the time (rate limited) and raise the entry's ttl to at least ttl_us. */
 extern void CountHit(Pin *pin, TimestampTz now, int64 ttl_us);
 /* Unlink, so that nobody finds it again; the pin stays good. */

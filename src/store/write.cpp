@@ -333,6 +333,7 @@ SealFill(Pin *fill, uint64 rows)
 	fill->extent = fill->tail = nullptr;
 	fill->at = fill->end = nullptr;
 	fill->spare = 0;
+	SealPin(fill);
 }
 
 } // namespace cq
