@@ -113,23 +113,24 @@ END $$;
 
 -- The whole comparison.  `args` is SQL text that begins with a comma; `direct` is the statement
 -- to compare with, when the query has parameters.  The Custom Scan is filled and hit first, then
--- the function path is hit (a whole-row reference needs it); then, with a text of its own, the
--- function path fills and the Custom Scan hits.
+-- the function path is hit (a whole-row reference needs it); then, with a key of its own, by a
+-- setting that is in each key and does nothing here, the function path fills and the Custom Scan hits.
 CREATE FUNCTION cq_test.check(query text, args text DEFAULT '', direct text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
 	expected text[];
 	problem text := '';
-	calls text[][] := ARRAY[['', '*', 'miss_cold'], ['', '*', 'hit'], ['', 't', 'hit'],
-							[E'\n', 't', 'miss_cold'], [E'\n', '*', 'hit'], [E'\n', 't', 'hit']];
+	calls text[][] := ARRAY[['0', '*', 'miss_cold'], ['0', '*', 'hit'], ['0', 't', 'hit'],
+							['1', 't', 'miss_cold'], ['1', '*', 'hit'], ['1', 't', 'hit']];
 	c text[];
 	got record;
 	wanted text[];
 BEGIN
 	expected := cq_test.rows(coalesce(direct, query));
 	FOREACH c SLICE 1 IN ARRAY calls LOOP
-		got := cq_test.call(cq_test.statement(query || c[1], args, target => c[2]));
+		PERFORM set_config('gin_fuzzy_search_limit', c[1], true);
+		got := cq_test.call(cq_test.statement(query, args, target => c[2]));
 		-- a whole-row reference is a record in a record
 		wanted := CASE WHEN c[2] = '*' THEN expected
 					   ELSE ARRAY(SELECT ROW(r)::text FROM unnest(expected) WITH ORDINALITY AS u(r, n)
@@ -142,6 +143,7 @@ BEGIN
 										 cq_test.compare(wanted, got.rows));
 		END IF;
 	END LOOP;
+	PERFORM set_config('gin_fuzzy_search_limit', '0', true);
 	IF problem <> '' THEN
 		RETURN concat(query, problem);
 	END IF;

@@ -31,7 +31,7 @@ SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 SELECT cached_query_invalidate('SELECT v + $1 FROM a', 20);
 CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
-SELECT cached_query_invalidate('SELECT v + $1 FROM a', 30), cached_query_invalidate('SELECT v  FROM a'), cached_query_invalidate('SELECT v + $1 FROM a', 20::bigint);
+SELECT cached_query_invalidate('SELECT v + $1 FROM a', 30), cached_query_invalidate('SELECT v AS w FROM a'), cached_query_invalidate('SELECT v + $1 FROM a', 20::bigint);
 CALL cq_test.swept();
 SELECT round_(:'qa', :'qb', :'qab', :'q10', :'q20');
 -- by relation: through views too

@@ -19,8 +19,9 @@ CREATE FUNCTION place(stmt text, query text DEFAULT 'SELECT id, g, v FROM t ORDE
 					  list text DEFAULT 'id int, g int, v text') RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
-	text_ text := query || format(' /* %s */', nextval('nr'));
-	call text := replace(stmt, '$Q$', format('cached_query(%L, ''1h'') AS q(%s)', text_, list));
+	-- in each key, and does nothing here
+	number text := set_config('gin_fuzzy_search_limit', nextval('nr')::text, true);
+	call text := replace(stmt, '$Q$', format('cached_query(%L, ''1h'') AS q(%s)', query, list));
 	direct text[] := cq_test.rows(replace(stmt, '$Q$', format('(%s) AS q', query)));
 	a record := cq_test.call(call);
 	b record := cq_test.call(call);

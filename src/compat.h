@@ -295,9 +295,12 @@ ProcessNumber()
 #define CQ_WALKER(walker) (reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)))
 #endif
 
+/* What is in another module's node, that one knows alone; expression_tree_walker() would raise. */
 inline bool
 WalkExpression(Node *node, TreeWalker walker, void *context)
 {
+	if (IsA(node, ExtensibleNode))
+		return false;
 	return expression_tree_walker(node, CQ_WALKER(walker), context);
 }
 

@@ -74,7 +74,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 		ExpectTooLarge(&rows);
 	else if (fill != nullptr && !known.too_large)
 		ExpectSize(fill, known.bytes);
-	BeginWatch(&watch, attempt->context, attempt->handle->findings);
+	BeginWatch(&watch, attempt->context, attempt->examined->findings);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
@@ -367,7 +367,7 @@ Decide(Attempt *attempt, Answer *answer)
 		return Reason::disabled;
 	if (options.mode == Mode::off)
 		return Reason::mode_off;
-	reason = JudgeQuery(attempt->handle, attempt->call->shape, attempt->exact, &answer->detail);
+	reason = JudgeQuery(*attempt->examined, attempt->call->shape, attempt->exact, &answer->detail);
 	if (reason != Reason::hit)
 		return reason;
 	if (attempt->exact)
@@ -384,7 +384,7 @@ Decide(Attempt *attempt, Answer *answer)
 
 	attempt->now = GetCurrentTimestamp();
 	BeginCostSample(&sample, options.min_fill_time_ms < 0);
-	reason = BuildKey(&*attempt->handle, attempt->call->shape, attempt->params, &attempt->key);
+	reason = BuildKey(*attempt->examined, attempt->call->shape, attempt->params, &attempt->key);
 	if (reason != Reason::hit)
 		return reason;
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
@@ -487,7 +487,7 @@ IsOvertaken(const Attempt *attempt)
 
 	if (attempt->standing != exact::Standing::ok || IsolationUsesXactSnapshot())
 		return false;
-	foreach (cell, attempt->handle->findings.relations)
+	foreach (cell, attempt->examined->findings.relations)
 	{
 		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, view.pos) !=
 			exact::Verdict::valid)
@@ -523,6 +523,7 @@ FindHandle(Attempt *attempt)
 	for (int tries = 1;; tries++)
 	{
 		attempt->handle = GetHandle(call.query, call.query_length, call.args);
+		attempt->examined = &*attempt->handle;
 		attempt->standing = exact::Look(&attempt->view);
 		if (IsOvertaken(attempt))
 			RenewSnapshot(attempt);
@@ -565,12 +566,12 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	answer->ttl_us = call.ttl_us;
 	answer->repeatable = Repeatable(attempt.handle->findings);
 	answer->desc =
-		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt.handle->desc);
+		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt.examined->desc);
 	MemoryContextSwitchTo(caller);
 	if (call.expected != nullptr)
 		CheckColumns(call.expected, answer->desc);
 
-	attempt.params = ParamsFromArgs(call.args, attempt.handle->params);
+	attempt.params = ParamsFromArgs(call.args, attempt.examined->params);
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);
 	BeginReading(answer, call.again);

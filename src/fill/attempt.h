@@ -20,6 +20,7 @@ struct Attempt
 {
 	const Call *call;
 	HeldHandle handle;
+	Examined *examined; /* of the handle */
 	ParamListInfo params;
 	const char *args_text; /* for the views */
 	MemoryContext context;
@@ -42,7 +43,7 @@ struct Attempt
 /* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
 
 /* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
-extern Reason JudgeQuery(const HeldHandle &handle, Shape shape, bool exact, char **detail);
+extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail);
 /* The same within a ttl, for asking only. */
 extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */

@@ -46,50 +46,50 @@ NowS()
 	return static_cast<uint32>(GetCurrentTimestamp() / USECS_PER_SEC);
 }
 
-/* The fixed part of the key tells queries apart: database, text, objects, not the arguments. */
+/* The fixed part of the key tells queries apart: database, trees, not the arguments. */
 Place &
-PlaceOf(const Handle *handle)
+PlaceOf(const Examined *query)
 {
-	return places[handle->prefix_hash % kPlaces];
+	return places[query->prefix_hash % kPlaces];
 }
 
 uint32
-UpperHalf(const Handle *handle)
+UpperHalf(const Examined *query)
 {
-	return static_cast<uint32>(handle->prefix_hash >> 32) | 1;
+	return static_cast<uint32>(query->prefix_hash >> 32) | 1;
 }
 
 void
-Remember(const Handle *handle)
+Remember(const Examined *query)
 {
-	Place &place = PlaceOf(handle);
+	Place &place = PlaceOf(query);
 
-	pg_atomic_write_u64(&place.hit_ns, handle->direct_ns);
-	pg_atomic_write_u64(&place.query, static_cast<uint64>(UpperHalf(handle)) << 32 | NowS());
+	pg_atomic_write_u64(&place.hit_ns, query->direct_ns);
+	pg_atomic_write_u64(&place.query, static_cast<uint64>(UpperHalf(query)) << 32 | NowS());
 }
 
 void
-Forget(const Handle *handle)
+Forget(const Examined *query)
 {
-	Place &place = PlaceOf(handle);
+	Place &place = PlaceOf(query);
 
-	if (pg_atomic_read_u64(&place.query) >> 32 == UpperHalf(handle))
+	if (pg_atomic_read_u64(&place.query) >> 32 == UpperHalf(query))
 		pg_atomic_write_u64(&place.query, 0);
 }
 
 /* What others have learned, once in a handle's life. */
 void
-Recall(Handle *handle)
+Recall(Examined *query)
 {
-	Place &place = PlaceOf(handle);
-	const uint64 query = pg_atomic_read_u64(&place.query);
+	Place &place = PlaceOf(query);
+	const uint64 known = pg_atomic_read_u64(&place.query);
 
-	handle->direct_recalled = true;
-	if (query >> 32 != UpperHalf(handle) || NowS() - static_cast<uint32>(query) >= kKnownForS)
+	query->direct_recalled = true;
+	if (known >> 32 != UpperHalf(query) || NowS() - static_cast<uint32>(known) >= kKnownForS)
 		return;
-	handle->direct_ns = pg_atomic_read_u64(&place.hit_ns);
-	handle->direct_span = kFirstSpan;
-	handle->direct_calls = kFirstSpan;
+	query->direct_ns = pg_atomic_read_u64(&place.hit_ns);
+	query->direct_span = kFirstSpan;
+	query->direct_calls = kFirstSpan;
 }
 
 } // namespace
@@ -103,47 +103,47 @@ RunsDirectly(Attempt *attempt)
 	if (options.min_fill_time_ms >= 0 || options.mode != Mode::on || attempt->call->ttl_us == 0 ||
 		Watching())
 		return false;
-	if (!attempt->handle->direct_recalled)
-		Recall(&*attempt->handle);
-	if (attempt->handle->direct_calls == 0)
+	if (!attempt->examined->direct_recalled)
+		Recall(attempt->examined);
+	if (attempt->examined->direct_calls == 0)
 		return false;
-	attempt->handle->direct_calls--;
+	attempt->examined->direct_calls--;
 	return true;
 }
 
 void
 NoteDirectRun(Attempt *attempt, int64 run_us)
 {
-	Handle *handle = &*attempt->handle;
+	Examined *query = attempt->examined;
 
-	if (static_cast<uint64>(run_us) * 1000 <= 2 * handle->direct_ns)
+	if (static_cast<uint64>(run_us) * 1000 <= 2 * query->direct_ns)
 		return;
 	/* once may be chance: halve what is left, so that it soon comes to nothing if it goes on */
-	handle->direct_calls /= 2;
-	handle->direct_span = 0;
-	Forget(handle);
+	query->direct_calls /= 2;
+	query->direct_span = 0;
+	Forget(query);
 }
 
 /* A long key takes longer than the average one: what this call has spent on it counts, too. */
 bool
 CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes)
 {
-	Handle *handle = &*attempt->handle;
+	Examined *query = attempt->examined;
 	uint64 hit_ns = HitCostNs(attempt->look_up_ns, bytes);
 	bool cheaper = static_cast<uint64>(run_us) * 1000 < hit_ns;
 
-	handle->direct_ns = hit_ns;
+	query->direct_ns = hit_ns;
 	if (cheaper)
-		handle->direct_span =
-			handle->direct_span == 0 ? kFirstSpan : Min(handle->direct_span * 2, kLastSpan);
+		query->direct_span =
+			query->direct_span == 0 ? kFirstSpan : Min(query->direct_span * 2, kLastSpan);
 	else
-		handle->direct_span = 0;
-	handle->direct_calls = handle->direct_span;
-	handle->direct_recalled = true;
+		query->direct_span = 0;
+	query->direct_calls = query->direct_span;
+	query->direct_recalled = true;
 	if (cheaper)
-		Remember(handle);
+		Remember(query);
 	else
-		Forget(handle);
+		Forget(query);
 	return cheaper;
 }
 

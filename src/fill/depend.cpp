@@ -154,7 +154,7 @@ AddDefinitions(List *slots, const Findings &findings)
 Dependencies
 CollectDependencies(Attempt *attempt, const Watch &watch)
 {
-	const Findings &findings = attempt->handle->findings;
+	const Findings &findings = attempt->examined->findings;
 	Dependencies d = {};
 	ListCell *cell;
 

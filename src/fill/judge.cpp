@@ -210,9 +210,9 @@ TtlVerdict(const Findings &findings, Shape shape, char **detail)
 }
 
 Reason
-JudgeQuery(const HeldHandle &handle, Shape shape, bool exact, char **detail)
+JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail)
 {
-	const Findings &findings = handle->findings;
+	const Findings &findings = query.findings;
 	Reason reason;
 
 	if (exact && findings.exact != Reason::hit)
@@ -270,13 +270,13 @@ JudgeTransaction(Attempt *attempt)
 		return reason;
 	if (attempt->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
-	if ((attempt->handle->findings.opaque && exact::OwnWroteOpaque()) ||
-		(attempt->handle->findings.catalogs && exact::OwnWroteCatalogs()))
+	if ((attempt->examined->findings.opaque && exact::OwnWroteOpaque()) ||
+		(attempt->examined->findings.catalogs && exact::OwnWroteCatalogs()))
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
-		(exact::OwnChangedEverything() || OwnChangedInside(attempt->handle->findings) ||
-		 OwnChange(attempt->handle->findings.relations) ||
-		 OwnChange(attempt->handle->findings.rowtypes)))
+		(exact::OwnChangedEverything() || OwnChangedInside(attempt->examined->findings) ||
+		 OwnChange(attempt->examined->findings.relations) ||
+		 OwnChange(attempt->examined->findings.rowtypes)))
 		return Reason::own_write;
 	return Reason::hit;
 }

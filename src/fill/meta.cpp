@@ -28,6 +28,7 @@ EncodeMeta(const Meta &meta, uint32 *length)
 	appendBinaryStringInfo(&bytes, reinterpret_cast<const char *>(meta.relations),
 						   static_cast<int>(sizeof(Oid) * meta.head.relations));
 	appendBinaryStringInfo(&bytes, meta.tag, static_cast<int>(meta.head.tag_length));
+	appendBinaryStringInfo(&bytes, meta.query, static_cast<int>(meta.head.query_length));
 	appendBinaryStringInfo(&bytes, meta.args, static_cast<int>(meta.head.args_length));
 	if (meta.origin_length > 0)
 		appendBinaryStringInfo(&bytes, meta.origin, static_cast<int>(meta.origin_length));
@@ -47,7 +48,8 @@ Locate(const char *bytes, Meta *meta)
 	meta->write_slots = meta->slots + meta->head.slots;
 	meta->relations = reinterpret_cast<const Oid *>(meta->write_slots + meta->head.write_slots);
 	meta->tag = reinterpret_cast<const char *>(meta->relations + meta->head.relations);
-	meta->args = meta->tag + meta->head.tag_length;
+	meta->query = meta->tag + meta->head.tag_length;
+	meta->args = meta->query + meta->head.query_length;
 	meta->origin = meta->args + meta->head.args_length;
 }
 
@@ -64,7 +66,7 @@ DecodeMeta(const char *bytes, uint32 length, Meta *meta)
 	fixed = sizeof(MetaHead) +
 			(uint64{meta->head.slots} + meta->head.write_slots) * sizeof(exact::SlotNo) +
 			uint64{meta->head.relations} * sizeof(Oid) + meta->head.tag_length +
-			meta->head.args_length;
+			meta->head.query_length + meta->head.args_length;
 	if (fixed > length)
 		return false;
 	meta->origin_length = length - static_cast<uint32>(fixed);

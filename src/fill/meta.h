@@ -24,12 +24,13 @@ struct MetaHead
 	uint32 write_slots; /* what an exact hit checks, too */
 	uint32 relations;
 	uint32 tag_length;
+	uint32 query_length;
 	uint32 args_length;
 	int32 encoding; /* of the texts: entries of all databases are shown together */
 };
 
 /*
- * In this order in the stream: head, slots, write slots, relations, tag, arguments, and with
+ * In this order in the stream: head, slots, write slots, relations, tag, query, arguments, and with
  * cached_query.warm_start what it takes to run the query again (warm.cpp).
  */
 struct Meta
@@ -38,8 +39,9 @@ struct Meta
 	const exact::SlotNo *slots;
 	const exact::SlotNo *write_slots;
 	const Oid *relations;
-	const char *tag;  /* not terminated */
-	const char *args; /* for people, not terminated; made when the entry was */
+	const char *tag;   /* not terminated */
+	const char *query; /* the text of the call that filled it, not terminated */
+	const char *args;  /* for people, not terminated; made when the entry was */
 	const char *origin;
 	uint32 origin_length;
 };

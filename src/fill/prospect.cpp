@@ -39,7 +39,7 @@ LookAhead(const char *query, int length, const Args &args, Shape shape)
 	prospect.ttl = TtlVerdict(prospect.handle->findings, shape, &prospect.ttl_detail);
 	prospect.exact = prospect.handle->findings.exact;
 	params = ParamsFromArgs(args, prospect.handle->params);
-	keyed = BuildKey(&*prospect.handle, shape, params, &prospect.key);
+	keyed = BuildKey(*prospect.handle, shape, params, &prospect.key);
 	prospect.has_key = keyed == Reason::hit;
 	if (prospect.has_key)
 		prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
@@ -65,7 +65,7 @@ EstimateRows(const char *query, int length, const Args &args, double *rows)
 
 	if (!handle)
 		handle = GetHandle(query, length, args);
-	if (BuildKey(&*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
+	if (BuildKey(*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
 		pin = FindEntry(key.hash, key.bytes, key.length);
 	Release(&handle);
 	if (pin == nullptr)

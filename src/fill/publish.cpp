@@ -100,12 +100,13 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 		*reason = Reason::nested_write;
 	else if (!watch.started || watch.uncacheable)
 		*reason = Reason::nested_uncacheable;
-	else if (watch.findings.ttl != Reason::hit || Lacks(attempt->handle->findings, watch.findings))
+	else if (watch.findings.ttl != Reason::hit ||
+			 Lacks(attempt->examined->findings, watch.findings))
 	{
 		*reason = Reason::nested_uncacheable;
 		Learn(attempt->handle, watch.findings);
 	}
-	else if (ReadUnexpected(attempt->handle->findings, watch.findings))
+	else if (ReadUnexpected(attempt->examined->findings, watch.findings))
 		*reason = Reason::changed_during_fill;
 	else if (exact::OwnAnything() &&
 			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
@@ -224,10 +225,12 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
 	meta.tag = attempt->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
+	meta.query = attempt->call->query;
+	meta.head.query_length = static_cast<uint32>(attempt->call->query_length);
 	meta.args = attempt->args_text;
 	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
 	meta.head.encoding = GetDatabaseEncoding();
-	if (attempt->handle->params_lasting)
+	if (attempt->examined->params_lasting)
 		meta.origin = OriginOf(*attempt->call, &meta.origin_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots))
@@ -259,7 +262,7 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
 	/* what now() says may be older than the snapshot */
-	if (attempt->handle->findings.clock || watch.findings.clock)
+	if (attempt->examined->findings.clock || watch.findings.clock)
 		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
 	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
 	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
@@ -271,7 +274,7 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	facts.lag_ms = Max(yield.lag_ms, watch.lag_ms);
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
-	facts.queryid = attempt->handle->queryid;
+	facts.queryid = attempt->examined->queryid;
 	facts.flags =
 		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
 	bytes = EncodeMeta(meta, &length);

@@ -378,16 +378,18 @@ MakeRequest(const Attempt *attempt)
 	Request *request = static_cast<Request *>(palloc0(sizeof(Request)));
 	StringInfoData settings;
 
-	if (!attempt->handle->params_lasting || !Describe(attempt, request))
+	if (!attempt->examined->params_lasting || !Describe(attempt, request))
 		return nullptr;
 	initStringInfo(&settings);
 	AppendSessionSettings(&settings);
 	request->key_length = attempt->key.length;
+	request->query_length = static_cast<uint32>(attempt->call->query_length);
 	request->settings_length = static_cast<uint32>(settings.len);
-	if (static_cast<uint64>(request->key_length) + request->settings_length > kRequestBytes)
+	if (BytesOf(*request) > kRequestBytes)
 		return nullptr;
 	memcpy(request->bytes, attempt->key.bytes, request->key_length);
-	memcpy(request->bytes + request->key_length, settings.data, request->settings_length);
+	memcpy(QueryOf(request), attempt->call->query, request->query_length);
+	memcpy(SettingsOf(request), settings.data, request->settings_length);
 	return request;
 }
 

@@ -39,10 +39,29 @@ struct Request
 	StoreKind store;
 	int redis_lease_ms;
 	uint32 key_length;
+	uint32 query_length;
 	uint32 settings_length;
 	char tag[kRequestTag + 1];
-	char bytes[kRequestBytes]; /* the key, then the session's settings */
+	char bytes[kRequestBytes]; /* the key, the text, then the session's settings */
 };
+
+inline uint64
+BytesOf(const Request &request)
+{
+	return uint64{request.key_length} + request.query_length + request.settings_length;
+}
+
+inline char *
+QueryOf(Request *request)
+{
+	return request->bytes + request->key_length;
+}
+
+inline char *
+SettingsOf(Request *request)
+{
+	return QueryOf(request) + request->query_length;
+}
 
 enum class Refreshed
 {

@@ -3,7 +3,7 @@
  *		Warm start: the most valuable queries over a clean restart.
  *
  * With cached_query.warm_start each entry carries what it takes to run its query again: whose it
- * is, its options and the settings of its session.  The key has the rest.  At shutdown the
+ * is, its options and the settings of its session.  Key and text are the rest.  At shutdown the
  * postmaster, alone with the shared memory, writes the entries that saved most into a file; never
  * rows.  After the start a worker takes the file away and feeds the refresh workers from it, in order
  * of value: everything that holds for a refresh holds for these, the comparison of keys included.
@@ -40,7 +40,7 @@ namespace
 
 constexpr char kFile[] = "pg_stat/cached_query.queries";
 constexpr char kNewFile[] = "pg_stat/cached_query.queries.tmp";
-constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '3'};
+constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '4'};
 constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);
@@ -167,7 +167,7 @@ RequestOf(const Entry *entry, Request *request)
 		return false;
 	memcpy(&head, meta.origin, sizeof(head));
 	settings = meta.origin_length - static_cast<uint32>(sizeof(head));
-	if (uint64{KeyLength(entry)} + settings > kRequestBytes)
+	if (uint64{KeyLength(entry)} + meta.head.query_length + settings > kRequestBytes)
 		return false;
 	request->hash = HashOf(entry);
 	request->database = FactsOf(entry).database;
@@ -178,10 +178,12 @@ RequestOf(const Entry *entry, Request *request)
 	request->stale_for_ms = head.stale_for_ms;
 	request->min_fill_time_ms = head.min_fill_time_ms;
 	request->key_length = KeyLength(entry);
+	request->query_length = meta.head.query_length;
 	request->settings_length = settings;
 	memcpy(request->tag, meta.tag, meta.head.tag_length);
 	ReadKey(entry, 0, request->bytes, request->key_length);
-	memcpy(request->bytes + request->key_length, meta.origin + sizeof(head), settings);
+	memcpy(QueryOf(request), meta.query, request->query_length);
+	memcpy(SettingsOf(request), meta.origin + sizeof(head), settings);
 	return true;
 }
 
@@ -271,9 +273,8 @@ SaveAtExit(int code, Datum)
 	{
 		if (!RequestOf(candidates->list[i].entry, request))
 			continue;
-		appendBinaryStringInfo(
-			&records, reinterpret_cast<char *>(request),
-			static_cast<int>(kRecordHead + request->key_length + request->settings_length));
+		appendBinaryStringInfo(&records, reinterpret_cast<char *>(request),
+							   static_cast<int>(kRecordHead + BytesOf(*request)));
 		count++;
 	}
 	WriteFile(records, count);
@@ -335,7 +336,7 @@ NextRecord(const char **at, const char *end, Request *request)
 	if (left < kRecordHead)
 		return false;
 	memcpy(request, *at, kRecordHead);
-	bytes = uint64{request->key_length} + request->settings_length;
+	bytes = BytesOf(*request);
 	if (bytes > kRequestBytes || bytes > left - kRecordHead)
 		return false;
 	memcpy(request->bytes, *at + kRecordHead, bytes);

@@ -49,13 +49,13 @@ GoneAtExit(int, Datum)
 
 /* The call that the request stands for. */
 Call
-CallOf(const Request *request, KeyView *view)
+CallOf(Request *request, KeyView *view)
 {
 	Call call = {};
 
 	*view = ReadKeyBytes(request->bytes, request->key_length);
-	call.query = view->query;
-	call.query_length = static_cast<int>(strlen(view->query));
+	call.query = pnstrdup(QueryOf(request), request->query_length);
+	call.query_length = static_cast<int>(request->query_length);
 	call.args = ReadKeyArgs(view);
 	call.ttl_us = request->ttl_us;
 	call.shape = view->shape;
@@ -77,7 +77,7 @@ SameKey(const Request *request, const Call &call)
 	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
 	ParamListInfo params = ParamsFromArgs(call.args, handle->params);
 	Key key;
-	bool same = BuildKey(&*handle, call.shape, params, &key) == Reason::hit &&
+	bool same = BuildKey(*handle, call.shape, params, &key) == Reason::hit &&
 				key.length == request->key_length &&
 				memcmp(key.bytes, request->bytes, key.length) == 0;
 
@@ -110,13 +110,13 @@ TakeRole(const Request *request)
 
 /* Inside a transaction; `running` is set when an error is the query's own. */
 Refreshed
-Refresh(const Request *request, volatile bool *running)
+Refresh(Request *request, volatile bool *running)
 {
 	KeyView view;
 	Call call;
 	Answer answer;
 
-	RestoreSessionSettings(request->bytes + request->key_length, request->settings_length);
+	RestoreSessionSettings(SettingsOf(request), request->settings_length);
 	if (!TakeRole(request))
 		return Refreshed::unsuitable;
 	if (StatementTimeout > 0)
@@ -153,7 +153,7 @@ CountRefresh(Refreshed outcome, bool ran)
 
 /* The same with its transaction; an error is logged as any session's would be. */
 Refreshed
-RefreshSafely(const Request *request)
+RefreshSafely(Request *request)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	volatile Refreshed outcome = Refreshed::unsuitable;

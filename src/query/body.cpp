@@ -381,6 +381,8 @@ WalkInside(Findings *f, Query *query)
 	const bool literals = f->literals;
 
 	f->literals = false;
+	if (!DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
+		f->unidentified = true;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));
 	if (f->literals && f->words_inside)

@@ -10,6 +10,7 @@
 #include "query/key.h"
 #include "query/news.h"
 #include "query/statement.h"
+#include "query/tree.h"
 #include "settings.h"
 
 extern "C" {
@@ -31,7 +32,7 @@ Size total_memory = 0;
 ProcessUtility_hook_type previous_process_utility = nullptr;
 
 /* dlist_container() and dlist_foreach() are no C++ up to 15. */
-static_assert(offsetof(Handle, lru) == 0);
+static_assert(offsetof(HandleLink, lru) == 0);
 
 dlist_node *
 First()
@@ -48,7 +49,7 @@ End()
 Handle *
 HandleOf(dlist_node *node)
 {
-	return reinterpret_cast<Handle *>(node);
+	return static_cast<Handle *>(reinterpret_cast<HandleLink *>(node));
 }
 
 /* --- freeing -------------------------------------------------------------------------------- */
@@ -283,6 +284,21 @@ JudgeParameters(Handle *handle)
 		RefuseBoth(&handle->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
 }
 
+/* What tells the query from others, besides settings and arguments; false: nothing does. */
+bool
+Identify(Handle *handle)
+{
+	const Findings &findings = handle->findings;
+	Moment moment;
+
+	if (findings.time_literal)
+		moment = {true, handle->query};
+	handle->digest = findings.inside_digest;
+	return !findings.unidentified &&
+		   (findings.inlined == NIL || DigestOids(findings.inlined, &handle->digest)) &&
+		   DigestTrees(handle->source->query_list, moment, &handle->digest);
+}
+
 /* The plan is new: find out again what the answer depends on. */
 void
 Reexamine(Handle *handle, CachedPlan *plan)
@@ -311,7 +327,12 @@ Reexamine(Handle *handle, CachedPlan *plan)
 		AppendRegional(&handle->regional);
 	handle->queryid =
 		static_cast<uint64>(linitial_node(Query, handle->source->query_list)->queryId);
-	BuildKeyPrefix(handle);
+	handle->identified = Identify(handle);
+	if (!handle->identified)
+		RefuseBoth(&handle->findings, Reason::no_identity, nullptr);
+	if (handle->query_length > static_cast<int>(kMaxKeyBytes))
+		RefuseBoth(&handle->findings, Reason::key_too_large, pstrdup("the query's text"));
+	BuildKeyPrefix(handle, handle->parse_flags);
 	MemoryContextSwitchTo(caller);
 
 	total_memory -= handle->memory;

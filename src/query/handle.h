@@ -20,7 +20,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "query/args.h"
-#include "query/verdict.h"
+#include "query/examined.h"
 
 extern "C" {
 #include "lib/ilist.h"
@@ -29,17 +29,15 @@ extern "C" {
 namespace cq
 {
 
-/* What is kept under the key, and handed out. */
-enum class Shape : uint8
+/* Where the list of least recent use holds it. */
+struct HandleLink
 {
-	rows,
-	json
+	dlist_node lru;
 };
 
-struct Handle
+struct Handle : HandleLink, Examined
 {
-	dlist_node lru; /* must be first */
-	Handle *next;   /* in its hash chain */
+	Handle *next; /* in its hash chain */
 	uint64 hash;
 	MemoryContext context;          /* this struct and all that lives as long */
 	MemoryContext findings_context; /* reset by each examination */
@@ -59,36 +57,20 @@ struct Handle
 	uint32 trusted_version; /* the examination asked cached_query.trusted_functions */
 
 	/* the plan */
-	int param_count;
-	Oid *params;         /* declared or inferred */
-	int params_refused;  /* ParamTraits */
-	bool params_lasting; /* ParamTraits */
 	SPIPlanPtr plan;
 	CachedPlanSource *source;
 	int generation;       /* of the generic plan that was examined; -1: none */
 	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */
 	double plan_cost;     /* the planner's estimate */
-	TupleDesc desc;
 
 	/* the examination */
-	Findings findings;
 	Findings learned; /* what runs showed and the examination didn't find; as long as the handle */
 	bool news;        /* it was learned after the examination */
 	bool time_words;
 	NameHashes names;
-	bool names_changed;        /* found out, or its revalidation failed: analyse again */
-	uint64 heard;              /* news of before are in it */
-	StringInfoData regional;   /* settings at analysis, if what it folded depends on them */
-	StringInfoData key_prefix; /* per shape one byte differs: see key.cpp */
-	uint64 prefix_hash;
-	bool key_is_constant; /* no arguments and no settings: the prefix is the whole key */
-	uint64 queryid;
-
-	/* min_fill_time = -1: the query was found cheaper to run than to look up */
-	int direct_calls;     /* run it so many times more without asking the cache */
-	int direct_span;      /* how many it was the last time */
-	uint64 direct_ns;     /* what a hit was held to cost then */
-	bool direct_recalled; /* what other sessions know of it was asked for */
+	bool names_changed;      /* found out, or its revalidation failed: analyse again */
+	uint64 heard;            /* news of before are in it */
+	StringInfoData regional; /* settings at analysis, if what it folded depends on them */
 };
 
 /* One use of a handle.  It belongs to the resource owner that was current, which ends it at an error. */

@@ -18,7 +18,17 @@ namespace cq
 namespace
 {
 
-constexpr uint16 kKeyVersion = 1;
+constexpr uint16 kKeyVersion = 2;
+
+/* Variable parts that a key has. */
+constexpr uint32 kPartRole = 1;
+constexpr uint32 kPartSessionRole = 2;
+constexpr uint32 kPartSearchPath = 4;
+constexpr uint32 kPartRegional = 8;
+constexpr uint32 kPartCustomized = 16;
+constexpr uint32 kPartEverything = 32;
+constexpr uint32 kPartNames = 64;   /* the search path, in documents */
+constexpr uint32 kPartMoment = 128; /* the digest has the text in the place of some literals */
 
 struct Head
 {
@@ -26,21 +36,13 @@ struct Head
 	uint8 shape;
 	uint8 unused;
 	Oid database;
-	Oid role;
+	uint32 server;
 	uint32 parse_flags;
+	uint32 parts;
+	uint32 settings; /* how many named ones */
 	int32 param_count;
-	int32 column_count;
-	int32 object_count;
-	int32 query_length;
 	uint32 values_offset; /* where parameter values begin; the settings are between */
-	uint32 unused2;
-};
-
-struct Column
-{
-	Oid type;
-	int32 typmod;
-	Oid collation;
+	Digest digest;
 };
 
 template <typename T>
@@ -49,15 +51,6 @@ AppendRaw(StringInfo to, const T &value)
 {
 	static_assert(std::is_trivially_copyable_v<T>);
 	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
-}
-
-void
-AppendOids(StringInfo to, List *oids)
-{
-	ListCell *cell;
-
-	foreach (cell, oids)
-		AppendRaw(to, lfirst_oid(cell));
 }
 
 /* How many bytes AppendValue() would append, without reading what is stored elsewhere. */
@@ -118,6 +111,8 @@ AppendSettings(StringInfo to, const Findings &findings, Shape shape)
 {
 	ListCell *cell;
 
+	if (findings.role)
+		AppendRaw(to, GetUserId());
 	if (findings.session_role)
 		AppendRaw(to, GetSessionUserId());
 	if (findings.search_path || (shape == Shape::json && findings.name_values))
@@ -125,7 +120,12 @@ AppendSettings(StringInfo to, const Findings &findings, Shape shape)
 	if (findings.regional || shape == Shape::json)
 		AppendRegional(to);
 	foreach (cell, findings.settings)
-		AppendSetting(to, static_cast<char *>(lfirst(cell)));
+	{
+		const char *name = static_cast<char *>(lfirst(cell));
+
+		appendBinaryStringInfo(to, name, static_cast<int>(strlen(name)) + 1);
+		AppendSetting(to, name);
+	}
 	if (findings.everything)
 		AppendAllSettings(to);
 	else if (findings.customized)
@@ -141,41 +141,35 @@ HashBytes(const char *bytes, int length, uint64 seed)
 } // namespace
 
 void
-BuildKeyPrefix(Handle *handle)
+BuildKeyPrefix(Examined *query, uint32 parse_flags)
 {
-	const Findings &findings = handle->findings;
-	StringInfo key = &handle->key_prefix;
+	const Findings &f = query->findings;
+	StringInfo key = &query->key_prefix;
 	Head head = {};
 
+	static_assert(sizeof(Head) == 32 + kDigestBytes); /* no padding: it is compared as bytes */
 	head.version = kKeyVersion;
 	head.shape = static_cast<uint8>(Shape::rows);
 	head.database = MyDatabaseId;
-	head.role = findings.role ? handle->role : InvalidOid;
-	head.parse_flags = handle->parse_flags;
-	head.param_count = handle->param_count;
-	head.column_count = handle->desc->natts;
-	head.object_count = list_length(findings.objects);
-	head.query_length = handle->query_length;
+	head.server = PG_VERSION_NUM;
+	head.parse_flags = parse_flags;
+	head.parts = (f.role ? kPartRole : 0) | (f.session_role ? kPartSessionRole : 0) |
+				 (f.search_path ? kPartSearchPath : 0) | (f.regional ? kPartRegional : 0) |
+				 (f.customized ? kPartCustomized : 0) | (f.everything ? kPartEverything : 0) |
+				 (f.name_values ? kPartNames : 0) | (f.time_literal ? kPartMoment : 0);
+	head.settings = static_cast<uint32>(list_length(f.settings));
+	head.param_count = query->param_count;
+	head.digest = query->digest;
 
 	initStringInfo(key);
 	AppendRaw(key, head);
-	appendBinaryStringInfo(key, reinterpret_cast<char *>(handle->params),
-						   static_cast<int>(sizeof(Oid)) * handle->param_count);
-	for (int i = 0; i < handle->desc->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(handle->desc, i);
-
-		AppendRaw(key, Column{column->atttypid, column->atttypmod, column->attcollation});
-	}
-	AppendOids(key, findings.objects);
-	appendBinaryStringInfo(key, handle->query, handle->query_length);
+	appendBinaryStringInfo(key, reinterpret_cast<char *>(query->params),
+						   static_cast<int>(sizeof(Oid)) * query->param_count);
 	reinterpret_cast<Head *>(key->data)->values_offset = key->len;
 
-	handle->prefix_hash = HashBytes(key->data, key->len, 0);
-	handle->key_is_constant = handle->param_count == 0 && !findings.session_role &&
-							  !findings.search_path && !findings.regional &&
-							  findings.settings == NIL && !findings.customized &&
-							  !findings.everything;
+	query->prefix_hash = HashBytes(key->data, key->len, 0);
+	query->key_is_constant = query->param_count == 0 && f.settings == NIL &&
+							 (head.parts & ~(kPartNames | kPartMoment)) == 0;
 }
 
 namespace
@@ -222,26 +216,28 @@ AppendValues(StringInfo to, ParamListInfo params)
 } // namespace
 
 Reason
-BuildKey(Handle *handle, Shape shape, ParamListInfo params, Key *key)
+BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key)
 {
-	const StringInfoData &prefix = handle->key_prefix;
+	const StringInfoData &prefix = query.key_prefix;
 	StringInfo buffer;
 	int values_offset;
 
 	*key = {};
-	if (handle->params_refused > 0)
+	if (!query.identified)
+		return Reason::no_identity;
+	if (query.params_refused > 0)
 		return Reason::record_parameter;
 	if (prefix.len > static_cast<int>(kMaxKeyBytes))
 		return Reason::key_too_large;
-	if (shape == Shape::rows && handle->key_is_constant)
+	if (shape == Shape::rows && query.key_is_constant)
 	{
-		*key = {prefix.data, static_cast<uint32>(prefix.len), handle->prefix_hash};
+		*key = {prefix.data, static_cast<uint32>(prefix.len), query.prefix_hash};
 		return Reason::hit;
 	}
 
 	buffer = EmptyBuffer();
 	appendBinaryStringInfo(buffer, prefix.data, prefix.len);
-	AppendSettings(buffer, handle->findings, shape);
+	AppendSettings(buffer, query.findings, shape);
 	values_offset = buffer->len;
 	if (!AppendValues(buffer, params))
 		return Reason::key_too_large;
@@ -252,7 +248,7 @@ BuildKey(Handle *handle, Shape shape, ParamListInfo params, Key *key)
 	head->values_offset = static_cast<uint32>(values_offset);
 	*key = {buffer->data, static_cast<uint32>(buffer->len),
 			HashBytes(buffer->data + prefix.len, buffer->len - prefix.len,
-					  handle->prefix_hash + static_cast<uint64>(shape))};
+					  query.prefix_hash + static_cast<uint64>(shape))};
 	return Reason::hit;
 }
 
@@ -260,18 +256,12 @@ KeyView
 ReadKeyBytes(const char *bytes, uint32 length)
 {
 	const Head *head = reinterpret_cast<const Head *>(bytes);
-	const char *at = bytes + sizeof(Head);
 	KeyView view = {};
 
-	view.database = head->database;
-	view.role = head->role;
 	view.shape = static_cast<Shape>(head->shape);
 	view.param_count = head->param_count;
 	view.params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(view.param_count, 1)));
-	memcpy(view.params, at, sizeof(Oid) * view.param_count);
-	at += sizeof(Oid) * view.param_count + sizeof(Column) * head->column_count +
-		  sizeof(Oid) * head->object_count;
-	view.query = pnstrdup(at, head->query_length);
+	memcpy(view.params, bytes + sizeof(Head), sizeof(Oid) * view.param_count);
 	view.values = bytes + head->values_offset;
 	view.end = bytes + length;
 	return view;

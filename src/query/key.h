@@ -6,23 +6,26 @@
  *
  *	fixed part, made once for a handle:
  *		format version, shape (rows or json)
- *		database		the same text means other tables elsewhere
- *		role			0 unless the answer depends on it (row security, current_user, code of
+ *		database		the same OIDs mean other objects elsewhere
+ *		server			its version: another may print or run the same trees in another way
+ *		parse flags		standard_conforming_strings and the like, for what is parsed when it is run
+ *		parts			which of the variable parts there are, so that none is taken for another
+ *		digest			of the query's trees (tree.h)
+ *		parameter types
+ *	variable part, only what the query can see:
+ *		role			where the answer depends on it (row security, current_user, code of
  *						the user's, restricted functions): sharing is what makes a cache useful
  *						behind a pooler, leaking what kills it
- *		parse flags		standard_conforming_strings and the like change what the text says
- *		parameter types, result columns (type, typmod, collation): an entry's bytes are read by them
- *		objects			OIDs of the relations, functions and types that the text resolved to: the
- *						same text under another search_path, or after DROP and CREATE
- *		query text
- *	variable part, only what the query can see:
  *		session role, search_path, regional settings, named settings, customized settings
  *		parameter values
+ *
+ * Neither the text nor the columns are there: the digest stands for both.
  */
 #pragma once
 
 #include "pg.h"
-#include "query/handle.h"
+#include "query/args.h"
+#include "query/examined.h"
 #include "stats/reason.h"
 
 extern "C" {
@@ -45,20 +48,17 @@ struct Key
  */
 constexpr uint32 kMaxKeyBytes = 64 * 1024;
 
-extern void BuildKeyPrefix(Handle *handle);
+extern void BuildKeyPrefix(Examined *query, uint32 parse_flags);
 /*
  * Reason::hit, or why this call can have no key.  The key is valid until the next call, or while
  * the handle is held if that ends first.
  */
-extern Reason BuildKey(Handle *handle, Shape shape, ParamListInfo params, Key *key);
+extern Reason BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key);
 
-/* For the views: what can be read back from a key. */
+/* What can be read back from a key: what it takes to make the call again, but for the text. */
 struct KeyView
 {
-	Oid database;
-	Oid role; /* 0: shared between roles */
 	Shape shape;
-	char *query;
 	int param_count;
 	Oid *params;
 	const char *values;

@@ -15,6 +15,7 @@
 extern "C" {
 #include "access/nbtree.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "commands/proclang.h"
 #include "optimizer/clauses.h"
@@ -181,10 +182,7 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 	f->names = true;
 	f->folded = f->folded || volatility == PROVOLATILE_IMMUTABLE;
 	if (FirstTime(&f->seen, Thing::object, function))
-	{
-		f->objects = lappend_oid(f->objects, function);
 		f->functions = lappend_oid(f->functions, function);
-	}
 
 	if (volatility == PROVOLATILE_VOLATILE && !f->nested && !TrustedFunction(function))
 		NoteVolatile(f, FunctionDetail(function));
@@ -1135,6 +1133,22 @@ JudgeOutputs(Findings *f)
 
 } // namespace
 
+namespace
+{
+
+/* A relation that the plan reads: of the trees, a child of one of these, or of a function that was inlined. */
+void
+JudgePlanned(Findings *f, Oid relation)
+{
+	const int known = list_length(f->relations);
+
+	JudgeRelation(f, relation);
+	if (list_length(f->relations) > known && !has_superclass(relation))
+		f->inlined = lappend_oid(f->inlined, relation);
+}
+
+} // namespace
+
 void
 Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depends_on_rls,
 		bool time_words)
@@ -1146,7 +1160,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		Walk(static_cast<Node *>(lfirst(cell)), f);
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
-		JudgeRelation(f, lfirst_oid(cell));
+		JudgePlanned(f, lfirst_oid(cell));
 	JudgePlan(f, plan, false); /* its expressions are in the trees */
 	FollowUp(f);
 	if (f->makes_text)
@@ -1161,17 +1175,16 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		f->search_path = f->names = true;
 		RefuseExact(f, Reason::dep_catalog, "the text of a name");
 	}
+	/* the trees have what literals were converted to: it is in the key, and for the session to watch */
 	if (f->literals)
-		f->regional = f->folded = f->search_path = true;
+		f->folded = true;
 	if (f->literals && time_words)
 	{
-		f->time_literal = true;
+		f->time_literal = f->regional = f->search_path = true;
 		NoteClock(f, "a literal such as 'today' or 'now'");
 	}
-	f->objects = list_concat(list_concat(f->objects, f->relations), f->types);
-	list_sort(f->objects, list_oid_cmp);
-	list_deduplicate_oid(f->objects);
 	list_sort(f->relations, list_oid_cmp);
+	list_sort(f->inlined, list_oid_cmp);
 	list_sort(f->rowtypes, list_oid_cmp);
 	list_sort(f->types, list_oid_cmp);
 }

@@ -10,6 +10,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "query/seen.h"
+#include "query/tree.h"
 #include "stats/reason.h"
 
 namespace cq
@@ -77,10 +78,15 @@ struct Findings
 	List *rowtypes = NIL;   /* pg_class OIDs of composite types seen */
 	List *types = NIL;      /* OIDs of types that aren't built in */
 	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
-	List *objects = NIL;    /* OIDs of relations, functions and types the text resolved to */
 	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
 	List *inside = NIL;     /* OIDs of relations that only functions read */
 	List *names_late = NIL; /* slots (int) of names that bodies look up when they run */
+	/* read by the plan, and named by neither the trees nor a parent */
+	List *inlined = NIL;
+
+	/* What is in the key, and not in the query's own trees. */
+	Digest inside_digest = {}; /* of the trees of all bodies: what names in them mean */
+	bool unidentified = false; /* ... which have parts of another module */
 
 	/* the walk */
 	MemoryContext context = nullptr;    /* of all lists */

@@ -7,7 +7,6 @@
 #include "fill/jobs.h"
 #include "fill/relay.h"
 #include "fill/meta.h"
-#include "query/key.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "sql/sql.h"
@@ -108,20 +107,13 @@ MaySee(Oid role)
 }
 
 void
-PutIdentity(EntryRow *row, const Entry *entry, const EntryFacts &facts, const Meta &meta,
-			bool visible)
+PutIdentity(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool visible)
 {
-	uint32 length = KeyLength(entry);
-	char *bytes = static_cast<char *>(palloc(length));
-	KeyView view;
-	ReadKey(entry, 0, bytes, length);
-	view = ReadKeyBytes(bytes, length);
 	PutText(row, get_database_name(facts.database));
 	PutText(row, GetUserNameFromId(facts.role, true));
 	Put(row, Big(facts.queryid), facts.queryid == 0 || !visible);
-	PutText(row,
-			visible ? Shown(view.query, static_cast<uint32>(strlen(view.query)), meta.head.encoding)
-					: "<insufficient privilege>");
+	PutText(row, visible ? Shown(meta.query, meta.head.query_length, meta.head.encoding)
+						 : "<insufficient privilege>");
 	PutText(row, visible && meta.head.args_length
 					 ? Shown(meta.args, meta.head.args_length, meta.head.encoding)
 					 : nullptr);
@@ -179,7 +171,7 @@ EntryDatum(Pin *pin, TupleDesc desc)
 	const bool visible = MaySee(summary.facts.role);
 	EntryRow row = {};
 
-	PutIdentity(&row, entry, summary.facts, meta, visible);
+	PutIdentity(&row, summary.facts, meta, visible);
 	PutDependencies(&row, summary.facts, meta, visible);
 	PutUse(&row, entry, summary, visible);
 	CqAssert(row.count == kEntryColumns);

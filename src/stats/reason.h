@@ -48,7 +48,8 @@ enum class Kind : uint8_t
 	X(temp_relation, bypass, "the query uses a temporary table or type")                           \
 	X(record_column, bypass, "a result column is an anonymous record")                             \
 	X(record_parameter, bypass, "an argument is an anonymous record or of another pseudo-type")    \
-	X(key_too_large, bypass, "the arguments are too long for a key")                               \
+	X(key_too_large, bypass, "the text or the arguments are too long for a key")                   \
+	X(no_identity, bypass, "the query has parts of another module, which can't be compared")       \
 	X(own_write, bypass, "this transaction has changed what the query reads")                      \
 	X(own_invalidation, bypass, "this transaction has invalidated the entry")                      \
 	X(serializable, bypass, "SERIALIZABLE: a hit would hide the read from conflict detection")     \

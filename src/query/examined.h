@@ -1,0 +1,48 @@
+/*
+ * examined.h
+ *		What an examination found out about a query: enough to judge a call of it and to make its key.
+ *
+ * A plan is no part of it.  Who has a plan, too, has a Handle (handle.h); who got the query in
+ * another way than as a text, and plans it or not, needs no more than this.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/tree.h"
+#include "query/verdict.h"
+
+namespace cq
+{
+
+/* What is kept under the key, and handed out. */
+enum class Shape : uint8
+{
+	rows,
+	json
+};
+
+struct Examined
+{
+	int param_count;
+	Oid *params;         /* $1.. */
+	int params_refused;  /* ParamTraits */
+	bool params_lasting; /* ParamTraits */
+	TupleDesc desc;      /* of the rows */
+	Findings findings;
+	uint64 queryid;
+
+	/* of the key: see key.cpp */
+	bool identified; /* not so if the trees hold what only another module can read */
+	Digest digest;
+	StringInfoData key_prefix; /* per shape one byte differs */
+	uint64 prefix_hash;
+	bool key_is_constant; /* the prefix is the whole key */
+
+	/* min_fill_time = -1: the query was found cheaper to run than to look up */
+	int direct_calls;     /* run it so many times more without asking the cache */
+	int direct_span;      /* how many it was the last time */
+	uint64 direct_ns;     /* what a hit was held to cost then */
+	bool direct_recalled; /* what other sessions know of it was asked for */
+};
+
+} // namespace cq

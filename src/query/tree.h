@@ -1,0 +1,43 @@
+/*
+ * tree.h
+ *		What tells one query from another: its analysed and rewritten trees, as a digest.
+ *
+ * In the trees everything is resolved that a text leaves open: which relations, functions, operators,
+ * types and collations its names mean, what views and policies add, what literals are.  What can't
+ * be seen in a tree, but when it is run, is in the findings.
+ */
+#pragma once
+
+#include "pg.h"
+
+extern "C" {
+#include "common/sha2.h"
+}
+
+namespace cq
+{
+
+constexpr int kDigestBytes = PG_SHA256_DIGEST_LENGTH;
+
+/* SHA-256, since whoever can make two queries of one digest can make others get his answer. */
+struct Digest
+{
+	uint8 bytes[kDigestBytes];
+};
+
+/* How trees show the moment of their analysis, by literals such as 'today', which were converted then. */
+struct Moment
+{
+	bool shown = false;
+	const char *text = nullptr; /* what the literals said, where only that tells */
+};
+
+/*
+ * The digest becomes that of what it was of, and of the trees.  Literals that show the moment are
+ * left out.  False: no digest can tell.
+ */
+extern bool DigestTrees(List *queries, const Moment &moment, Digest *digest);
+/* The same with OIDs. */
+extern bool DigestOids(List *oids, Digest *digest);
+
+} // namespace cq
