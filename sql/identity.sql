@@ -138,6 +138,13 @@ SET search_path = 'nowhere', 'pg_catalog';
 SELECT public.cached_query_json('SELECT current_schema, current_schemas(true), current_schemas(false)', '1h');
 SET search_path = 'pg_catalog', 'nowhere';
 SELECT public.cached_query_json('SELECT current_schema, current_schemas(true), current_schemas(false)', '1h');
+-- and so is the session's schema of temporary objects, which stays when these are gone
+\c
+SELECT public.cached_query_json('SELECT cardinality(current_schemas(true)) AS n', '1h');
+CREATE TEMP TABLE gone (a int);
+DROP TABLE gone;
+SELECT public.cached_query_json('SELECT cardinality(current_schemas(true)) AS n', '1h'), cardinality(current_schemas(true));
+SET client_min_messages = warning;
 SET search_path = cq_id, public;
 
 -- --- literals ---

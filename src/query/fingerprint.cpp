@@ -147,6 +147,16 @@ AppendSearchPath(StringInfo to)
 	pfree(all);
 }
 
+Oid
+TempSchema()
+{
+	Oid schema;
+	Oid toast_schema;
+
+	GetTempNamespaceState(&schema, &toast_schema);
+	return schema;
+}
+
 bool
 HasTempObjects()
 {

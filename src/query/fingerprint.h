@@ -28,5 +28,7 @@ extern void AppendAllSettings(StringInfo to);
 extern void AppendSearchPath(StringInfo to);
 /* Has this session temporary objects now, whose names may hide others? */
 extern bool HasTempObjects();
+/* The session's schema of temporary objects, which may be empty, or invalid: current_schemas() shows it. */
+extern Oid TempSchema();
 
 } // namespace cq

@@ -27,7 +27,8 @@ constexpr uint32 kPartSearchPath = 4;
 constexpr uint32 kPartRegional = 8;
 constexpr uint32 kPartCustomized = 16;
 constexpr uint32 kPartEverything = 32;
-constexpr uint32 kPartNames = 64;   /* the search path, in documents */
+constexpr uint32 kPartNames = 64; /* the search path, in documents */
+constexpr uint32 kPartTempSchema = 256;
 constexpr uint32 kPartMoment = 128; /* the digest has the text in the place of some literals */
 
 struct Head
@@ -117,6 +118,8 @@ AppendSettings(StringInfo to, const Findings &findings, Shape shape)
 		AppendRaw(to, GetSessionUserId());
 	if (findings.search_path || (shape == Shape::json && findings.name_values))
 		AppendSearchPath(to);
+	if (findings.temp_schema || findings.everything)
+		AppendRaw(to, TempSchema());
 	if (findings.regional || shape == Shape::json)
 		AppendRegional(to);
 	foreach (cell, findings.settings)
@@ -156,7 +159,8 @@ BuildKeyPrefix(Examined *query, uint32 parse_flags)
 	head.parts = (f.role ? kPartRole : 0) | (f.session_role ? kPartSessionRole : 0) |
 				 (f.search_path ? kPartSearchPath : 0) | (f.regional ? kPartRegional : 0) |
 				 (f.customized ? kPartCustomized : 0) | (f.everything ? kPartEverything : 0) |
-				 (f.name_values ? kPartNames : 0) | (f.time_literal ? kPartMoment : 0);
+				 (f.name_values ? kPartNames : 0) | (f.time_literal ? kPartMoment : 0) |
+				 (f.temp_schema ? kPartTempSchema : 0);
 	head.settings = static_cast<uint32>(list_length(f.settings));
 	head.param_count = query->param_count;
 	head.digest = query->digest;

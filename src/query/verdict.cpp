@@ -251,6 +251,8 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 	else if (volatility == PROVOLATILE_VOLATILE)
 		NoteVolatile(f, FunctionDetail(function));
 	JudgeList(f, function, list);
+	if (function == F_CURRENT_SCHEMA || function == F_CURRENT_SCHEMAS)
+		f->temp_schema = true;
 
 	/* the planner may evaluate it, under the settings of that time */
 	if (volatility == PROVOLATILE_IMMUTABLE && list != BuiltinList::pure &&
@@ -664,7 +666,7 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 	case SVFOP_CURRENT_CATALOG:
 		break; /* the database is always in the key */
 	case SVFOP_CURRENT_SCHEMA:
-		f->search_path = true;
+		f->search_path = f->temp_schema = true;
 		f->names = f->late = true;
 		break;
 	default:
@@ -1215,7 +1217,8 @@ Lacks(const Findings &known, const Findings &seen)
 	if ((seen.everything && !known.everything) || (seen.role && !known.role) ||
 		(seen.session_role && !known.session_role) || (seen.regional && !known.regional) ||
 		(seen.customized && !known.customized && !known.everything) ||
-		(seen.search_path && !known.search_path) || (seen.names && !known.names))
+		(seen.search_path && !known.search_path) || (seen.names && !known.names) ||
+		(seen.temp_schema && !known.temp_schema))
 		return true;
 	foreach (cell, seen.settings)
 	{
@@ -1237,6 +1240,7 @@ Widen(Findings *known, const Findings &seen)
 	known->customized = known->customized || seen.customized;
 	known->search_path = known->search_path || seen.search_path;
 	known->names = known->names || seen.names;
+	known->temp_schema = known->temp_schema || seen.temp_schema;
 	foreach (cell, seen.settings)
 	{
 		if (!HasSetting(known->settings, static_cast<char *>(lfirst(cell))))

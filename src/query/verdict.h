@@ -51,17 +51,18 @@ struct Findings
 	char *volatile_detail = nullptr;
 
 	/* What the key must hold. */
-	bool role = false;          /* the answer may depend on the current role */
-	bool session_role = false;  /* ... on the session's role */
-	bool regional = false;      /* ... on settings that conversion functions read */
-	bool customized = false;    /* ... on any customized setting, and row_security */
-	bool search_path = false;   /* ... on the search path */
-	bool names = false;         /* ... on what names mean when it is run, temporary ones too */
-	bool everything = false;    /* ... on any setting, since code in it was not understood */
-	bool literals = false;      /* parse analysis converted literals by regional settings */
-	bool folded = false;        /* ... or the planner may have evaluated what reads them */
-	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
-	bool clock = false;         /* rows may show when the statement or transaction began */
+	bool role = false;         /* the answer may depend on the current role */
+	bool session_role = false; /* ... on the session's role */
+	bool regional = false;     /* ... on settings that conversion functions read */
+	bool customized = false;   /* ... on any customized setting, and row_security */
+	bool search_path = false;  /* ... on the search path */
+	bool names = false;        /* ... on what names mean when it is run, temporary ones too */
+	bool temp_schema = false; /* ... on which schema of temporary objects the session has, if any */
+	bool everything = false;  /* ... on any setting, since code in it was not understood */
+	bool literals = false;    /* parse analysis converted literals by regional settings */
+	bool folded = false;      /* ... or the planner may have evaluated what reads them */
+	bool unread = false;      /* calls code that is believed, being trusted or IMMUTABLE */
+	bool clock = false;       /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	bool makes_text = false;    /* values may be converted to text inside the query */
