@@ -14,6 +14,7 @@
 #include "fill/lease.h"
 #include "fill/sizes.h"
 #include "fill/tier.h"
+#include "query/catalog.h"
 #include "stats/stats.h"
 
 extern "C" {
@@ -475,9 +476,10 @@ Repeatable(const Findings &findings)
 }
 
 /*
- * Is a relation redefined by somebody whom our snapshot doesn't see?  The query's own statement takes its
- * snapshot after its locks, so it would see him.  Ours is of before, when we may have waited for such a
- * lock: after TRUNCATE and a reload it shows neither the old rows nor the new ones.
+ * Was a relation truncated or rewritten by somebody whom our snapshot doesn't see?  The query's own statement
+ * takes its snapshot after its locks, so it would see him.  Ours is of before, when we may have waited for such
+ * a lock: it shows neither the old rows nor the new ones.  Any other change leaves the rows of our snapshot to
+ * be read, and the whole statement around us must see the same ones.
  */
 bool
 IsOvertaken(const Attempt *attempt)
@@ -490,7 +492,8 @@ IsOvertaken(const Attempt *attempt)
 	foreach (cell, attempt->examined->findings.relations)
 	{
 		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, view.pos) !=
-			exact::Verdict::valid)
+				exact::Verdict::valid &&
+			StorageReplacedSince(lfirst_oid(cell), view.snapshot))
 			return true;
 	}
 	return false;

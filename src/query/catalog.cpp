@@ -6,7 +6,11 @@
 #include "query/catalog.h"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "utils/fmgroids.h"
 }
 
 namespace cq
@@ -124,6 +128,29 @@ CollationNamespace(Oid collation)
 		schema = form->collnamespace;
 	});
 	return schema;
+}
+
+bool
+StorageReplacedSince(Oid relation, Snapshot snapshot)
+{
+	Relation catalog = table_open(RelationRelationId, AccessShareLock);
+	Oid now = InvalidOid;
+	Oid then = InvalidOid;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ReadRow<Form_pg_class>(RELOID, relation,
+						   [&](Form_pg_class form, HeapTuple) { now = form->relfilenode; });
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relation));
+	scan = systable_beginscan(catalog, ClassOidIndexId, true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		then = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return now != then;
 }
 
 } // namespace cq

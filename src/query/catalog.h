@@ -22,5 +22,10 @@ extern Oid FunctionRunsAs(Oid function);
 /* Of a type's text or binary form; invalid: it has none. */
 extern Oid OutputFunction(Oid type, bool binary);
 extern Oid CollationNamespace(Oid collation);
+/*
+ * Was the relation's storage replaced by somebody whom the snapshot doesn't see?  After TRUNCATE the snapshot
+ * finds neither the old rows nor the new ones.
+ */
+extern bool StorageReplacedSince(Oid relation, Snapshot snapshot);
 
 } // namespace cq
