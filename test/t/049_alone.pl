@@ -62,7 +62,7 @@ unlike(slurp_file($node->logfile, $offset), qr/could not start|cached_query (doe
 # ---- Single-user mode ----
 
 my ($out, $err) = ('', '');
-my $sql = join '', map { "$_\n" } $call, $call, 'INSERT INTO t VALUES (2)', $stale, 'ALTER TABLE t ADD w int',
+my $sql = join '', map { "$_\n" } $call, $call, 'INSERT INTO t VALUES (2)', $stale, 'CREATE TABLE other (a int)', 'ALTER TABLE other ADD b int',
   'SELECT cached_query_clear()', q{SELECT cached_query_invalidate_relation('t')}, $call;
 
 IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ], '<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
