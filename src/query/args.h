@@ -26,6 +26,13 @@ extern Args ArgsFromArray(Datum array, bool untyped);
 /* The values with the types that the query has for them, as executor parameters. */
 extern ParamListInfo ParamsFromArgs(const Args &args, const Oid *types);
 
+/* How values of a type are stored. */
+struct ParamForm
+{
+	int16 length;
+	bool by_value;
+};
+
 /* What values of these types are good for beyond this moment in this session. */
 struct ParamTraits
 {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "pg.h"
+#include "query/args.h"
 #include "query/tree.h"
 #include "query/verdict.h"
 
@@ -25,6 +26,7 @@ struct Examined
 {
 	int param_count;
 	Oid *params;         /* $1.. */
+	ParamForm *forms;    /* of their values */
 	int params_refused;  /* ParamTraits */
 	bool params_lasting; /* ParamTraits */
 	TupleDesc desc;      /* of the rows */

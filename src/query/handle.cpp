@@ -278,6 +278,11 @@ JudgeParameters(Handle *handle)
 {
 	ParamTraits traits = TraitsOf(handle->params, handle->param_count);
 
+	handle->forms =
+		static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(handle->param_count, 1)));
+	for (int i = 0; i < handle->param_count; i++)
+		get_typlenbyval(handle->params[i], &handle->forms[i].length, &handle->forms[i].by_value);
+
 	handle->params_refused = traits.refused;
 	handle->params_lasting = traits.lasting;
 	if (traits.refused > 0)

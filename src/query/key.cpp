@@ -56,18 +56,14 @@ AppendRaw(StringInfo to, const T &value)
 
 /* How many bytes AppendValue() would append, without reading what is stored elsewhere. */
 Size
-ValueBytes(const ParamExternData *param)
+ValueBytes(const ParamForm &form, const ParamExternData &param)
 {
-	int16 typlen;
-	bool byval;
-
-	if (param->isnull)
+	if (param.isnull)
 		return sizeof(int32);
-	get_typlenbyval(param->ptype, &typlen, &byval);
-	if (byval)
+	if (form.by_value)
 		return sizeof(int32) + sizeof(Datum);
-	return sizeof(int32) + (typlen == -1 ? toast_raw_datum_size(param->value) - VARHDRSZ
-										 : static_cast<Size>(typlen));
+	return sizeof(int32) + (form.length == -1 ? toast_raw_datum_size(param.value) - VARHDRSZ
+											  : static_cast<Size>(form.length));
 }
 
 /*
@@ -76,34 +72,27 @@ ValueBytes(const ParamExternData *param)
  * types are pseudo-types.
  */
 void
-AppendValue(StringInfo to, const ParamExternData *param)
+AppendValue(StringInfo to, const ParamForm &form, const ParamExternData &param)
 {
-	int16 typlen;
-	bool byval;
-
-	if (param->isnull)
-	{
+	CqAssert(form.length != -2);
+	if (param.isnull)
 		AppendRaw(to, static_cast<int32>(-1));
-		return;
-	}
-	get_typlenbyval(param->ptype, &typlen, &byval);
-	CqAssert(typlen != -2);
-	if (byval)
+	else if (form.by_value)
 	{
 		AppendRaw(to, static_cast<int32>(sizeof(Datum)));
-		AppendRaw(to, param->value);
+		AppendRaw(to, param.value);
 	}
-	else if (typlen == -1)
+	else if (form.length == -1)
 	{
-		varlena *value = PG_DETOAST_DATUM_PACKED(param->value);
+		varlena *value = PG_DETOAST_DATUM_PACKED(param.value);
 
 		AppendRaw(to, static_cast<int32>(VARSIZE_ANY_EXHDR(value)));
 		appendBinaryStringInfo(to, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	}
 	else
 	{
-		AppendRaw(to, static_cast<int32>(typlen));
-		appendBinaryStringInfo(to, DatumGetPointer(param->value), typlen);
+		AppendRaw(to, static_cast<int32>(form.length));
+		appendBinaryStringInfo(to, DatumGetPointer(param.value), form.length);
 	}
 }
 
@@ -204,15 +193,17 @@ EmptyBuffer()
 
 /* False: longer than a key may be. */
 bool
-AppendValues(StringInfo to, ParamListInfo params)
+AppendValues(StringInfo to, const Examined &query, ParamListInfo params)
 {
 	if (to->len > static_cast<int>(kMaxKeyBytes))
 		return false;
 	for (int i = 0; params && i < params->numParams; i++)
 	{
-		if (static_cast<Size>(to->len) + ValueBytes(&params->params[i]) > kMaxKeyBytes)
+		const ParamForm &form = query.forms[i];
+
+		if (static_cast<Size>(to->len) + ValueBytes(form, params->params[i]) > kMaxKeyBytes)
 			return false;
-		AppendValue(to, &params->params[i]);
+		AppendValue(to, form, params->params[i]);
 	}
 	return true;
 }
@@ -243,7 +234,7 @@ BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key)
 	appendBinaryStringInfo(buffer, prefix.data, prefix.len);
 	AppendSettings(buffer, query.findings, shape);
 	values_offset = buffer->len;
-	if (!AppendValues(buffer, params))
+	if (!AppendValues(buffer, query, params))
 		return Reason::key_too_large;
 
 	Head *head = reinterpret_cast<Head *>(buffer->data);

@@ -15,22 +15,49 @@ namespace cq
 namespace
 {
 
-bool
-Separates(char c)
+/* What ends a token, what takes the next character's meaning away, and all else. */
+enum Meaning : unsigned char
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '(' || c == ')' || c == '{' || c == '}';
+	kPlain,
+	kSeparates,
+	kEscapes
+};
+
+struct Meanings
+{
+	Meaning of[256];
+};
+
+constexpr Meanings
+MakeMeanings()
+{
+	Meanings meanings = {};
+
+	for (char c : " \n\t(){}") /* its end, too */
+		meanings.of[static_cast<unsigned char>(c)] = kSeparates;
+	meanings.of[static_cast<unsigned char>('\\')] = kEscapes;
+	return meanings;
+}
+
+constexpr Meanings meanings = MakeMeanings();
+
+Meaning
+MeaningOf(char c)
+{
+	return meanings.of[static_cast<unsigned char>(c)];
 }
 
 const char *
 EndOfToken(const char *at)
 {
-	while (*at != '\0' && !Separates(*at))
+	for (;;)
 	{
-		if (*at == '\\' && at[1] != '\0')
+		while (MeaningOf(*at) == kPlain)
 			at++;
-		at++;
+		if (MeaningOf(*at) == kSeparates)
+			return at;
+		at += at[1] == '\0' ? 1 : 2;
 	}
-	return at;
 }
 
 bool
@@ -46,8 +73,6 @@ NamesPosition(const char *token, size_t length)
 	static const char location[] = "location";
 	const size_t tail = sizeof(location) - 1;
 
-	if (*token != ':')
-		return false;
 	return Is(token, length, ":stmt_len") || Is(token, length, ":opfuncid") ||
 		   (length > tail && memcmp(token + length - tail, location, tail) == 0);
 }
@@ -80,16 +105,17 @@ WithoutPositions(const char *trees, TakePiece take, void *arg)
 		const char *token = at;
 		size_t length;
 
-		if (Separates(*at))
+		if (MeaningOf(*at) == kSeparates)
 		{
 			at++;
 			continue;
 		}
 		at = EndOfToken(token);
 		length = static_cast<size_t>(at - token);
-		if (token > trees && token[-1] == '{' && Is(token, length, "EXTENSIBLENODE"))
+		if (*token == 'E' && token > trees && token[-1] == '{' &&
+			Is(token, length, "EXTENSIBLENODE"))
 			return false;
-		if (*at == ' ' && NamesPosition(token, length))
+		if (*token == ':' && *at == ' ' && NamesPosition(token, length))
 		{
 			const char *end = EndOfToken(at + 1);
 

@@ -65,17 +65,26 @@ HideMoments(Node *node, void *arg)
 }
 
 bool
-Update(const char *piece, size_t length, void *arg)
+Update(pg_cryptohash_ctx *hash, const char *bytes, Size length)
 {
-	return pg_cryptohash_update(static_cast<pg_cryptohash_ctx *>(arg),
-								reinterpret_cast<const uint8 *>(piece), length) >= 0;
+	return pg_cryptohash_update(hash, reinterpret_cast<const uint8 *>(bytes), length) >= 0;
+}
+
+/* In one piece: a call for each would take longer than the rest. */
+bool
+Append(const char *piece, size_t length, void *arg)
+{
+	appendBinaryStringInfo(static_cast<StringInfo>(arg), piece, static_cast<int>(length));
+	return true;
 }
 
 bool
 FeedTrees(pg_cryptohash_ctx *hash, List *queries, const Moment &moment)
 {
+	StringInfoData text;
 	ListCell *cell;
 
+	initStringInfo(&text);
 	foreach (cell, queries)
 	{
 		Node *query = static_cast<Node *>(lfirst(cell));
@@ -85,11 +94,13 @@ FeedTrees(pg_cryptohash_ctx *hash, List *queries, const Moment &moment)
 			query = static_cast<Node *>(copyObjectImpl(query));
 			HideMoments(query, nullptr);
 		}
-		if (!WithoutPositions(nodeToString(query), Update, hash))
+		if (!WithoutPositions(nodeToString(query), Append, &text))
 			return false;
 	}
 	/* behind the last tree's end nothing else can stand */
-	return moment.text == nullptr || Update(moment.text, strlen(moment.text), hash);
+	if (moment.text != nullptr)
+		appendStringInfoString(&text, moment.text);
+	return Update(hash, text.data, static_cast<Size>(text.len));
 }
 
 /* The digest of what it was of and of what `feed` adds. */
@@ -106,7 +117,7 @@ Chain(Digest *digest, Feed feed)
 	if (hash == nullptr)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	done = pg_cryptohash_init(hash) >= 0 &&
-		   Update(reinterpret_cast<char *>(digest->bytes), kDigestBytes, hash) && feed(hash) &&
+		   Update(hash, reinterpret_cast<char *>(digest->bytes), kDigestBytes) && feed(hash) &&
 		   pg_cryptohash_final(hash, digest->bytes, kDigestBytes) >= 0;
 	pg_cryptohash_free(hash);
 	MemoryContextSwitchTo(caller);
@@ -132,7 +143,7 @@ DigestOids(List *oids, Digest *digest)
 		{
 			Oid oid = lfirst_oid(cell);
 
-			if (!Update(reinterpret_cast<char *>(&oid), sizeof(oid), hash))
+			if (!Update(hash, reinterpret_cast<char *>(&oid), sizeof(oid)))
 				return false;
 		}
 		return true;
