@@ -310,6 +310,8 @@ is(answers($leader), '10 x1', 'leader wants a lock of one who waits: and goes on
 # The same with the lock held by a third, who waits for a flight of the one who waits for ours.
 my $crossed = rows_of("SELECT slow_then_t2(0.7, 'crossed')", '1h', 'v int');
 
+# The first look into the function locks its tables; here it is the leader's run that shall wait for one.
+$waiters[0]->ask("SELECT cacheable FROM cached_query_explain(\$q\$SELECT slow_then_t2(0.7, 'crossed')\$q\$)");
 begin_counting();
 send_and_run($leader, $crossed);
 $waiters[0]->ask('BEGIN; SELECT pg_advisory_xact_lock(77)');
