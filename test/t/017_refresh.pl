@@ -361,8 +361,34 @@ $guest->ask($call);
 $guest->close;
 is((($node->psql('postgres', 'DROP DATABASE gone'))[0]), 0, 'a worker that is idle does not keep a database from being dropped');
 
-# The database goes while the postmaster is about to start the worker: one line in the log, and no
-# second try.  (The postmaster is stopped for that moment.)
+# The database goes while the postmaster is about to start the worker.  (The postmaster is stopped for
+# that moment, and says at debug1 which processes it starts.)
+sub log_from
+{
+	my ($level) = @_;
+
+	$node->adjust_conf('postgresql.conf', 'log_min_messages', $level);
+	$node->reload;
+	return wait_until(sub { value('SHOW log_min_messages') eq $level }, 20);
+}
+
+sub lines { my ($what) = @_; return scalar(() = slurp_file($node->logfile, $start_of_log) =~ /$what/g); }
+
+# One worker was started and ended so; nobody tries again.
+sub one_worker_ended
+{
+	my ($code, $errors, $what) = @_;
+	my $worker = 'background worker "cached_query refresh worker"';
+
+	ok(wait_until(sub { lines(qr/$worker \(PID \d+\) exited with exit code $code$/m) == 1 }, 20), "$what: it ends");
+	sleep 1;
+	is(lines(qr/starting background worker process "cached_query refresh worker"/), 1, "$what: and no other is started");
+	is(lines(qr/(FATAL|ERROR|PANIC|WARNING): /), $errors, "$what: lines in the log");
+	is(workers(), 0, "$what: none is left");
+	is(counted('refreshes_skipped'), 1, "$what: its request is dropped");
+	return;
+}
+
 sub session_of
 {
 	my ($name, $seconds) = @_;
@@ -381,6 +407,8 @@ sub session_of
 my $dropper = CachedQueryTest::Deaf->connect($node, 'postgres');
 my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
 
+# DROP DATABASE drops the request: the worker finds that nobody wants it, and says nothing.
+ok(log_from('debug1'), 'the postmaster says what it starts');
 $guest = session_of('gone2', 0);
 begin_counting();
 kill 'STOP', $postmaster;
@@ -390,10 +418,31 @@ my $drop = $dropper->ask('DROP DATABASE gone2');
 kill 'CONT', $postmaster;
 is($stale, 'gone2 1', 'a worker is asked for');
 is($drop->{sqlstate}, '', '... and its database dropped before it starts');
-ok(wait_until(sub { slurp_file($node->logfile, $start_of_log) =~ /FATAL:  database \d+ does not exist/ }, 20), '... which it says');
-sleep 1;
-is(scalar(() = slurp_file($node->logfile, $start_of_log) =~ /(FATAL|ERROR|PANIC): /g), 1, '... once');
-is(workers(), 0, '... and ends');
+one_worker_ended(0, 0, 'a worker that was dismissed');
+
+# A request that is made while DROP DATABASE waits for its lock: the worker finds no database, which is
+# one line in the log.
+my $holder = CachedQueryTest::Deaf->connect($node, 'postgres');
+
+$guest = session_of('gone4', 0);
+begin_counting();
+$holder->ask($_) foreach 'BEGIN', q{COMMENT ON DATABASE gone4 IS 'locked'};
+kill 'STOP', $postmaster;
+$dropper->send('DROP DATABASE gone4');
+my $waits = wait_until(sub {
+	$holder->ask(q{SELECT count(*) FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND NOT granted})->{first} eq '1' }, 20);
+$stale = $guest->ask($call)->{first};
+$guest->close;
+$holder->ask('COMMIT');
+$drop = $dropper->until_ready;
+kill 'CONT', $postmaster;
+$holder->close;
+ok($waits, 'DROP DATABASE waits');
+is($stale, 'gone4 1', '... a worker is asked for meanwhile');
+is($drop->{sqlstate}, '', '... and the database dropped before it starts');
+one_worker_ended(1, 1, 'a worker without a database');
+is(lines(qr/FATAL:  database \d+ does not exist/), 1, '... which it says');
+ok(log_from('warning'), 'the postmaster is silent again');
 
 # And while it runs.
 $guest = session_of('gone3', 0.5);

@@ -68,10 +68,15 @@ call_is($primary, @count, 'redis_hit', 'the primary finds it');
 # A change of definition, seen by each when it has it.
 $primary->safe_psql('postgres', q{CREATE OR REPLACE FUNCTION f() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 1000 + count(*) FROM t'});
 caught_up();
-call_is($standby, @count, 'miss_invalidated', 'replaced: the standby does not believe its own');
+# what the body means is in the key
+call_is($standby, @count, 'miss_cold', 'replaced: the standby does not believe its own');
 ok(settled($standby), 'written');
 my ($outcome, $rows) = outcome_of($primary, rows_of($count[0], '1h', $count[1]));
 is($rows, '2000', "nor does the primary serve the old one ($outcome)");
+$primary->safe_psql('postgres', 'ALTER FUNCTION f() COST 7');
+caught_up();
+call_is($standby, @count, 'miss_invalidated', 'altered: the standby does not believe its own');
+ok(settled($standby), 'written');
 $primary->safe_psql('postgres', 'TRUNCATE t');
 caught_up();
 call_is($standby, @list, 'miss_invalidated', 'truncated: not on the standby');
