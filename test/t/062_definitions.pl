@@ -12,7 +12,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('main');
+# ICU wants an encoding
+my $node = start_node('main', { extra => [ '--encoding=UTF8', '--locale=C' ] });
 
 # Of each tag: cases, or why there are none.  A case: what is there before, a query of one column of type
 # text, the change, and with a fourth element: it can't run in a transaction block.
