@@ -88,15 +88,15 @@ log_output()
 
 # ---- Cleaning up ----
 
-# Stops the servers whose data directories are in $WORK, and no others.
+# Stops the servers whose data directories are in $WORK, or in a directory there, and no others.
 stop_servers()
 {
-	local file pid signal tries
-	[ -n "$WORK" ] && [ -d "$WORK" ] || return 0
+	local file pid signal tries dir=${1:-$WORK}
+	[ -n "$dir" ] && [ -d "$dir" ] || return 0
 	while IFS= read -r file; do
 		pid=$(head -n 1 "$file")
 		case $(readlink "/proc/$pid/cwd" 2>/dev/null) in
-			"$WORK"/*) ;;
+			"$dir"/*) ;;
 			*) continue ;;
 		esac
 		for signal in INT QUIT KILL; do
@@ -106,7 +106,7 @@ stop_servers()
 				sleep 0.1
 			done
 		done
-	done < <(find "$WORK" -name postmaster.pid 2>/dev/null)
+	done < <(find "$dir" -name postmaster.pid 2>/dev/null)
 }
 
 clean_up()
