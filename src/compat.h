@@ -21,6 +21,7 @@ extern "C" {
 #include "executor/functions.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "pgstat.h"
@@ -148,6 +149,39 @@ FormMinimalTuple(TupleDesc desc, const Datum *values, const bool *nulls)
 	return heap_form_minimal_tuple(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
 #endif
 }
+
+/* log_min_messages of this process (one for each sort of process from 19 on). */
+inline int &
+LogMessages()
+{
+#if PG_VERSION_NUM >= 190000
+	return log_min_messages[MyBackendType];
+#else
+	return log_min_messages;
+#endif
+}
+
+/*
+ * CLUSTER.  19 makes it a form of REPACK, which nobody has looked at in all its forms yet: not known to be
+ * harmless.
+ */
+inline bool
+IsCluster(const Node *statement)
+{
+#if PG_VERSION_NUM >= 190000
+	(void) statement;
+	return false;
+#else
+	return IsA(statement, ClusterStmt);
+#endif
+}
+
+/* What post_parse_analyze_hook gets (const from 19 on). */
+#if PG_VERSION_NUM >= 190000
+using Jumble = const JumbleState;
+#else
+using Jumble = JumbleState;
+#endif
 
 /* The relation that statistics count for (16 renamed the members). */
 inline Oid

@@ -108,7 +108,6 @@ IsNeutral(Node *statement)
 	{
 	case T_AlterPublicationStmt:
 	case T_AlterStatsStmt:
-	case T_ClusterStmt:
 	case T_CreatePublicationStmt:
 	case T_CreateStatsStmt:
 	case T_CreateTrigStmt:
@@ -121,7 +120,7 @@ IsNeutral(Node *statement)
 	case T_DropStmt:
 		return IsNeutralDrop(reinterpret_cast<DropStmt *>(statement));
 	default:
-		return false;
+		return compat::IsCluster(statement);
 	}
 }
 

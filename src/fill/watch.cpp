@@ -109,7 +109,7 @@ WatchUtility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtili
 
 /* Dynamic SQL, and what a session analyses for the first time. */
 void
-WatchAnalysis(ParseState *pstate, Query *query, JumbleState *jumble)
+WatchAnalysis(ParseState *pstate, Query *query, compat::Jumble *jumble)
 {
 	if (previous_post_parse_analyze)
 		previous_post_parse_analyze(pstate, query, jumble);

@@ -322,12 +322,12 @@ BeginTrial(Findings *f, Trial *trial)
 	trial->context = CurrentMemoryContext;
 	trial->owner = CurrentResourceOwner;
 	trial->client_messages = client_min_messages;
-	trial->log_messages = log_min_messages;
+	trial->log_messages = compat::LogMessages();
 	BeginInternalSubTransaction(nullptr);
 	MemoryContextSwitchTo(trial->context);
 	/* notices come when the function runs */
 	client_min_messages = Max(client_min_messages, ERROR);
-	log_min_messages = Max(log_min_messages, ERROR);
+	compat::LogMessages() = Max(compat::LogMessages(), ERROR);
 	Enter(f->environment);
 }
 
@@ -338,7 +338,7 @@ EndTrial(const Trial &trial, ErrorData *error)
 	MemoryContextSwitchTo(trial.context);
 	CurrentResourceOwner = trial.owner;
 	client_min_messages = trial.client_messages;
-	log_min_messages = trial.log_messages;
+	compat::LogMessages() = trial.log_messages;
 	if (error != nullptr && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 }

@@ -75,7 +75,7 @@ Compile(Oid function, FuncExpr *call)
 
 	info.fn_oid = function;
 	info.fn_mcxt = CurrentMemoryContext;
-	info.fn_expr = reinterpret_cast<fmNodePtr>(call);
+	info.fn_expr = reinterpret_cast<decltype(info.fn_expr)>(call);
 	InitFunctionCallInfoData(*fcinfo, &info, 0, call ? call->inputcollid : InvalidOid, nullptr,
 							 nullptr);
 	return Plpgsql().compile(fcinfo, false);
