@@ -3,12 +3,13 @@
  *		Memory of the store: taking units, giving them back, and evicting when there are none.
  *
  * Victims are chosen under the eviction lock and evicted without it.  A sample of unpinned entries
- * is taken at positions of the directory that a random start and a random stride give.  Expired and
- * dead ones of it go first, all of them; then the image that was not used for longest; else the
- * answer that the policy values least of all that the pool remembers (policy.h).  An image's own
- * memory comes from the first two only: it takes no good answer's place.  The sample is pinned, so
- * that the owner's dead test can run without the locks of the index.  A victim that somebody began to
- * read meanwhile is spared.  So nobody waits for a partition's lock while others wait for memory.
+ * is taken at positions all over the directory (Steps).  Expired and dead ones of it go first, all of
+ * them.  If it has none, many more entries are looked at for one, but a bounded number.  Then goes the
+ * image that was not used for longest; else the answer that the policy values least of all that the
+ * pool remembers (policy.h).  An image's own memory comes from the first two only: it takes no good
+ * answer's place.  The sample is pinned, so that the owner's dead test can run without the locks of
+ * the index.  A victim that somebody began to read meanwhile is spared.  So nobody waits for a
+ * partition's lock while others wait for memory.
  *
  * Who wants a long run of units is not served with the crumbs of small entries: a large answer made
  * of them is slow to write and slow to read each time.  For him a page is cleared, the one around one
@@ -38,6 +39,11 @@ namespace
 /* Slots of the directory that are looked at for one sample. */
 constexpr uint64 kMaxProbes = 1024;
 
+/* Entries that are looked at for one that is expired or dead before anything else goes, and how many
+ * of them are fetched at once. */
+constexpr uint64 kSearched = 64;
+constexpr uint64 kFetched = 16;
+
 /* Extents given back under one hold of the allocator's lock. */
 constexpr int kFreeBatch = 128;
 
@@ -60,7 +66,7 @@ constexpr uint32 kPagesCompared = 2;
 constexpr int kMaxLooks = 32;
 
 /* Answers of an owner that are compared before one goes. */
-constexpr int kLooksAtOwn = 16;
+constexpr int kLooksAtOwn = 32;
 
 /* Slots of the directory that are looked at for one of them under one hold of its lock, and how often. */
 constexpr uint64 kPart = 128;
@@ -107,23 +113,51 @@ struct PageView
 
 /* --- what is there ------------------------------------------------------------------------- */
 
+/*
+ * All positions below n, each once, from a random one on.  Entries that were made one after the other
+ * stand side by side and are often alike.  The golden section as stride spreads any number of
+ * positions evenly, so that no such run of entries is all that a walk sees.
+ */
+struct Steps
+{
+	uint64 n;
+	uint64 at;
+	uint64 stride;
+};
+
+Steps
+StepsOver(uint64 n)
+{
+	Steps steps = {n, pg_prng_uint64(&pg_global_prng_state) % n, n * 5 / 8 + 1};
+
+	while (std::gcd(steps.stride, n) != 1)
+		steps.stride++;
+	return steps;
+}
+
+uint64
+NextStep(Steps *steps)
+{
+	uint64 at = steps->at;
+
+	steps->at = (at + steps->stride) % steps->n;
+	return at;
+}
+
 /* Pins up to kSampled unpinned entries of a part of the directory, whose lock is held. */
 int
 PinSome(Entry **sample, const UnitRef *part, uint64 n)
 {
 	int found = 0;
-	uint64 at;
-	uint64 stride;
 
 	if (n == 0)
 		return 0;
-	at = pg_prng_uint64(&pg_global_prng_state) % n;
-	stride = pg_prng_uint64(&pg_global_prng_state) % n + 1;
-	while (std::gcd(stride, n) != 1)
-		stride++;
-	for (uint64 i = 0; i < Min(n, kMaxProbes) && found < kSampled; i++, at = (at + stride) % n)
+
+	Steps steps = StepsOver(n);
+
+	for (uint64 i = 0; i < Min(n, kMaxProbes) && found < kSampled; i++)
 	{
-		Entry *entry = EntryAt(part[at]);
+		Entry *entry = EntryAt(part[NextStep(&steps)]);
 
 		if (PinsOf(entry) > 0)
 			continue;
@@ -204,7 +238,7 @@ IsGone(const Entry *entry, TimestampTz now)
 
 /* Note an entry of the page, once. */
 void
-Note(PageView *view, const Entry *entry)
+Note(PageView *view, const Entry *entry, TimestampTz now)
 {
 	for (int i = 0; i < view->count; i++)
 	{
@@ -216,7 +250,7 @@ Note(PageView *view, const Entry *entry)
 
 	candidate = VictimOf(entry);
 	view->units += entry->units;
-	if (!IsImage(entry))
+	if (!IsImage(entry) && !IsGone(entry, now))
 		view->worth += candidate.priority * entry->units;
 }
 
@@ -225,7 +259,7 @@ Note(PageView *view, const Entry *entry)
  * write just now, so nothing is believed but what the directory confirms.  Directory lock held.
  */
 void
-ViewPage(uint32 page, PageView *view)
+ViewPage(uint32 page, PageView *view, TimestampTz now)
 {
 	uint64 free;
 	UnitRef base = page * kUnitsPerPage;
@@ -255,7 +289,7 @@ ViewPage(uint32 page, PageView *view)
 			break;
 		if (entry != nullptr && PinsOf(entry) == 0)
 		{
-			Note(view, entry);
+			Note(view, entry, now);
 			free |= (~UINT64CONST(0) >> (kUnitsPerPage - length)) << i;
 		}
 		i += length;
@@ -267,7 +301,7 @@ ViewPage(uint32 page, PageView *view)
 
 /* The page to clear, of those around the lowest entries of the pool.  Directory lock held. */
 bool
-ChoosePage(Choice *choice)
+ChoosePage(Choice *choice, TimestampTz now)
 {
 	Pool *pool = &map.shared->pool;
 	PageView view;
@@ -277,7 +311,7 @@ ChoosePage(Choice *choice)
 	{
 		const Victim &around = pool->items[pool->count - 1 - i];
 
-		ViewPage(around.unit / kUnitsPerPage, &view);
+		ViewPage(around.unit / kUnitsPerPage, &view, now);
 		if (view.run < kRun || view.count == 0 || (choice->count > 0 && view.worth >= lowest))
 			continue;
 		lowest = view.worth;
@@ -339,7 +373,7 @@ Reserve(Choice *choice, const Request &request)
 
 /* Good answers: the one of least value, or all of a page.  Eviction lock held. */
 void
-ChooseGood(Choice *choice, const Request &request)
+ChooseGood(Choice *choice, const Request &request, TimestampTz now)
 {
 	Victim lowest;
 
@@ -350,7 +384,7 @@ ChooseGood(Choice *choice, const Request &request)
 		if (request.least > 1 && lowest.units < 2 * kRun)
 		{
 			PoolAdd(&map.shared->pool, lowest);
-			ChoosePage(choice);
+			ChoosePage(choice, now);
 		}
 		if (choice->count == 0)
 			choice->victims[choice->count++] = lowest;
@@ -367,13 +401,12 @@ ChooseGood(Choice *choice, const Request &request)
 		RaiseAging(lowest.priority);
 }
 
-/* What can't be served any more, all of it; else an image.  The sample goes into the pool. */
+/* What can't be served any more, all of the sample.  The rest of it goes into the pool. */
 void
 ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 {
 	Pool *pool = &map.shared->pool;
 	EvictionPolicy policy = static_cast<EvictionPolicy>(eviction_policy);
-	const Entry *image = nullptr;
 
 	if (pool->policy != policy)
 		PoolClear(pool, policy);
@@ -386,12 +419,51 @@ ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 		else
 			PoolAdd(pool, candidate);
 	}
+}
+
+/* A few that can't be served any more, of many that are looked at.  No pins: a listed entry stays. */
+void
+SearchGone(Choice *choice, TimestampTz now)
+{
+	const Entry *looked[kFetched];
+
+	LWLockAcquire(map.directory_lock, LW_SHARED);
+
+	uint64 left = Min(uint64{map.shared->nentries}, kSearched);
+	Steps steps = StepsOver(Max(map.shared->nentries, 1));
+
+	while (left > 0 && choice->count < kSampled)
+	{
+		uint64 n = Min(left, kFetched);
+
+		for (uint64 i = 0; i < n; i++)
+		{
+			looked[i] = EntryAt(map.directory[NextStep(&steps)]);
+			__builtin_prefetch(looked[i]);
+			__builtin_prefetch(reinterpret_cast<const char *>(looked[i]) + PG_CACHE_LINE_SIZE);
+		}
+		for (uint64 i = 0; i < n; i++)
+		{
+			if (PinsOf(looked[i]) == 0 && IsGone(looked[i], now))
+				choice->victims[choice->count++] = VictimOf(looked[i]);
+		}
+		left -= n;
+	}
+	LWLockRelease(map.directory_lock);
+}
+
+/* The image of the sample that was not used for longest. */
+void
+ChooseImage(Choice *choice, const Sample &sample)
+{
+	const Entry *image = nullptr;
+
 	for (int i = sample.answers; i < sample.all; i++)
 	{
 		if (image == nullptr || LastUse(sample.entries[i]) < LastUse(image))
 			image = sample.entries[i];
 	}
-	if (choice->count == 0 && image != nullptr)
+	if (image != nullptr)
 		choice->victims[choice->count++] = VictimOf(image);
 }
 
@@ -406,12 +478,16 @@ Choose(Choice *choice, const Request &request, TimestampTz now)
 	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
 	TakeSample(&sample);
 	ChooseOfSample(choice, sample, now);
+	if (choice->count == 0)
+		SearchGone(choice, now);
+	if (choice->count == 0)
+		ChooseImage(choice, sample);
 	for (int i = 0; i < sample.all; i++)
 		UnpinRaw(sample.entries[i]);
 	choice->any = sample.all > 0;
 	choice->refused = false;
 	if (choice->count == 0 && !request.claim->image)
-		ChooseGood(choice, request);
+		ChooseGood(choice, request, now);
 	LWLockRelease(map.eviction_lock);
 }
 
@@ -555,11 +631,13 @@ EvictChosen(Choice *choice, TimestampTz now, Request *request)
 	return evicted;
 }
 
-/* The worst of some entries that are not in use. */
+/* The worst of some entries that are not in use: one that can't be served any more, if there is one. */
 struct Worst
 {
 	Victim victim;
 	bool found;
+	bool gone;
+	TimestampTz now;
 };
 
 void
@@ -567,9 +645,12 @@ Look(Worst *worst, const Entry *entry)
 {
 	Victim victim = VictimOf(entry);
 
-	if (PinsOf(entry) > 0 || (worst->found && victim.priority >= worst->victim.priority))
+	if (worst->gone || PinsOf(entry) > 0)
 		return;
-	*worst = {victim, true};
+	worst->gone = IsGone(entry, worst->now);
+	if (!worst->found || worst->gone || victim.priority < worst->victim.priority)
+		worst->victim = victim;
+	worst->found = true;
 }
 
 /* Of the next few of an account's ring; which account that is. */
@@ -583,7 +664,7 @@ LookAlongRing(Worst *worst, const Owner &owner)
 
 	Account *account = &map.shared->accounts[number];
 
-	for (int i = 0; i < kLooksAtOwn && account->hand != kNoUnit; i++)
+	for (int i = 0; i < kLooksAtOwn && account->hand != kNoUnit && !worst->gone; i++)
 	{
 		Look(worst, EntryAt(account->hand));
 		account->hand = EntryAt(account->hand)->ring_next;
@@ -685,6 +766,9 @@ bool
 EvictOwn(const Owner &owner)
 {
 	Worst worst = {};
+
+	worst.now = GetCurrentTimestamp();
+
 	uint32 account = LookAlongRing(&worst, owner);
 	UnitRef garbage = kNoUnit;
 	bool good = false;
@@ -693,8 +777,8 @@ EvictOwn(const Owner &owner)
 		LookAround(&worst, account);
 	if (!worst.found)
 		return false;
-	if (UnlinkVictim(worst.victim, GetCurrentTimestamp(), &garbage, &good) && good)
-		pg_atomic_fetch_add_u64(&map.shared->evictions, 1);
+	if (UnlinkVictim(worst.victim, worst.now, &garbage, &good) && good)
+		pg_atomic_fetch_add_u64(worst.gone ? &map.shared->voided : &map.shared->evictions, 1);
 	FreeGarbage(garbage);
 	return true;
 }
