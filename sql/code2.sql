@@ -119,11 +119,13 @@ SELECT cacheable, consistency, reason FROM cached_query_explain('SELECT cq_code2
 RESET cached_query.consistency;
 -- hidden rows are an error, hit or miss
 SET row_security = off;
+\set SHOW_CONTEXT never
 SELECT * FROM cached_query('SELECT cq_code2.by_policy()', '1h') AS t(v text);
 SELECT * FROM cached_query('SELECT cq_code2.by_policy_sql()', '1h') AS t(v text);
 SELECT * FROM cached_query('SELECT cq_code2.by_policy_atomic()', '1h') AS t(v text);
 SELECT * FROM cached_query('SELECT cq_code2.by_dynamic()', '1h') AS t(v text);
 SELECT * FROM cached_query('SELECT cq_code2.by_view()', '1h') AS t(v text);
+\set SHOW_CONTEXT errors
 RESET row_security;
 RESET ROLE;
 

@@ -28,9 +28,11 @@ SELECT state, rows FROM cached_query_explain('SELECT * FROM patients WHERE id < 
 RESET ROLE;
 -- settings with secrets are for superusers, and not shown
 SET ROLE cq_stranger;
+\set VERBOSITY sqlstate
 SHOW cached_query.redis_url;
 SHOW cached_query.redis_secret_file;
 SHOW cached_query.redis_password_file;
+\set VERBOSITY default
 RESET ROLE;
 SELECT name, setting FROM pg_settings WHERE name ~ 'cached_query.redis_.*(file|secret)' ORDER BY name;
 SET client_min_messages = warning;

@@ -183,6 +183,16 @@ using Jumble = const JumbleState;
 using Jumble = JumbleState;
 #endif
 
+/* A descriptor that was put together by hand is complete now (19 computes places of columns). */
+inline TupleDesc
+FinishTupleDesc(TupleDesc desc)
+{
+#if PG_VERSION_NUM >= 190000
+	TupleDescFinalize(desc);
+#endif
+	return desc;
+}
+
 /* The relation that statistics count for (16 renamed the members). */
 inline Oid
 StatsRelation(const PgStat_TableStatus *table)

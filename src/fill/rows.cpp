@@ -376,7 +376,7 @@ JsonDesc()
 	TupleDesc desc = CreateTemplateTupleDesc(1);
 
 	TupleDescInitEntry(desc, 1, "cached_query_json", JSONOID, -1, 0);
-	return desc;
+	return compat::FinishTupleDesc(desc);
 }
 
 void

@@ -45,7 +45,7 @@ LiveColumns(TupleDesc desc)
 			TupleDescCopyEntry(live, static_cast<AttrNumber>(++count), desc,
 							   static_cast<AttrNumber>(i + 1));
 	}
-	return live;
+	return compat::FinishTupleDesc(live);
 }
 
 /* A row of live columns, with NULLs where the row type has dropped ones. */
@@ -153,7 +153,7 @@ ExpectedRow(FunctionCallInfo fcinfo, const Signature &signature)
 	case TYPEFUNC_SCALAR:
 		desc = CreateTemplateTupleDesc(1);
 		TupleDescInitEntry(desc, 1, "cached_query_as", type, -1, 0);
-		return desc;
+		return compat::FinishTupleDesc(desc);
 	default:
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("row_type must have a known type"),
