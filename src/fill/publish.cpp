@@ -98,7 +98,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;
-	else if (!watch.started || watch.uncacheable)
+	else if (!watch.started || watch.uncacheable || watch.disturbed)
 		*reason = Reason::nested_uncacheable;
 	else if (watch.findings.ttl != Reason::hit ||
 			 Lacks(attempt->examined->findings, watch.findings))

@@ -177,6 +177,51 @@ JudgeCalledOnes(Watch *watch)
 	MemoryContextSwitchTo(caller);
 }
 
+/*
+ * Classes of errors that what is read, the functions and the rights decide.  PostgreSQL uses no class that
+ * begins with a digit from 5 on, or a letter from I on, but those below: others are a function's own.
+ */
+bool
+TellsOfData(int code)
+{
+	static const int classes[] = {
+		MAKE_SQLSTATE('0', '0', '0', '0', '0'), /* not yet an error */
+		MAKE_SQLSTATE('0', '1', '0', '0', '0'), MAKE_SQLSTATE('0', '2', '0', '0', '0'),
+		MAKE_SQLSTATE('0', 'A', '0', '0', '0'), MAKE_SQLSTATE('2', '0', '0', '0', '0'),
+		MAKE_SQLSTATE('2', '1', '0', '0', '0'), MAKE_SQLSTATE('2', '2', '0', '0', '0'),
+		MAKE_SQLSTATE('2', '3', '0', '0', '0'), MAKE_SQLSTATE('2', 'F', '0', '0', '0'),
+		MAKE_SQLSTATE('3', '8', '0', '0', '0'), MAKE_SQLSTATE('3', '9', '0', '0', '0'),
+		MAKE_SQLSTATE('3', 'F', '0', '0', '0'), MAKE_SQLSTATE('4', '2', '0', '0', '0'),
+		MAKE_SQLSTATE('4', '4', '0', '0', '0'), MAKE_SQLSTATE('P', '0', '0', '0', '0')};
+	static const int moment[] = {
+		MAKE_SQLSTATE('5', '3', '0', '0', '0'), MAKE_SQLSTATE('5', '4', '0', '0', '0'),
+		MAKE_SQLSTATE('5', '5', '0', '0', '0'), MAKE_SQLSTATE('5', '7', '0', '0', '0'),
+		MAKE_SQLSTATE('5', '8', '0', '0', '0'), MAKE_SQLSTATE('7', '2', '0', '0', '0'),
+		MAKE_SQLSTATE('X', 'X', '0', '0', '0')};
+	const int category = ERRCODE_TO_CATEGORY(code);
+	const char first = PGUNSIXBIT(code);
+
+	for (int known : classes)
+	{
+		if (category == known)
+			return true;
+	}
+	for (int known : moment)
+	{
+		if (category == known)
+			return false;
+	}
+	return (first >= '5' && first <= '9') || (first >= 'I' && first <= 'Z');
+}
+
+/* Called for each error where it is raised, whoever catches it; also for notices. */
+void
+OnError(void *arg)
+{
+	if (!TellsOfData(geterrcode()))
+		static_cast<Watch *>(arg)->disturbed = true;
+}
+
 /* An error that nobody of ours catches ends the transaction, and every watch with it. */
 void
 ForgetWatches(XactEvent event, void *)
@@ -215,12 +260,17 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
+	watch->errors.callback = OnError;
+	watch->errors.arg = watch;
+	watch->errors.previous = error_context_stack;
+	error_context_stack = &watch->errors;
 	innermost = watch;
 }
 
 void
 DropWatch(Watch *watch)
 {
+	error_context_stack = watch->errors.previous;
 	innermost = watch->outer;
 }
 
@@ -230,6 +280,7 @@ EndWatch(Watch *watch)
 	Watch *outer = watch->outer;
 	ListCell *cell;
 
+	error_context_stack = watch->errors.previous;
 	innermost = outer;
 	JudgeCalledOnes(watch);
 	if (outer == nullptr)

@@ -7,6 +7,9 @@
  * is analysed, which functions that aren't built in are looked up; a cached answer used inside passes on what it depends on and how old it is.
  * When a watch ends, the one around it takes over all it saw.
  *
+ * An error that code inside catches may have decided what the rows are.  One that tells of the data would
+ * come again; a timeout, a limit, a lock or the state of the session is another's no business.
+ *
  * Backend-local; the stack of watches is unwound by PG_TRY in the fill.
  */
 #pragma once
@@ -22,18 +25,20 @@ namespace cq
 struct Watch
 {
 	Watch *outer;
-	MemoryContext context; /* of the lists */
-	Findings findings;     /* relations met, and what speaks against keeping them */
-	List *called;          /* OIDs of functions that ran and weren't expected */
-	bool started;          /* the query itself was seen: ExecutorStart comes to us */
-	List *slots;           /* of cached answers used inside (int) */
-	bool wrote;            /* data-modifying or utility statement, row locks */
-	bool uncacheable;      /* a cached_query call inside could not be cached */
-	bool inexact;          /* a cached answer inside was a ttl one */
-	bool user_code;        /* what runs inside may be anything: no parallel workers */
-	bool strange_code;     /* ... that wasn't read, so plans are looked into when they start */
-	TimestampTz oldest;    /* as_of of the oldest cached answer used; or the future */
-	int32 lag_ms;          /* the largest of those, see EntryFacts */
+	ErrorContextCallback errors; /* is told of those that are caught inside, too */
+	MemoryContext context;       /* of the lists */
+	Findings findings;           /* relations met, and what speaks against keeping them */
+	List *called;                /* OIDs of functions that ran and weren't expected */
+	bool started;                /* the query itself was seen: ExecutorStart comes to us */
+	List *slots;                 /* of cached answers used inside (int) */
+	bool wrote;                  /* data-modifying or utility statement, row locks */
+	bool uncacheable;            /* a cached_query call inside could not be cached */
+	bool disturbed;     /* an error that tells of this moment or session was raised inside */
+	bool inexact;       /* a cached answer inside was a ttl one */
+	bool user_code;     /* what runs inside may be anything: no parallel workers */
+	bool strange_code;  /* ... that wasn't read, so plans are looked into when they start */
+	TimestampTz oldest; /* as_of of the oldest cached answer used; or the future */
+	int32 lag_ms;       /* the largest of those, see EntryFacts */
 	uint64 lowest_position;
 };
 

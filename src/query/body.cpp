@@ -379,15 +379,18 @@ WalkInside(Findings *f, Query *query)
 	queries = QueryRewrite(query);
 
 	const bool literals = f->literals;
+	const bool checked = f->checked_literal;
 
-	f->literals = false;
+	f->literals = f->checked_literal = false;
 	if (!DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
 		f->unidentified = true;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));
 	if (f->literals && f->words_inside)
 		NoteClock(f, "a literal such as 'today' or 'now' in a function");
+	f->fleeting = f->fleeting || f->checked_literal || (f->literals && f->words_inside);
 	f->literals = literals;
+	f->checked_literal = checked;
 }
 
 uint64

@@ -10,6 +10,7 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_constraint.h"
 #include "utils/fmgroids.h"
 }
 
@@ -95,6 +96,53 @@ NameOfType(Oid type)
 		name = pstrdup(NameStr(form->typname));
 	});
 	return name;
+}
+
+namespace
+{
+
+List *
+AddChecks(List *checks, Relation catalog, Oid domain)
+{
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(domain));
+	scan = systable_beginscan(catalog, ConstraintTypidIndexId, true, nullptr, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool null;
+		Datum tree =
+			heap_getattr(tuple, Anum_pg_constraint_conbin, RelationGetDescr(catalog), &null);
+
+		if (!null)
+			checks = lappend(checks, TextDatumGetCString(tree));
+	}
+	systable_endscan(scan);
+	return checks;
+}
+
+} // namespace
+
+List *
+ChecksOf(Oid domain)
+{
+	Relation catalog = table_open(ConstraintRelationId, AccessShareLock);
+	List *checks = NIL;
+	Oid base = domain;
+
+	while (OidIsValid(base) && get_typtype(base) == TYPTYPE_DOMAIN)
+	{
+		checks = AddChecks(checks, catalog, base);
+		domain = base;
+		base = InvalidOid;
+		ReadRow<Form_pg_type>(TYPEOID, domain,
+							  [&](Form_pg_type form, HeapTuple) { base = form->typbasetype; });
+	}
+	table_close(catalog, AccessShareLock);
+	return checks;
 }
 
 Oid

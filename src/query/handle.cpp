@@ -385,6 +385,16 @@ PlannedUnseen(const Handle *handle)
 }
 
 /*
+ * Constraints of domains ran when its literals were analysed: what they would say now, and whether they
+ * raise an error, only an analysis of now shows.
+ */
+bool
+LiteralsChecked(const Handle *handle)
+{
+	return handle->generation >= 0 && handle->findings.checked_literal;
+}
+
+/*
  * Plans of statements in functions have the names resolved and the constants folded that were there when
  * the session made them, and PostgreSQL doesn't notice what is new.  An answer that is kept must be one of
  * now: so they are made again, as DISCARD PLANS does it, when news concern what the functions look up.
@@ -394,9 +404,10 @@ FreshenBodies(const Handle *handle)
 {
 	static uint64 fresh = 0;
 
-	if (handle->findings.functions == NIL || !NewsConcern(fresh, handle->names, handle->findings))
+	if ((handle->findings.functions == NIL && handle->findings.types == NIL) ||
+		!NewsConcern(fresh, handle->names, handle->findings))
 		return false;
-	ResetPlanCache();
+	ForgetKept();
 	fresh = news_count;
 	return true;
 }
@@ -420,7 +431,8 @@ Revalidate(Handle *handle, bool last)
 	CachedPlan *plan;
 	bool same;
 
-	if (!last && (Outdated(handle) || LiteralsMoved(handle) || PlannedUnseen(handle)))
+	if (!last && (Outdated(handle) || LiteralsMoved(handle) || LiteralsChecked(handle) ||
+				  PlannedUnseen(handle)))
 		return false;
 	handle->names_changed =
 		!last; /* what fails is not tried again: the next call begins from the text */

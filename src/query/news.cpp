@@ -35,11 +35,14 @@ constexpr int kRelation = -1;
 constexpr int kAnything = -2;
 
 News kept[kKept];
+bool own_call = false; /* of the callbacks: it tells nothing new */
 
 /* In a callback: nothing may be read or raised here. */
 void
 WriteDown(int cacheid, uint32 value)
 {
+	if (own_call)
+		return;
 	kept[news_count % kKept] = {cacheid, value};
 	news_count++;
 }
@@ -129,6 +132,16 @@ NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
 			return true;
 	}
 	return false;
+}
+
+/* The callbacks raise nothing. */
+void
+ForgetKept()
+{
+	ResetPlanCache();
+	own_call = true;
+	CallSyscacheCallbacks(CONSTROID, 0);
+	own_call = false;
 }
 
 void

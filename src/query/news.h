@@ -25,6 +25,12 @@ extern uint64 news_count;
  */
 extern bool NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings);
 
+/*
+ * What this session keeps of analysis and planning is made again where it is used next: plans of functions'
+ * statements, cached expressions, and the constraints of domains, of which PostgreSQL keeps a planned form.
+ */
+extern void ForgetKept();
+
 extern void InitNews();
 
 } // namespace cq

@@ -492,20 +492,15 @@ JudgeDomain(Findings *f, Oid type)
 	Defer(f, Thing::domain, type);
 }
 
-/* Those of the domains it is made of, too. */
+/*
+ * Those of the domains it is made of, too; as they were written, for what the session keeps of them
+ * has functions inlined that may be others by now.
+ */
 void
 JudgeChecks(Findings *f, Oid type)
 {
-	/* its context, when it goes, calls it back */
-	DomainConstraintRef *ref =
-		static_cast<DomainConstraintRef *>(palloc(sizeof(DomainConstraintRef)));
-	ListCell *cell;
-
-	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
-	foreach (cell, ref->constraints)
-		Walk(reinterpret_cast<Node *>(
-				 static_cast<DomainConstraintState *>(lfirst(cell))->check_expr),
-			 f);
+	for (List *checks = ChecksOf(type); checks != NIL; checks = list_delete_first(checks))
+		Walk(static_cast<Node *>(stringToNode(static_cast<char *>(linitial(checks)))), f);
 }
 
 /* Defaults of the arguments that a call doesn't give. */
@@ -614,6 +609,57 @@ JudgeWriting(Findings *f, Oid type)
 		VisitColumns(f, base, JudgeOutput);
 	else
 		JudgeFunction(OutputFunction(base, false), f);
+}
+
+/* What it is made of, each once. */
+List *
+PartsOf(Oid type, List *parts)
+{
+	TupleDesc desc;
+
+	if (OidIsValid(get_element_type(type)))
+		return list_append_unique_oid(parts, get_element_type(type));
+	if (type_is_range(type))
+		return list_append_unique_oid(parts, get_range_subtype(type));
+	if (type_is_multirange(type))
+		return list_append_unique_oid(parts, get_multirange_range(type));
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		return list_append_unique_oid(parts, getBaseType(type));
+	if (get_typtype(type) != TYPTYPE_COMPOSITE)
+		return parts;
+	desc = lookup_rowtype_tupdesc_copy(type, -1);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->atttypid >= FirstUnpinnedObjectId &&
+			!TupleDescAttr(desc, i)->attisdropped)
+			parts = list_append_unique_oid(parts, TupleDescAttr(desc, i)->atttypid);
+	}
+	FreeTupleDesc(desc);
+	return parts;
+}
+
+/* Is a value of it checked by the constraints of a domain in it when it is read from text? */
+bool
+ReadsThroughChecks(Oid type)
+{
+	constexpr int kMaxParts = 1000;
+	List *parts;
+
+	if (type < FirstUnpinnedObjectId)
+		return false;
+	parts = list_make1_oid(type);
+	for (int i = 0; i < list_length(parts); i++)
+	{
+		const Oid part = list_nth_oid(parts, i);
+
+		CHECK_FOR_INTERRUPTS();
+		if (i == kMaxParts ||
+			(get_typtype(part) == TYPTYPE_DOMAIN && compat::HasDomainConstraints(part)))
+			return true;
+		parts = PartsOf(part, parts);
+	}
+	list_free(parts);
+	return false;
 }
 
 /* Built-in functions that fill a row, or what a column list says, from the text in a document. */
@@ -792,6 +838,12 @@ Walk(Node *node, void *arg)
 			RefuseExact(f, Reason::system_column, nullptr);
 		break;
 	case T_Const:
+		if (ReadsThroughChecks(exprType(node)))
+		{
+			/* they ran when the literal was analysed, and may say something else by now */
+			f->checked_literal = true;
+			JudgeInput(f, exprType(node));
+		}
 		if (!f->literals && FirstTime(&f->seen, Thing::literal, exprType(node)))
 			f->literals = InputDependsOnSettings(exprType(node));
 		JudgeType(f, exprType(node));

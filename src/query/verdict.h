@@ -60,9 +60,11 @@ struct Findings
 	bool temp_schema = false; /* ... on which schema of temporary objects the session has, if any */
 	bool everything = false;  /* ... on any setting, since code in it was not understood */
 	bool literals = false;    /* parse analysis converted literals by regional settings */
-	bool folded = false;      /* ... or the planner may have evaluated what reads them */
-	bool unread = false;      /* calls code that is believed, being trusted or IMMUTABLE */
-	bool clock = false;       /* rows may show when the statement or transaction began */
+	bool checked_literal = false; /* ... and checked them by constraints of domains */
+	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
+	bool folded = false;   /* ... or the planner may have evaluated what reads them */
+	bool unread = false;   /* calls code that is believed, being trusted or IMMUTABLE */
+	bool clock = false;    /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	bool makes_text = false;    /* values may be converted to text inside the query */

@@ -1,0 +1,151 @@
+# What a session keeps was made under other definitions or settings than there are now: plans and compiled
+# functions of PL/pgSQL, cached expressions, the planned constraints of domains, literals that were read.  It may
+# go on using it, but what it publishes is for all: so an answer must be what a new session's query says.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CachedQueryTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = start_node('main');
+
+# Each: name, what is there before, what the old session does, what somebody else changes, what the old session
+# does then, the query (one column, text), what a new session sets.
+my @cases;
+sub case { my ($name, %how) = @_; push @cases, { name => $name, %how }; return; }
+
+# A function of one expression in PL/pgSQL.
+sub plpgsql
+{
+	my ($type, $value, $declare) = @_;
+	return "CREATE FUNCTION w.f() RETURNS $type STABLE LANGUAGE plpgsql AS \$f\$ " . ($declare // '') . " BEGIN RETURN $value; END \$f\$;";
+}
+
+# ---- definitions ----
+
+my $checked = q{CREATE FUNCTION w.ok(int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 < 10'; CREATE DOMAIN w.d AS int CHECK (w.ok(value)); CREATE TABLE w.t AS SELECT 5 AS a;};
+my $tighter = q{CREATE OR REPLACE FUNCTION w.ok(int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 < 2'};
+
+case('a constraint that was inlined', setup => $checked, old => 'SELECT 5::w.d', change => $tighter,
+	query => 'SELECT a::w.d::text FROM w.t');
+case('... of a domain over a domain', setup => "$checked CREATE DOMAIN w.e AS w.d CHECK (value > 0);", old => 'SELECT 5::w.e', change => $tighter,
+	query => 'SELECT a::w.e::text FROM w.t');
+case('... of an array over a domain', setup => $checked, old => q{SELECT '{5}'::w.d[]}, change => $tighter,
+	query => 'SELECT ARRAY[a]::w.d[]::text FROM w.t');
+case('... in a function', setup => $checked . plpgsql('text', 'x', 'DECLARE x w.d := (SELECT a FROM w.t);'), old => 'SELECT w.f()', change => $tighter,
+	query => 'SELECT w.f()');
+case('an argument of a domain', setup => $checked . q{CREATE FUNCTION w.f(w.d) RETURNS text STABLE LANGUAGE sql AS 'SELECT $1::text';}, old => 'SELECT w.f(5)', change => $tighter,
+	query => 'SELECT w.f(a) FROM w.t');
+
+# ---- literals that constraints are asked about when they are analysed ----
+
+my $limited = q{CREATE TABLE w.lim AS SELECT 10 AS l; CREATE FUNCTION w.ok(int) RETURNS bool STABLE LANGUAGE sql AS 'SELECT $1 < max(l) FROM w.lim';
+	CREATE DOMAIN w.d AS int CHECK (w.ok(value)); CREATE TYPE w.c AS (a w.d);
+	CREATE TYPE w.r AS RANGE (SUBTYPE = w.d);};
+my $lower = 'UPDATE w.lim SET l = 3';
+my %literals = (
+	'an array over a domain' => q{('{5}'::w.d[])::int[]::text},
+	'a row with a domain' => q{(('(5)'::w.c).a)::text},
+	'an array of rows' => q{('{(5)}'::w.c[])::text},
+	'a range over a domain' => q{('[5,6]'::w.r)::text},
+	'an array that is compared' => q{(ARRAY[5] <@ ANY (ARRAY['{5}'::w.d[]]::int[][]))::text},
+);
+foreach my $what (sort keys %literals)
+{
+	my $value = $literals{$what};
+	next if $what =~ /compared/;
+	case("literal: $what", setup => $limited, change => $lower, query => "SELECT $value", exact => 1);
+}
+my $by_setting = q{CREATE DOMAIN w.d AS int CHECK (value < current_setting('app.lim')::int);};
+case('literal: a constraint that reads a setting', setup => $by_setting, before => 'SET app.lim = 10', old => q{SELECT '{5}'::w.d[]},
+	then => 'SET app.lim = 3', query => q{SELECT ('{5}'::w.d[])::text}, new => 'SET app.lim = 3');
+
+# ---- the comparison ----
+
+# Rows, or the SQLSTATE.
+sub told
+{
+	my ($output, $error) = @_;
+	return $error =~ /ERROR:\s+(\w{5})/ ? $1 : $output =~ s/\n+$//r;
+}
+
+sub in_new_session
+{
+	my ($settings, $statement) = @_;
+	my ($code, $output, $error) = $node->psql('postgres', "SET datestyle = 'ISO'; $settings; $statement", extra_params => [ '-v', 'VERBOSITY=sqlstate', '-q' ]);
+	return told($output, $error);
+}
+
+my $answers = 0;
+foreach my $case (@cases)
+{
+	foreach my $consistency ('ttl', 'exact')
+	{
+		my $cached = "SELECT v FROM cached_query(\$q\$$case->{query}\$q\$, '1h') AS t(v text)";
+		my $settings = "SET cached_query.consistency = $consistency; " . ($case->{new} // 'SELECT');
+		$node->safe_psql('postgres', "SET client_min_messages = error; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w CASCADE; CREATE SCHEMA w; $case->{setup}");
+		my $old = $node->background_psql('postgres', on_error_stop => 0);
+		$old->query("SET datestyle = 'ISO'; SET cached_query.consistency = $consistency");
+		$old->query($case->{before}) if $case->{before};
+		# PL/pgSQL keeps a plan from the second run on
+		$old->query("$case->{old};") foreach $case->{old} ? 1 .. 2 : ();
+		$old->query("$cached;") if !$case->{old} || $case->{twice};
+		$node->safe_psql('postgres', $case->{change}) if $case->{change};
+		$old->query("$case->{then};") if $case->{then};
+		$old->query("$cached;") if $consistency eq 'exact' || $case->{old};
+		my $hit = in_new_session($settings, $cached);
+		my $direct = in_new_session($settings, $case->{query});
+		# within a ttl an answer may be as old as that, if nothing but rows changed
+		is($hit, $direct, "$case->{name}, $consistency") unless $case->{exact} && $consistency eq 'ttl' && !$case->{old};
+		$answers++ if $hit eq $direct;
+		my $kept = told($old->query("$cached;"), $old->{stderr} // '');
+		$old->quit;
+	}
+}
+
+# ---- errors that are caught ----
+
+my $caught = sub {
+	my ($work, $condition) = @_;
+	return "CREATE OR REPLACE FUNCTION w.f() RETURNS text STABLE LANGUAGE plpgsql AS \$f\$ BEGIN $work; RETURN 'done'; EXCEPTION WHEN $condition THEN RETURN 'caught'; END \$f\$;";
+};
+my $sum = 'PERFORM count(*) FROM generate_series(1, 3000000)';
+my @errors = (
+	[ 'statement_timeout', $caught->($sum, 'query_canceled'), 'SET statement_timeout = 30' ],
+	[ 'max_stack_depth', 'CREATE OR REPLACE FUNCTION w.deep(n int) RETURNS int STABLE LANGUAGE plpgsql AS $d$ BEGIN IF n = 0 THEN RETURN 0; END IF; RETURN w.deep(n - 1) + 1; END $d$;'
+		. $caught->('PERFORM w.deep(300)', 'statement_too_complex'), 'SET max_stack_depth = 150' ],
+	[ 'temp_file_limit', $caught->('PERFORM count(*) FROM (SELECT g FROM generate_series(1, 300000) AS g ORDER BY -g) AS x', 'OTHERS'), 'SET temp_file_limit = 64; SET work_mem = 64' ],
+	[ 'statement_timeout, deeper', $caught->($sum, 'query_canceled') =~ s/w\.f/w.inner/r . q{CREATE OR REPLACE FUNCTION w.f() RETURNS text STABLE LANGUAGE sql AS 'SELECT w.inner()';}, 'SET statement_timeout = 30' ],
+);
+foreach my $error (@errors)
+{
+	my ($name, $function, $limit) = @$error;
+	foreach my $consistency ('ttl', 'exact')
+	{
+		foreach my $query ('SELECT w.f()', 'SELECT v FROM w.v')
+		{
+			my $cached = "SELECT v FROM cached_query('$query', '1h') AS t(v text)";
+			$node->safe_psql('postgres', "SET client_min_messages = error; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w CASCADE; CREATE SCHEMA w; $function CREATE VIEW w.v AS SELECT w.f() AS v");
+			is(in_new_session("SET cached_query.consistency = $consistency; $limit", $cached), 'caught', "$name, $query, $consistency: is caught");
+			is(in_new_session("SET cached_query.consistency = $consistency", $cached), 'done', "$name, $query, $consistency: and not kept");
+		}
+	}
+}
+
+# Errors that tells of the data are the function's answer.
+foreach my $work (q{PERFORM 1 / length('')}, q{PERFORM 'x'::int}, q{RAISE EXCEPTION 'mine'}, q{RAISE EXCEPTION 'mine' USING ERRCODE = 'UE001'})
+{
+	$node->safe_psql('postgres', 'SELECT cached_query_clear();' . $caught->($work, 'OTHERS'));
+	my $cached = q{SELECT v FROM cached_query('SELECT w.f()', '1h') AS t(v text)};
+	is(in_new_session('SELECT', $cached), 'caught', "$work: is caught");
+	my $before = outcomes($node)->{hit} // 0;
+	is(in_new_session('SELECT', $cached), 'caught', "$work: again");
+	is(outcomes($node)->{hit} // 0, $before + 1, "$work: a hit");
+}
+log_is_quiet($node, 'the log is quiet');
+done_testing();
