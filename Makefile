@@ -39,6 +39,9 @@ endif
 
 override PG_CPPFLAGS += -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP
 override PG_CXXFLAGS += -std=gnu++20 -fno-exceptions -fno-rtti -Wall -Wextra -Wshadow -Wno-register
+# Our functions call each other, whatever else the server has loaded under their names.
+override PG_CXXFLAGS += -fno-semantic-interposition
+SHLIB_LINK += -Wl,-Bsymbolic
 ifneq ($(WERROR)$(CI),)
 override PG_CXXFLAGS += -Werror
 endif

@@ -284,13 +284,15 @@ JudgeTransaction(Attempt *attempt)
 Reason
 CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, uint64 position)
 {
+	const bool own = exact::OwnAnything();
+
 	for (uint32 i = 0; i < count; i++)
 	{
-		Reason reason = ReasonOf(exact::Check(slots[i], view, position));
+		exact::Verdict verdict = exact::Check(slots[i], view, position);
 
-		if (reason != Reason::hit)
-			return reason;
-		if (exact::OwnInvalidated(slots[i]))
+		if (unlikely(verdict != exact::Verdict::valid))
+			return ReasonOf(verdict);
+		if (unlikely(own) && exact::OwnInvalidated(slots[i]))
 			return Reason::own_invalidation;
 	}
 	return Reason::hit;

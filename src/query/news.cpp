@@ -120,10 +120,8 @@ Concerns(const News &news, const NameHashes &names, const Findings &findings)
 } // namespace
 
 bool
-NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
+SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings)
 {
-	if (likely(heard == news_count))
-		return false;
 	if (news_count - heard > kKept)
 		return true;
 	for (; heard < news_count; heard++)

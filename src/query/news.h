@@ -23,7 +23,13 @@ extern uint64 news_count;
  * May something that was told after the first `heard` have changed what a text means, in which these
  * names were met and these findings made?  True also when it is too long ago to tell.
  */
-extern bool NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings);
+extern bool SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings);
+
+inline bool
+NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
+{
+	return unlikely(heard != news_count) && SomeConcerns(heard, names, findings);
+}
 
 /*
  * What this session keeps of analysis and planning is made again where it is used next: plans of functions'

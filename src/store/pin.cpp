@@ -192,7 +192,8 @@ Unpin(Pin *pin)
 	DiscountHeld(pin);
 	DiscardPin(pin);
 	UnpinRaw(entry);
-	SettleClaim(&claim, false);
+	if (claim.good > 0)
+		SettleClaim(&claim, false);
 }
 
 const Entry *
