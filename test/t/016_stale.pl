@@ -78,7 +78,7 @@ my @crowd = map { CachedQueryTest::Deaf->connect($node) } 1 .. 100;
 sub stampede
 {
 	my ($name, $stale_for) = @_;
-	my $call = slow(0.7, $name, '1s');
+	my $call = slow(1.5, $name, '1600ms');
 	my ($start, $answers, $slowest);
 
 	$_->ask("SET cached_query.stale_for = '$stale_for'") foreach @crowd;
@@ -108,7 +108,10 @@ is(counted('stale_hits'), 99, '... which is counted');
 
 my $stale = "SET cached_query.stale_for = '800ms'; ";
 
-sub plan_of { return $node->safe_psql('postgres', $stale . "EXPLAIN (ANALYZE, COSTS OFF, TIMING ON) $_[0]"); }
+sub plan_of
+{
+	return $node->safe_psql('postgres', "SET cached_query.stale_for = '1min'; EXPLAIN (ANALYZE, COSTS OFF, TIMING ON) $_[0]");
+}
 
 # A call that leads: the flight stays in the air while others come.
 sub with_leader
@@ -134,19 +137,20 @@ with_leader($call, sub {
 	is($node->safe_psql('postgres', $stale . "SET cached_query.wait_timeout = 0; $call"), 'bound 2',
 		'older than ttl + stale_for is not served'); });
 
-$call = slow(0.6, 'young', '700ms');
+# what is asked of these two must be answered while the leader runs
+$call = slow(2, 'young', '2100ms');
 value('UPDATE t SET v = 1');
 $crowd[0]->ask($call);
 value('UPDATE t SET v = 2');
 sleep 0.2;
 with_leader($call, sub {
-	like(plan_of($call), qr/Cache: stale_hit.*Age: .*TTL: 0.700 s/s, 'EXPLAIN tells that the rows are stale and how old');
-	is($node->safe_psql('postgres', "SELECT * FROM cached_query_with('{\"stale_for\": 60000}', \$q\$SELECT slow(0.6, 'young')\$q\$, '700ms') AS t(v text)"),
+	like(plan_of($call), qr/Cache: stale_hit.*Age: .*TTL: 2.100 s/s, 'EXPLAIN tells that the rows are stale and how old');
+	is($node->safe_psql('postgres', "SELECT * FROM cached_query_with('{\"stale_for\": 60000}', \$q\$SELECT slow(2, 'young')\$q\$, '2100ms') AS t(v text)"),
 		'young 1', 'the option does what the setting does'); });
 
 # ---- Who never gets old rows ----
 
-$call = rows_of('SELECT max(v), nap(0.8)::text FROM t', '300ms', 'v int, w text');
+$call = rows_of('SELECT max(v), nap(1.5)::text FROM t', '1s', 'v int, w text');
 value('UPDATE t SET v = 1');
 $crowd[0]->ask($call);
 value('UPDATE t SET v = 2');

@@ -176,9 +176,18 @@ my @nothing = (
 	'a write in another database' => "\\c template1\nCREATE TABLE acc (v int); INSERT INTO acc VALUES (1); DROP TABLE acc");
 while (my ($name, $statements) = splice @nothing, 0, 2)
 {
-	read_exact($_) foreach $acc, $leaf;
-	$node->safe_psql('postgres', "$path $statements");
-	is_deeply([ map { (read_exact($_))[0] } $acc, $leaf ], [ 'hit', 'hit' ], "$name changes nothing");
+	# A new object's number may lead to a slot that an answer looks at, by chance: about one in a
+	# thousand does.  The next object of the same kind has another number.
+	my $tries = $statements =~ /CREATE (TEMP )?TABLE/ ? 3 : 1;
+	my $outcomes;
+
+	do
+	{
+		read_exact($_) foreach $acc, $leaf;
+		$node->safe_psql('postgres', "$path $statements");
+		$outcomes = join ' ', map { (read_exact($_))[0] } $acc, $leaf;
+	} while ($outcomes ne 'hit hit' && --$tries > 0);
+	is($outcomes, 'hit hit', "$name changes nothing");
 }
 
 log_is_quiet($node, 'nothing to complain about');
