@@ -8,17 +8,17 @@
  * clearly longer than a hit shortens it, since other arguments may mean other work.
  *
  * A pooler's sessions may be too short to learn anything.  So what one handle has learned stands in
- * a small table in shared memory for a minute, and each new handle begins with it.  Queries share
- * the table's places: who comes last has it.  When a query proves not to be cheap any more it is
- * taken out.
+ * a small table in shared memory (places.h) for a minute, and each new handle begins with it.  When
+ * a query proves not to be cheap any more it is taken out.
  *
- * Locking: none.  A place is two atomics, written where something was learned only and read by the
- * first call of a handle; if they don't belong together a hit's cost is wrong, and the next run
- * that is compared with it tells.
+ * A place is written where something was learned only and read by the first call of a handle; if its
+ * atomics don't belong together a hit's cost is wrong, and the next run that is compared with it
+ * tells.
  */
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/cost.h"
+#include "fill/places.h"
 
 namespace cq
 {
@@ -27,7 +27,6 @@ namespace
 
 constexpr int kFirstSpan = 64;
 constexpr int kLastSpan = 4096;
-constexpr uint32 kPlaces = 1024;
 constexpr uint32 kKnownForS = 60;
 
 struct Place
@@ -37,7 +36,7 @@ struct Place
 	pg_atomic_uint64 hit_ns; /* atomic: what a hit was held to cost */
 };
 
-Place *places = nullptr; /* of shared memory: kPlaces */
+Places<Place, 1024> places;
 
 /* Wraps around after a century. */
 uint32
@@ -50,7 +49,7 @@ NowS()
 Place &
 PlaceOf(const Examined *query)
 {
-	return places[query->prefix_hash % kPlaces];
+	return places.Of(query->prefix_hash);
 }
 
 uint32
@@ -150,23 +149,13 @@ CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes)
 void
 CheapRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(Place) * kPlaces);
+	places.RequestShmem();
 }
 
 void
 CheapInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	places = static_cast<Place *>(
-		ShmemInitStruct("cached_query cheap queries", sizeof(Place) * kPlaces, &found));
-	for (uint32 i = 0; i < kPlaces && !found; i++)
-	{
-		pg_atomic_init_u64(&places[i].query, 0);
-		pg_atomic_init_u64(&places[i].hit_ns, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	places.InitShmem("cached_query cheap queries");
 }
 
 } // namespace cq

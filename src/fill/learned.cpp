@@ -3,22 +3,18 @@
  *		How long queries take: what a caller that waits for another session goes by.
  *
  * An entry tells what its own fill took, also when it is too old to be served.  For a key that is not in
- * the cache the query's other keys tell, by a small table in shared memory: by text, not by arguments.
- * Queries share its places: who comes last has one.
- *
- * Locking: none.  A place is two atomics; if they don't belong together somebody waits a while longer or
- * shorter.
+ * the cache the query's other keys tell, by a small table in shared memory (places.h): by text, not by
+ * arguments.  If the atomics of a place don't belong together somebody waits a while longer or shorter.
  */
 #include "pg.h"
 #include "fill/attempt.h"
 #include "fill/cost.h"
+#include "fill/places.h"
 
 namespace cq
 {
 namespace
 {
-
-constexpr uint32 kPlaces = 4096;
 
 /* Other arguments may mean much more work. */
 constexpr int64 kOtherArguments = 4;
@@ -30,12 +26,12 @@ struct Place
 	pg_atomic_uint64 fill_us; /* atomic: a maximum that sinks slowly */
 };
 
-Place *places = nullptr; /* of shared memory: kPlaces */
+Places<Place, 4096> places;
 
 Place &
 PlaceOf(const Handle &handle)
 {
-	return places[handle.prefix_hash % kPlaces];
+	return places.Of(handle.prefix_hash);
 }
 
 int64
@@ -81,23 +77,13 @@ PatienceOf(const Attempt &attempt, TimestampTz deadline)
 void
 LearnedRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(Place) * kPlaces);
+	places.RequestShmem();
 }
 
 void
 LearnedInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	places = static_cast<Place *>(
-		ShmemInitStruct("cached_query fill times", sizeof(Place) * kPlaces, &found));
-	for (uint32 i = 0; i < kPlaces && !found; i++)
-	{
-		pg_atomic_init_u64(&places[i].query, 0);
-		pg_atomic_init_u64(&places[i].fill_us, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	places.InitShmem("cached_query fill times");
 }
 
 } // namespace cq

@@ -4,13 +4,12 @@
  */
 #include "pg.h"
 #include "fill/sizes.h"
+#include "fill/places.h"
 
 namespace cq
 {
 namespace
 {
-
-constexpr uint32 kPlaces = 8192;
 
 /* Smaller answers need no note: any fill may take so much. */
 constexpr uint64 kLeastNoted = 16 * 1024;
@@ -29,15 +28,9 @@ constexpr uint64 kTooLarge = UINT64CONST(1) << 47;
 constexpr int kSecondsShift = 32;
 constexpr uint32 kSecondsMask = 0x7FFF;
 
-pg_atomic_uint64 *places = nullptr; /* of shared memory: kPlaces */
+Places<pg_atomic_uint64, 8192> places;
 
-pg_atomic_uint64 *
-PlaceOf(uint64 hash)
-{
-	return &places[hash % kPlaces];
-}
-
-/* Of bits that PlaceOf() doesn't use. */
+/* Of bits that do not choose its place. */
 uint64
 TagOf(uint64 hash)
 {
@@ -55,7 +48,7 @@ NowS()
 SizeNote
 RecallSize(uint64 hash)
 {
-	uint64 note = pg_atomic_read_u64(PlaceOf(hash));
+	uint64 note = pg_atomic_read_u64(&places.Of(hash));
 	SizeNote known = {(note & PG_UINT32_MAX) * 1024, (note & kTooLarge) != 0};
 	uint32 since = static_cast<uint32>(note >> kSecondsShift) & kSecondsMask;
 
@@ -69,7 +62,7 @@ RecallSize(uint64 hash)
 void
 NoteSize(uint64 hash, uint64 bytes, bool too_large)
 {
-	pg_atomic_uint64 *place = PlaceOf(hash);
+	pg_atomic_uint64 *place = &places.Of(hash);
 	uint64 before = pg_atomic_read_u64(place);
 	uint64 note = TagOf(hash) << kTagShift | Min((bytes + 1023) / 1024, uint64{PG_UINT32_MAX});
 
@@ -84,20 +77,13 @@ NoteSize(uint64 hash, uint64 bytes, bool too_large)
 void
 SizesRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(pg_atomic_uint64) * kPlaces);
+	places.RequestShmem();
 }
 
 void
 SizesInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	places = static_cast<pg_atomic_uint64 *>(
-		ShmemInitStruct("cached_query sizes", sizeof(pg_atomic_uint64) * kPlaces, &found));
-	for (uint32 i = 0; i < kPlaces && !found; i++)
-		pg_atomic_init_u64(&places[i], 0);
-	LWLockRelease(AddinShmemInitLock);
+	places.InitShmem("cached_query sizes");
 }
 
 } // namespace cq

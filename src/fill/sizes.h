@@ -7,7 +7,7 @@
  * that was too large to be kept: its rows are handed out while the query runs.  That is believed for
  * some seconds only, as nobody counts the rows then.
  *
- * Locking: none.  A place is one atomic.  Answers share the table's places: who comes last has it.
+ * It stands in a small table in shared memory: places.h.
  */
 #pragma once
 
