@@ -517,14 +517,33 @@ BeginAndEnd(const PlannedStmt *statement, const char *text)
 	pfree(shell);
 }
 
-/* Of a setting of type bool. */
-inline GucBoolAssignHook *
-BoolAssignHook(struct config_generic *setting)
-{
+/* A setting's record by its type: bool, int, string.. (one record has them all in 19). */
 #if PG_VERSION_NUM >= 190000
-	return &setting->_bool.assign_hook;
+#define CQ_SETTING(type, setting) ((setting)->_##type)
 #else
-	return &reinterpret_cast<struct config_bool *>(setting)->assign_hook;
+#define CQ_SETTING(type, setting) (*reinterpret_cast<struct config_##type *>(setting))
+#endif
+
+/* Of a compiled function of PL/pgSQL: whose row it was made of, and how many run it (18 moved them). */
+template <typename Function>
+inline TransactionId *
+CompiledBy(Function *function)
+{
+#if PG_VERSION_NUM >= 180000
+	return &function->cfunc.fn_xmin;
+#else
+	return &function->fn_xmin;
+#endif
+}
+
+template <typename Function>
+inline bool
+IsRunning(const Function *function)
+{
+#if PG_VERSION_NUM >= 180000
+	return function->cfunc.use_count != 0;
+#else
+	return function->use_count != 0;
 #endif
 }
 

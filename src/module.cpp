@@ -20,6 +20,7 @@
 #include "fill/warm.h"
 #include "fill/watch.h"
 #include "query/handle.h"
+#include "query/kept.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "scan/scan.h"
@@ -105,6 +106,7 @@ StartShmem()
 	{
 		exact::SetHooks();
 		HookWatch();
+		HookSettings();
 		hooked = true;
 	}
 	StoreInitShmem(StoreMemory());

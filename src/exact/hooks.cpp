@@ -54,7 +54,7 @@ WatchTrackCounts()
 	{
 		if (variables[i]->vartype == PGC_BOOL && strcmp(variables[i]->name, "track_counts") == 0)
 		{
-			GucBoolAssignHook *hook = compat::BoolAssignHook(variables[i]);
+			GucBoolAssignHook *hook = &CQ_SETTING(bool, variables[i]).assign_hook;
 
 			next_track_counts = *hook;
 			*hook = OnTrackCounts;

@@ -15,6 +15,7 @@
 #include "fill/sizes.h"
 #include "fill/tier.h"
 #include "query/catalog.h"
+#include "query/kept.h"
 #include "stats/stats.h"
 
 extern "C" {
@@ -428,44 +429,6 @@ KeepBeyond(Attempt *attempt, Answer *answer)
 	}
 }
 
-/* Everything after the handle is known. */
-void
-AnswerWithHandle(Attempt *attempt, Answer *answer)
-{
-	const CallOptions &options = attempt->call->options;
-	Reason reason = Decide(attempt, answer);
-	bool published;
-
-	if (reason != Reason::hit || attempt->early)
-		KeepBeyond(attempt, answer);
-	/* who may not run the query to keep it looks into Redis, and that is all */
-	if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
-		reason = LookUpRedis(attempt, answer, reason, &published);
-	if (reason == Reason::stale_hit || attempt->early)
-		reason = RenewOrServe(attempt, answer, reason);
-	else if (Describe(reason).kind != Kind::hit)
-	{
-		if (options.mode == Mode::only_cached && settings::enabled)
-		{
-			CountOutcome(reason);
-			NotCached(reason);
-		}
-		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
-			reason = Reason::read_only;
-		if (Describe(reason).kind == Kind::miss && reason != Reason::cheap)
-			reason = FillOrShare(attempt, answer, reason);
-		else
-			RunOnly(attempt, answer, reason);
-		TellOuterWatch(reason);
-	}
-	answer->reason = reason;
-	if (attempt->call->by_worker)
-		return;
-	if (Describe(reason).kind == Kind::hit)
-		ShowToPermissionHooks(attempt->handle);
-	CountOutcome(reason);
-}
-
 /* Would the query bring the same rows once more under the same snapshot? */
 bool
 Repeatable(const Findings &findings)
@@ -537,6 +500,101 @@ FindHandle(Attempt *attempt)
 	}
 }
 
+/* The handle and what follows from it: columns and arguments. */
+void
+Prepare(Attempt *attempt, Answer *answer)
+{
+	const Call &call = *attempt->call;
+
+	FindHandle(attempt);
+
+	MemoryContext caller = MemoryContextSwitchTo(attempt->context);
+
+	answer->repeatable = Repeatable(attempt->handle->findings);
+	answer->desc =
+		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt->examined->desc);
+	MemoryContextSwitchTo(caller);
+	if (call.expected != nullptr)
+		CheckColumns(call.expected, answer->desc);
+	attempt->params = ParamsFromArgs(call.args, attempt->examined->params);
+}
+
+/* Will a run of the query be published, if nothing speaks against it? */
+bool
+IsToBeKept(const Attempt *attempt, Reason reason)
+{
+	const Mode mode = attempt->call->options.mode;
+
+	if (mode == Mode::only_cached || mode == Mode::read_only)
+		return false;
+	return (Describe(reason).kind == Kind::miss && reason != Reason::cheap) ||
+		   reason == Reason::stale_hit || attempt->early;
+}
+
+/*
+ * May plans of functions, or constraints of domains, be of other settings than there are now?  Then they are
+ * made again, and the decision, too.  A fill around this call relies on what there is, so it isn't disturbed.
+ */
+Reason
+DecideAnew(Attempt *attempt, Answer *answer, Reason reason)
+{
+	Reason again;
+
+	if (!IsToBeKept(attempt, reason) || !KeptUnlikeNow(attempt->handle->findings))
+		return reason;
+	if (Watching())
+	{
+		attempt->kept_old = true;
+		return reason;
+	}
+	EndAnswer(answer);
+	attempt->early = false;
+	ForgetKept();
+	Release(&attempt->handle);
+	Prepare(attempt, answer);
+	again = Decide(attempt, answer);
+	/* what was void is gone by now */
+	return again == Reason::miss_cold ? reason : again;
+}
+
+/* Everything after the handle is known. */
+void
+AnswerWithHandle(Attempt *attempt, Answer *answer)
+{
+	const CallOptions &options = attempt->call->options;
+	Reason reason = DecideAnew(attempt, answer, Decide(attempt, answer));
+	bool published;
+
+	if (reason != Reason::hit || attempt->early)
+		KeepBeyond(attempt, answer);
+	/* who may not run the query to keep it looks into Redis, and that is all */
+	if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
+		reason = LookUpRedis(attempt, answer, reason, &published);
+	if (reason == Reason::stale_hit || attempt->early)
+		reason = RenewOrServe(attempt, answer, reason);
+	else if (Describe(reason).kind != Kind::hit)
+	{
+		if (options.mode == Mode::only_cached && settings::enabled)
+		{
+			CountOutcome(reason);
+			NotCached(reason);
+		}
+		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
+			reason = Reason::read_only;
+		if (Describe(reason).kind == Kind::miss && reason != Reason::cheap)
+			reason = FillOrShare(attempt, answer, reason);
+		else
+			RunOnly(attempt, answer, reason);
+		TellOuterWatch(reason);
+	}
+	answer->reason = reason;
+	if (attempt->call->by_worker)
+		return;
+	if (Describe(reason).kind == Kind::hit)
+		ShowToPermissionHooks(attempt->handle);
+	CountOutcome(reason);
+}
+
 } // namespace
 
 CallOptions
@@ -561,20 +619,9 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	attempt.call = &call;
 	attempt.context = context;
 	attempt.exact = call.options.consistency == Consistency::exact;
-	FindHandle(&attempt);
-
-	MemoryContext caller = MemoryContextSwitchTo(context);
-
 	answer->context = context;
 	answer->ttl_us = call.ttl_us;
-	answer->repeatable = Repeatable(attempt.handle->findings);
-	answer->desc =
-		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt.examined->desc);
-	MemoryContextSwitchTo(caller);
-	if (call.expected != nullptr)
-		CheckColumns(call.expected, answer->desc);
-
-	attempt.params = ParamsFromArgs(call.args, attempt.examined->params);
+	Prepare(&attempt, answer);
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);
 	BeginReading(answer, call.again);

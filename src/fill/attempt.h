@@ -32,6 +32,7 @@ struct Attempt
 	TimestampTz now;
 	bool exact;
 	bool asked_redis;    /* one look a call */
+	bool kept_old;       /* what the session keeps may not be forgotten now: nothing is published */
 	int64 inherited_ttl; /* of the entry that will be replaced */
 	bool may_renew;      /* an entry that is stale or about to expire may be handed out */
 	uint64 look_up_ns;   /* what key and look-up took, where it matters */

@@ -94,7 +94,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 {
 	if (!watch.started)
 		ComplainOfHooks();
-	if (!ExaminationHolds(attempt->handle))
+	if (!ExaminationHolds(attempt->handle) || attempt->kept_old || watch.findings.kept_old)
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;

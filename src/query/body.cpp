@@ -8,6 +8,7 @@
 #include "query/procedural.h"
 
 extern "C" {
+#include "catalog/pg_collation.h"
 #include "catalog/pg_language.h"
 #include "executor/functions.h"
 #include "parser/analyze.h"
@@ -233,6 +234,14 @@ HashTypes(const FuncExpr *call, uint64 seed)
 
 /* --- SQL ------------------------------------------------------------------------------------ */
 
+char *
+SourceOf(HeapTuple function)
+{
+	bool null;
+
+	return TextDatumGetCString(SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null));
+}
+
 /* The statements of a body, analysed and rewritten, in a list of lists as PostgreSQL has it. */
 List *
 StatementsInSql(Findings *f, HeapTuple function, FuncExpr *call)
@@ -254,8 +263,7 @@ StatementsInSql(Findings *f, HeapTuple function, FuncExpr *call)
 		return statements;
 	}
 
-	char *source =
-		TextDatumGetCString(SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null));
+	char *source = SourceOf(function);
 	SQLFunctionParseInfoPtr info = prepare_sql_fn_parse_info(
 		function, reinterpret_cast<Node *>(call), call ? call->inputcollid : InvalidOid);
 	List *raw = raw_parser(source, RAW_PARSE_DEFAULT);
@@ -307,7 +315,7 @@ Judge(Findings *f, HeapTuple function, const Pending *item)
 	if (form->prolang == SQLlanguageId)
 		understood = Tried(f, [=] { JudgeSql(f, function, item->call); });
 	else
-		understood = JudgePlpgsql(f, item->oid, item->call);
+		understood = JudgePlpgsql(f, item->oid, SourceOf(function), item->call);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	if (!understood)
@@ -412,6 +420,9 @@ BodyVariant(Findings *f, Oid function, FuncExpr **call)
 
 	*call = Outline(f->call, function);
 	MemoryContextSwitchTo(caller);
+	/* PL/pgSQL compiles it for each collation */
+	if (OidIsValid((*call)->inputcollid) && (*call)->inputcollid != DEFAULT_COLLATION_OID)
+		variant = hash_bytes_uint32_extended((*call)->inputcollid, variant);
 	return any ? HashTypes(*call, variant) : variant;
 }
 

@@ -7,6 +7,7 @@
 #include "pg.h"
 #include "query/fingerprint.h"
 #include "query/handle.h"
+#include "query/kept.h"
 #include "query/key.h"
 #include "query/news.h"
 #include "query/statement.h"
@@ -395,24 +396,6 @@ LiteralsChecked(const Handle *handle)
 }
 
 /*
- * Plans of statements in functions have the names resolved and the constants folded that were there when
- * the session made them, and PostgreSQL doesn't notice what is new.  An answer that is kept must be one of
- * now: so they are made again, as DISCARD PLANS does it, when news concern what the functions look up.
- */
-bool
-FreshenBodies(const Handle *handle)
-{
-	static uint64 fresh = 0;
-
-	if ((handle->findings.functions == NIL && handle->findings.types == NIL) ||
-		!NewsConcern(fresh, handle->names, handle->findings))
-		return false;
-	ForgetKept();
-	fresh = news_count;
-	return true;
-}
-
-/*
  * Bring it up to date and check rights on relations.  False: it is to be made anew, because a name
  * may mean something else now, or because its plan can't be believed.
  *
@@ -452,8 +435,14 @@ Revalidate(Handle *handle, bool last)
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
 	if (last)
 		return true;
-	if (Outdated(handle) || handle->forgotten || FreshenBodies(handle))
+	if (Outdated(handle) || handle->forgotten)
 		return false;
+	/* names in functions, or what was inlined, may mean something else than when the session planned it */
+	if (KeptOutdated(handle->findings, handle->names))
+	{
+		ForgetKept();
+		return false;
+	}
 	handle->heard = heard;
 	return true;
 }

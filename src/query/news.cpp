@@ -134,9 +134,8 @@ SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings)
 
 /* The callbacks raise nothing. */
 void
-ForgetKept()
+ForgetConstraints()
 {
-	ResetPlanCache();
 	own_call = true;
 	CallSyscacheCallbacks(CONSTROID, 0);
 	own_call = false;

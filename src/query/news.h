@@ -31,11 +31,8 @@ NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
 	return unlikely(heard != news_count) && SomeConcerns(heard, names, findings);
 }
 
-/*
- * What this session keeps of analysis and planning is made again where it is used next: plans of functions'
- * statements, cached expressions, and the constraints of domains, of which PostgreSQL keeps a planned form.
- */
-extern void ForgetKept();
+/* The planned constraints of domains are made again where they are used next.  No news for us. */
+extern void ForgetConstraints();
 
 extern void InitNews();
 

@@ -7,11 +7,11 @@
  */
 #include "pg.h"
 #include "query/body.h"
+#include "query/compiled.h"
 #include "query/procedural.h"
 
 extern "C" {
 #include "parser/parser.h"
-#include "plpgsql.h"
 }
 
 namespace cq
@@ -42,44 +42,6 @@ struct Outcome
 	Oid type;
 	int32 typmod;
 };
-
-/* --- PL/pgSQL's own functions ----------------------------------------------------------------- */
-
-struct Library
-{
-	decltype(&plpgsql_compile) compile;
-	decltype(&plpgsql_parser_setup) parser_setup;
-};
-
-const Library &
-Plpgsql()
-{
-	static Library library = {};
-	static const char *const file = "$libdir/plpgsql";
-
-	if (library.parser_setup == nullptr)
-	{
-		library.compile = reinterpret_cast<decltype(library.compile)>(
-			load_external_function(file, "plpgsql_compile", true, nullptr));
-		library.parser_setup = reinterpret_cast<decltype(library.parser_setup)>(
-			load_external_function(file, "plpgsql_parser_setup", true, nullptr));
-	}
-	return library;
-}
-
-PLpgSQL_function *
-Compile(Oid function, FuncExpr *call)
-{
-	LOCAL_FCINFO(fcinfo, 0);
-	FmgrInfo info = {};
-
-	info.fn_oid = function;
-	info.fn_mcxt = CurrentMemoryContext;
-	info.fn_expr = reinterpret_cast<decltype(info.fn_expr)>(call);
-	InitFunctionCallInfoData(*fcinfo, &info, 0, call ? call->inputcollid : InvalidOid, nullptr,
-							 nullptr);
-	return Plpgsql().compile(fcinfo, false);
-}
 
 template <typename T>
 PLpgSQL_datum *
@@ -190,7 +152,7 @@ Analyze(Body *body, const PLpgSQL_expr *original, Outcome *outcome)
 		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("one statement expected")));
 	body->f->words_inside = false;
 	query = AnalyzeInside(body->f, linitial_node(RawStmt, raw), expr.query,
-						  reinterpret_cast<ParserSetupHook>(Plpgsql().parser_setup), &expr);
+						  reinterpret_cast<ParserSetupHook>(LoadPlpgsql().parser_setup), &expr);
 	Describe(query, outcome);
 	WalkInside(body->f, query);
 }
@@ -818,12 +780,15 @@ WalkStatements(Body *body, List *statements)
 } // namespace
 
 bool
-JudgePlpgsql(Findings *f, Oid function, FuncExpr *call)
+JudgePlpgsql(Findings *f, Oid function, const char *source, FuncExpr *call)
 {
 	Body *body = static_cast<Body *>(palloc(sizeof(Body)));
 	PLpgSQL_function *compiled = nullptr;
 
-	if (!Tried(f, [&] { compiled = Compile(function, call); }))
+	if (!Tried(f, [&] {
+			compiled = Compile(f, function, call);
+			NoteDeclarations(f, compiled, source);
+		}))
 		return false;
 	Begin(body, f, compiled);
 	if (compiled->fn_rettype == REFCURSOROID)

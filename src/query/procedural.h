@@ -16,6 +16,6 @@ namespace cq
 {
 
 /* False: it can't be compiled. */
-extern bool JudgePlpgsql(Findings *findings, Oid function, FuncExpr *call);
+extern bool JudgePlpgsql(Findings *findings, Oid function, const char *source, FuncExpr *call);
 
 } // namespace cq

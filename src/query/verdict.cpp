@@ -276,7 +276,7 @@ JudgeFunction(Oid function, void *arg)
 
 	/* A hit skips the executor's EXECUTE check, so a restricted function is for its callers. */
 	if (has_acl)
-		f->role = true;
+		f->role = f->restricted = true;
 	f->text_search = f->text_search || UsesTextSearch(function);
 	if (function >= FirstUnpinnedObjectId)
 		JudgeUserFunction(f, function, volatility);
@@ -1474,6 +1474,28 @@ NoteType(Findings *f, Oid type)
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 
 	JudgeType(f, type);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+NoteDescribed(Findings *f, Oid relation)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
+		RefuseBoth(f, Reason::temp_relation, psprintf("relation %s", get_rel_name(relation)));
+	if (FirstTime(&f->seen, Thing::rowtype, relation))
+		f->rowtypes = lappend_oid(f->rowtypes, relation);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+NoteNameInside(Findings *f, compat::CacheId cache, const char *name)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	if (f->names_inside != nullptr)
+		AddName(f->names_inside, cache, name);
 	MemoryContextSwitchTo(caller);
 }
 

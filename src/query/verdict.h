@@ -62,9 +62,11 @@ struct Findings
 	bool literals = false;    /* parse analysis converted literals by regional settings */
 	bool checked_literal = false; /* ... and checked them by constraints of domains */
 	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
-	bool folded = false;   /* ... or the planner may have evaluated what reads them */
-	bool unread = false;   /* calls code that is believed, being trusted or IMMUTABLE */
-	bool clock = false;    /* rows may show when the statement or transaction began */
+	bool kept_old = false; /* a function could not be compiled again, since it runs */
+	bool restricted = false;    /* ... or calls functions that not all may call */
+	bool folded = false;        /* ... or the planner may have evaluated what reads them */
+	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
+	bool clock = false;         /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	bool makes_text = false;    /* values may be converted to text inside the query */
@@ -118,6 +120,10 @@ extern void CollectNames(Node *raw, NameHashes *names);
 
 /* A type that a variable of a body has. */
 extern void NoteType(Findings *findings, Oid type);
+/* A relation that a declaration names for the types of its columns. */
+extern void NoteDescribed(Findings *findings, Oid relation);
+/* A name that a body's text has, without a schema: the session looked it up when it compiled it. */
+extern void NoteNameInside(Findings *findings, compat::CacheId cache, const char *name);
 /* A name that a body looks up when it runs; all of a statement in a body. */
 extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
 extern void CollectLateNames(Findings *findings, Node *raw);

@@ -279,8 +279,6 @@ sub try_case
 	my ($was) = $same =~ /^before~ttl~([^~]*)/m;
 	my ($is) = $new =~ /^a new session~ttl~([^~]*)/m;
 	$moved++ if defined $was && defined $is && $was ne $is;
-	# a session that has compiled a function keeps the types that %TYPE meant then, as PostgreSQL does
-	local $main::TODO = $setup =~ /%TYPE/ ? 'kept types of variables' : undef;
 	is(join("\n", @wrong), '', "$tag $number, $how");
 	return;
 }

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('main');
+my $node = start_node('main', 'escape_string_warning = off');
 
 # Each: name, what is there before, what the old session does, what somebody else changes, what the old session
 # does then, the query (one column, text), what a new session sets.
@@ -60,10 +60,89 @@ foreach my $what (sort keys %literals)
 	my $value = $literals{$what};
 	next if $what =~ /compared/;
 	case("literal: $what", setup => $limited, change => $lower, query => "SELECT $value", exact => 1);
+	case("literal in a function: $what", setup => $limited . plpgsql('text', $value), old => 'SELECT w.f()', change => $lower, query => 'SELECT w.f()', exact => 1);
 }
 my $by_setting = q{CREATE DOMAIN w.d AS int CHECK (value < current_setting('app.lim')::int);};
 case('literal: a constraint that reads a setting', setup => $by_setting, before => 'SET app.lim = 10', old => q{SELECT '{5}'::w.d[]},
 	then => 'SET app.lim = 3', query => q{SELECT ('{5}'::w.d[])::text}, new => 'SET app.lim = 3');
+case('literal in a function: a constraint that reads a setting', setup => $by_setting . plpgsql('text', q{'{5}'::w.d[]}), before => 'SET app.lim = 10', old => 'SELECT w.f()',
+	then => 'SET app.lim = 3', query => 'SELECT w.f()', new => 'SET app.lim = 3');
+
+# ---- settings ----
+
+my $day = sub { return plpgsql('date', 'd', 'DECLARE d date := ' . $_[0] . ';') };
+my $dmy = q{SET datestyle = 'ISO, DMY'};
+my $mdy = q{SET datestyle = 'ISO, MDY'};
+my $slashes = q{'01/02/2020'::date};
+my $digits = '(1/3.0::float8)::text';
+my %settings = (
+	'datestyle' => [ plpgsql('date', $slashes), $dmy, $mdy ],
+	'datestyle, a query' => [ plpgsql('date', 'd', 'DECLARE d date;') =~ s/BEGIN/BEGIN SELECT $slashes INTO d;/r, $dmy, $mdy ],
+	'datestyle, a default' => [ $day->($slashes), $dmy, $mdy ],
+	'timezone' => [ plpgsql('text', q{extract(epoch FROM '2020-01-01 00:00'::timestamptz)::text}), q{SET timezone = 'Asia/Tokyo'}, q{SET timezone = 'UTC'} ],
+	'extra_float_digits' => [ plpgsql('text', $digits), 'SET extra_float_digits = -10', 'RESET extra_float_digits' ],
+	'transform_null_equals' => [ plpgsql('text', q{((SELECT count(*) FROM w.one WHERE x = NULL))::text}), 'SET transform_null_equals = on', 'RESET transform_null_equals' ],
+	'array_nulls' => [ plpgsql('text', q{(('{NULL}'::text[])[1] IS NULL)::text}), 'SET array_nulls = off', 'RESET array_nulls' ],
+	'bytea_output' => [ plpgsql('text', q{'\\x4142'::bytea::text}), 'SET bytea_output = escape', 'RESET bytea_output' ],
+	'intervalstyle' => [ plpgsql('text', q{extract(epoch FROM '-1 2:00'::interval)::text}), 'SET intervalstyle = sql_standard', 'RESET intervalstyle' ],
+	'standard_conforming_strings' => [ plpgsql('text', q{length('a\\b')::text}), 'SET standard_conforming_strings = off', 'RESET standard_conforming_strings' ],
+	'xmloption' => [ plpgsql('text', q{('<a/>'::xml)::text}), 'SET xmloption = document', 'RESET xmloption' ],
+	'lc_monetary' => [ plpgsql('text', q{(12.5::money)::text}), q{SET lc_monetary = 'C'}, 'RESET lc_monetary' ],
+	'timezone_abbreviations' => [ plpgsql('text', q{extract(epoch FROM '2020-01-01 00:00 EST'::timestamptz)::text}), q{SET timezone_abbreviations = 'Australia'}, 'RESET timezone_abbreviations' ],
+	'search_path of a declaration' => [ q{CREATE SCHEMA w2; CREATE DOMAIN w2.small AS numeric(5, 1); CREATE DOMAIN w.small AS numeric(5, 2);} . plpgsql('text', 'x', 'DECLARE x small := 1.25;'), 'SET search_path = w2, public', 'SET search_path = w, public' ],
+);
+foreach my $name (sort keys %settings)
+{
+	my ($setup, $first, $then) = @{ $settings{$name} };
+	$setup = "CREATE TABLE w.one AS SELECT 1 AS x; $setup";
+	case($name, setup => $setup, before => $first, old => 'SELECT w.f()', then => $then, query => 'SELECT w.f()::text', new => $then);
+	case("$name, in a view", setup => "$setup CREATE VIEW w.v AS SELECT w.f()::text AS v;", before => $first, old => 'SELECT * FROM w.v', then => $then, query => 'SELECT v FROM w.v', new => $then);
+	case("$name, changed and set back", setup => $setup, before => "SELECT v FROM cached_query('SELECT 1::text', '1h') AS t(v text); $then; SELECT * FROM cached_query('SELECT w.f() WHERE false', '1h') AS t(v " . ($setup =~ /RETURNS date/ ? 'date' : 'text') . "); $first", old => 'SELECT w.f()', then => $then, query => 'SELECT w.f()::text', new => $then);
+}
+my ($setup, $first, $then) = @{ $settings{datestyle} };
+my @ways = (
+	[ 'SET LOCAL', 'BEGIN; SET LOCAL datestyle = \'ISO, DMY\'; SELECT w.f(); SELECT w.f(); COMMIT' ],
+	[ 'SET that is rolled back', 'BEGIN; SET datestyle = \'ISO, DMY\'; SELECT w.f(); SELECT w.f(); ROLLBACK' ],
+	[ 'set_config()', 'SELECT set_config(\'datestyle\', \'ISO, DMY\', false), w.f(); SELECT w.f()' ],
+	[ 'SET in a function', 'DO $$ BEGIN SET datestyle = \'ISO, DMY\'; PERFORM w.f(); PERFORM w.f(); END $$' ],
+	[ 'a SET clause', 'SELECT w.g(); SELECT w.g()' ],
+	[ 'a SET clause in a cached query', q{SELECT v FROM cached_query('SELECT w.g()', '1h') AS t(v date)} ],
+	[ 'a prepared statement', "$first; PREPARE p AS SELECT w.f(); EXECUTE p; EXECUTE p" ],
+);
+foreach my $way (@ways)
+{
+	case("datestyle: $way->[0]", setup => "$setup CREATE FUNCTION w.g() RETURNS date STABLE LANGUAGE plpgsql SET datestyle = 'ISO, DMY' AS 'BEGIN RETURN w.f(); END';",
+		before => $mdy, old => $way->[1], then => $mdy, query => 'SELECT w.f()::text', new => $mdy);
+}
+case('a constraint', setup => "CREATE DOMAIN w.d AS int CHECK (length($digits) > value);", before => 'SET extra_float_digits = -10', old => 'SELECT 1::w.d', then => 'RESET extra_float_digits',
+	query => 'SELECT 10::w.d::text');
+case('a function in a constraint', setup => plpgsql('date', $slashes) . "CREATE DOMAIN w.d AS date CHECK (value >= w.f());", before => $dmy, old => q{SELECT '2021-01-01'::w.d}, then => $mdy,
+	query => q{SELECT '2020-01-15'::date::w.d::text}, new => $mdy);
+case('a cast of a variable', setup => q{CREATE TYPE w.c AS (a int); CREATE FUNCTION w.k(w.c) RETURNS text IMMUTABLE LANGUAGE sql AS $k$ SELECT '01/02/2020'::date::text $k$; CREATE CAST (w.c AS text) WITH FUNCTION w.k(w.c) AS ASSIGNMENT;}
+	. plpgsql('text', 'y', 'DECLARE x w.c := ROW(1); y text := x;'), before => $dmy, old => 'SELECT w.f()', then => $mdy, query => 'SELECT w.f()', new => $mdy);
+case('dynamic SQL', setup => $setup . q{CREATE FUNCTION w.g() RETURNS text STABLE LANGUAGE plpgsql AS $g$ DECLARE r text; BEGIN EXECUTE 'SELECT w.f()' INTO r; RETURN r; END $g$;},
+	before => $dmy, old => 'SELECT w.g()', then => $mdy, query => 'SELECT w.g()', new => $mdy);
+
+# ---- types of declarations ----
+
+my $typed = q{CREATE TABLE w.t (c numeric(5, 1));};
+my $altered = 'ALTER TABLE w.t ALTER COLUMN c TYPE numeric(5, 2)';
+my %declared = (
+	'%TYPE' => 'DECLARE x w.t.c%TYPE := 1.25; BEGIN RETURN x; END',
+	'%TYPE in a block' => 'BEGIN DECLARE y w.t . c % type := 1.25; BEGIN RETURN y; END; END',
+	'%ROWTYPE' => 'DECLARE r w.t%ROWTYPE; BEGIN r.c := 1.25; RETURN r.c; END',
+	'%TYPE of a variable' => 'DECLARE y w.t.c%TYPE; x y%TYPE := 1.25; BEGIN RETURN x; END',
+	'%TYPE of what is not read' => 'DECLARE y w.t.c%TYPE; BEGIN y := 123.4; RETURN 1; EXCEPTION WHEN OTHERS THEN RETURN 0; END',
+);
+foreach my $how (sort keys %declared)
+{
+	case($how, setup => "$typed CREATE FUNCTION w.f() RETURNS text STABLE LANGUAGE plpgsql AS \$f\$ $declared{$how} \$f\$;",
+		old => 'SELECT w.f()', change => $how =~ /not read/ ? 'ALTER TABLE w.t ALTER COLUMN c TYPE numeric(3, 2)' : $altered, query => 'SELECT w.f()');
+}
+case('a type that takes the name', setup => q{CREATE SCHEMA w2; CREATE DOMAIN w.small AS numeric(5, 1);} . plpgsql('text', 'x', 'DECLARE x small := 1.25;'), before => 'SET search_path = w2, w, public', old => 'SELECT w.f()',
+	change => 'CREATE DOMAIN w2.small AS numeric(5, 2)', query => 'SELECT w.f()', new => 'SET search_path = w2, w, public');
+case('a table that takes the name', setup => q{CREATE SCHEMA w2; CREATE TABLE w.t (c numeric(5, 1));} . plpgsql('text', 'x', 'DECLARE x t.c%TYPE := 1.25;'), before => 'SET search_path = w2, w, public', old => 'SELECT w.f()',
+	change => 'CREATE TABLE w2.t (c numeric(5, 2))', query => 'SELECT w.f()', new => 'SET search_path = w2, w, public');
 
 # ---- the comparison ----
 
@@ -88,7 +167,7 @@ foreach my $case (@cases)
 	{
 		my $cached = "SELECT v FROM cached_query(\$q\$$case->{query}\$q\$, '1h') AS t(v text)";
 		my $settings = "SET cached_query.consistency = $consistency; " . ($case->{new} // 'SELECT');
-		$node->safe_psql('postgres', "SET client_min_messages = error; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w CASCADE; CREATE SCHEMA w; $case->{setup}");
+		$node->safe_psql('postgres', "SET client_min_messages = error; SET check_function_bodies = off; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w, w2 CASCADE; CREATE SCHEMA w; $case->{setup}");
 		my $old = $node->background_psql('postgres', on_error_stop => 0);
 		$old->query("SET datestyle = 'ISO'; SET cached_query.consistency = $consistency");
 		$old->query($case->{before}) if $case->{before};
@@ -130,7 +209,7 @@ foreach my $error (@errors)
 		foreach my $query ('SELECT w.f()', 'SELECT v FROM w.v')
 		{
 			my $cached = "SELECT v FROM cached_query('$query', '1h') AS t(v text)";
-			$node->safe_psql('postgres', "SET client_min_messages = error; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w CASCADE; CREATE SCHEMA w; $function CREATE VIEW w.v AS SELECT w.f() AS v");
+			$node->safe_psql('postgres', "SET client_min_messages = error; SELECT cached_query_clear(); DROP SCHEMA IF EXISTS w, w2 CASCADE; CREATE SCHEMA w; $function CREATE VIEW w.v AS SELECT w.f() AS v");
 			is(in_new_session("SET cached_query.consistency = $consistency; $limit", $cached), 'caught', "$name, $query, $consistency: is caught");
 			is(in_new_session("SET cached_query.consistency = $consistency", $cached), 'done', "$name, $query, $consistency: and not kept");
 		}
