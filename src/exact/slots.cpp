@@ -364,6 +364,33 @@ NamedSlot(Named kind, Oid database, const void *name, Size len)
 		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
 
+namespace
+{
+
+/* Who is listed decides, too.  Not inlined: the contents take room on the stack. */
+pg_noinline Verdict
+CheckListed(SlotNo no, const View &view, uint64 pe)
+{
+	Slot &slot = shared->slots[no];
+	Contents contents;
+	Judgement judgement;
+	Verdict verdict;
+
+	ReadContents(slot, &contents);
+	Judge(no, contents, MomentOf(view.snapshot), &judgement);
+	if (judgement.ngone > 0 || judgement.overflow != 0)
+		Retire(slot, judgement, view.pos);
+	pg_read_barrier();
+	verdict = Compare(slot, view.pos, pe);
+	if (verdict == Verdict::valid && judgement.in_ddl)
+		verdict = Verdict::in_ddl;
+	else if (verdict == Verdict::valid && judgement.crowded)
+		verdict = Verdict::overflow;
+	return verdict;
+}
+
+} // namespace
+
 /*
  * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
  * retired on the way.
@@ -372,8 +399,6 @@ Verdict
 Check(SlotNo no, const View &view, uint64 pe)
 {
 	Slot &slot = shared->slots[no];
-	Contents contents;
-	Judgement judgement;
 	Verdict verdict;
 
 #ifdef CQ_DEBUG
@@ -394,19 +419,8 @@ Check(SlotNo no, const View &view, uint64 pe)
 		verdict = Compare(slot, view.pos, pe);
 	}
 	else
-	{
-		ReadContents(slot, &contents);
-		Judge(no, contents, MomentOf(view.snapshot), &judgement);
-		if (judgement.ngone > 0 || judgement.overflow != 0)
-			Retire(slot, judgement, view.pos);
-		pg_read_barrier();
-		verdict = Compare(slot, view.pos, pe);
-		if (verdict == Verdict::valid && judgement.in_ddl)
-			verdict = Verdict::in_ddl;
-		else if (verdict == Verdict::valid && judgement.crowded)
-			verdict = Verdict::overflow;
-	}
-	if (unsent && verdict == Verdict::valid)
+		verdict = CheckListed(no, view, pe);
+	if (unlikely(unsent) && verdict == Verdict::valid)
 		verdict = Verdict::in_ddl;
 	return verdict;
 }

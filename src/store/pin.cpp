@@ -192,7 +192,7 @@ Unpin(Pin *pin)
 	DiscountHeld(pin);
 	DiscardPin(pin);
 	UnpinRaw(entry);
-	if (claim.good > 0)
+	if (unlikely(claim.good > 0))
 		SettleClaim(&claim, false);
 }
 
