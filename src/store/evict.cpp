@@ -44,6 +44,11 @@ constexpr uint64 kMaxProbes = 1024;
 constexpr uint64 kSearched = 64;
 constexpr uint64 kFetched = 16;
 
+/* Where a search found nothing just now, so many evictions do without.  A search takes tens of
+ * microseconds, and who evicts all the time would spend most of its time on them. */
+constexpr uint32 kSpared = 7;
+constexpr int64 kJustNowUs = 10 * 1000;
+
 /* Extents given back under one hold of the allocator's lock. */
 constexpr int kFreeBatch = 128;
 
@@ -421,7 +426,23 @@ ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 	}
 }
 
-/* A few that can't be served any more, of many that are looked at.  No pins: a listed entry stays. */
+/* Did a search find nothing just now?  Where it can look at all entries it always does. */
+bool
+SparedSearch(TimestampTz now)
+{
+	StoreShared *shared = map.shared;
+
+	if (shared->nentries <= kSearched || shared->spared >= kSpared ||
+		now - shared->vain_search >= kJustNowUs)
+		return false;
+	shared->spared++;
+	return true;
+}
+
+/*
+ * A few that can't be served any more, of many that are looked at.  No pins: a listed entry stays.
+ * Eviction lock held.
+ */
 void
 SearchGone(Choice *choice, TimestampTz now)
 {
@@ -450,6 +471,8 @@ SearchGone(Choice *choice, TimestampTz now)
 		left -= n;
 	}
 	LWLockRelease(map.directory_lock);
+	map.shared->vain_search = choice->count == 0 ? now : 0;
+	map.shared->spared = 0;
 }
 
 /* The image of the sample that was not used for longest. */
@@ -478,7 +501,7 @@ Choose(Choice *choice, const Request &request, TimestampTz now)
 	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
 	TakeSample(&sample);
 	ChooseOfSample(choice, sample, now);
-	if (choice->count == 0)
+	if (choice->count == 0 && !SparedSearch(now))
 		SearchGone(choice, now);
 	if (choice->count == 0)
 		ChooseImage(choice, sample);

@@ -47,6 +47,10 @@ struct StoreShared
 
 	Room room; // protected by the allocator's lock
 	Pool pool; // protected by the eviction lock; PoolOffer() looks at it first without
+
+	/* protected by the eviction lock: searches for what can't be served any more */
+	TimestampTz vain_search; // when the last one found nothing, 0: it found something
+	uint32 spared;           // evictions since that did without
 };
 
 static_assert(std::is_standard_layout_v<StoreShared>);

@@ -98,6 +98,8 @@ InitShared(const Layout &plan)
 	UnitsInit(map.units, plan.npages);
 	RoomInit(&shared->room, UnitsTotal(map.units));
 	PoolClear(&shared->pool, static_cast<EvictionPolicy>(eviction_policy));
+	shared->vain_search = 0;
+	shared->spared = 0;
 }
 
 /* The last one of its kind takes the place of the one that goes. */
