@@ -318,8 +318,10 @@ Judge(Findings *f, HeapTuple function, const Pending *item)
 		understood = JudgePlpgsql(f, item->oid, SourceOf(function), item->call);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
-	if (!understood)
-		NotUnderstood(f, psprintf("function %s", format_procedure(item->oid)));
+	if (understood)
+		return;
+	NotUnderstood(f, psprintf("function %s", format_procedure(item->oid)));
+	f->fleeting = true; /* what is analysed during a fill, the watch sees */
 }
 
 } // namespace

@@ -166,7 +166,10 @@ Examine(Body *body, const PLpgSQL_expr *expr)
 		return outcome;
 	outcome.known = Tried(body->f, [&] { Analyze(body, expr, &outcome); });
 	if (!outcome.known)
+	{
 		NotUnderstoodInside(body, psprintf("\"%s\"", expr->query));
+		body->f->fleeting = true; /* what is analysed during a fill, the watch sees */
+	}
 	return outcome;
 }
 

@@ -216,7 +216,7 @@ foreach my $error (@errors)
 	}
 }
 
-# Errors that tells of the data are the function's answer.
+# Errors that tell of the data are the function's answer.
 foreach my $work (q{PERFORM 1 / length('')}, q{PERFORM 'x'::int}, q{RAISE EXCEPTION 'mine'}, q{RAISE EXCEPTION 'mine' USING ERRCODE = 'UE001'})
 {
 	$node->safe_psql('postgres', 'SELECT cached_query_clear();' . $caught->($work, 'OTHERS'));
@@ -225,6 +225,50 @@ foreach my $work (q{PERFORM 1 / length('')}, q{PERFORM 'x'::int}, q{RAISE EXCEPT
 	my $before = outcomes($node)->{hit} // 0;
 	is(in_new_session('SELECT', $cached), 'caught', "$work: again");
 	is(outcomes($node)->{hit} // 0, $before + 1, "$work: a hit");
+}
+# ---- expressions that can't be analysed before they run ----
+
+# A record of two shapes: which one it has, only a run shows.
+$node->safe_psql('postgres', q{SET client_min_messages = error; DROP SCHEMA IF EXISTS w CASCADE; CREATE SCHEMA w;
+	CREATE FUNCTION w.f(n int) RETURNS int STABLE LANGUAGE plpgsql AS $f$
+	DECLARE r record;
+	BEGIN
+		IF n = 1 THEN SELECT 1 AS a INTO r; ELSE SELECT 2 AS b INTO r; END IF;
+		RETURN r.b * 0 + pg_backend_pid();
+	END $f$});
+foreach my $consistency ('ttl', 'exact')
+{
+	my $call = q{SELECT v - pg_backend_pid() FROM cached_query('SELECT w.f(2)', '1h') AS t(v int)};
+	my $old = $node->background_psql('postgres');
+	$old->query_safe("SET cached_query.consistency = $consistency; SELECT w.f(2); SELECT w.f(2)");
+	is($old->query_safe($call), '0', "$consistency: a function of the session's in it, kept plans");
+	is($node->safe_psql('postgres', "SET cached_query.consistency = $consistency; $call"), '0', "$consistency: ... in another session");
+	is($old->query_safe($call), '0', "$consistency: ... and again");
+	$old->quit;
+}
+
+# ---- a function that runs while it is to be compiled again ----
+
+$node->safe_psql('postgres', q{SET client_min_messages = error; CREATE TABLE w.t (c numeric(5, 1));
+	CREATE FUNCTION w.recurs(n int) RETURNS text STABLE LANGUAGE plpgsql AS $f$
+	DECLARE x w.t.c%TYPE := 1.25;
+	BEGIN
+		IF n = 0 THEN RETURN x; END IF;
+		RETURN (SELECT v FROM cached_query(format('SELECT w.recurs(%s)', n - 1), '1h') AS t(v text)) || '/' || x;
+	END $f$});
+{
+	my $old = $node->background_psql('postgres');
+	is($old->query_safe('SELECT w.recurs(3)'), '1.3/1.3/1.3/1.3', 'a function below itself');
+	$node->safe_psql('postgres', 'ALTER TABLE w.t ALTER COLUMN c TYPE numeric(5, 2)');
+	$old->query_safe('SELECT w.recurs(3)');
+	is($old->query_safe("SELECT v FROM cached_query('SELECT w.recurs(2)', '1h') AS t(v text)"), '1.25/1.25/1.25', '... when a type of its was changed');
+	is($node->safe_psql('postgres', "SELECT v FROM cached_query('SELECT w.recurs(2)', '1h') AS t(v text)"), '1.25/1.25/1.25', '... in another session');
+	my $memory = q{SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'PL/pgSQL function'};
+	$old->query_safe("SET datestyle = 'ISO, " . ($_ % 2 ? 'DMY' : 'MDY') . "'; SELECT cached_query_invalidate_relation('w.t'); SELECT w.recurs(2)") foreach 1 .. 10;
+	my $before = $old->query_safe($memory);
+	$old->query_safe("SET datestyle = 'ISO, " . ($_ % 2 ? 'DMY' : 'MDY') . "'; SELECT cached_query_invalidate_relation('w.t'); SELECT w.recurs(2)") foreach 1 .. 20;
+	is($old->query_safe($memory), $before, '... and nothing is left of it in memory');
+	$old->quit;
 }
 log_is_quiet($node, 'the log is quiet');
 done_testing();
