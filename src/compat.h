@@ -454,6 +454,51 @@ GucVariables(int *count)
 #endif
 }
 
+/* Does it show something else than its stored value?  (In a union from 19 on.) */
+inline bool
+HasShowHook(const struct config_generic *setting)
+{
+#if PG_VERSION_NUM >= 190000
+#define CQ_SETTING(type) (&setting->_##type)
+#else
+#define CQ_SETTING(type) (reinterpret_cast<const struct config_##type *>(setting))
+#endif
+	switch (setting->vartype)
+	{
+	case PGC_BOOL:
+		return CQ_SETTING(bool)->show_hook != nullptr;
+	case PGC_INT:
+		return CQ_SETTING(int)->show_hook != nullptr;
+	case PGC_REAL:
+		return CQ_SETTING(real)->show_hook != nullptr;
+	case PGC_STRING:
+		return CQ_SETTING(string)->show_hook != nullptr;
+	case PGC_ENUM:
+		return CQ_SETTING(enum)->show_hook != nullptr;
+	}
+#undef CQ_SETTING
+	return true;
+}
+
+/* The search path as it is, without making a schema (17 renamed it). */
+#if PG_VERSION_NUM >= 170000
+using SearchPath = SearchPathMatcher;
+
+inline SearchPath *
+GetSearchPath(MemoryContext context)
+{
+	return GetSearchPathMatcher(context);
+}
+#else
+using SearchPath = OverrideSearchPath;
+
+inline SearchPath *
+GetSearchPath(MemoryContext context)
+{
+	return GetOverrideSearchPath(context);
+}
+#endif
+
 /* Permission infos left the range table in 16. */
 inline void
 CheckRightsAndHooks(PlannedStmt *statement)

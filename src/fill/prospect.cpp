@@ -56,16 +56,40 @@ EndProspect(Prospect *prospect)
 	Release(&prospect->handle);
 }
 
+namespace
+{
+
+/*
+ * This is asked while a statement is planned, which runs no code of its own: reading a domain's value runs its
+ * checks, reading one of a user's type that type's function.
+ */
+bool
+ReadsWithUserCode(const Args &args, const Oid *types)
+{
+	for (int i = 0; i < args.count; i++)
+	{
+		if (args.types[i] == UNKNOWNOID && types[i] >= FirstUnpinnedObjectId)
+			return true;
+	}
+	return false;
+}
+
+} // namespace
+
 bool
 EstimateRows(const char *query, int length, const Args &args, double *rows)
 {
-	HeldHandle handle = PeekHandle(query, length, args);
+	HeldHandle handle;
 	Key key;
 	Pin *pin = nullptr;
 
+	if (length > static_cast<int>(kMaxKeyBytes))
+		return false;
+	handle = PeekHandle(query, length, args);
 	if (!handle)
 		handle = GetHandle(query, length, args);
-	if (BuildKey(*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
+	if (!ReadsWithUserCode(args, handle->params) &&
+		BuildKey(*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
 		pin = FindEntry(key.hash, key.bytes, key.length);
 	Release(&handle);
 	if (pin == nullptr)

@@ -676,7 +676,7 @@ LaunchForOthers()
 
 /*
  * A worker gives up its place before its process ends, so the lock keeps its pid its own.  One that has not
- * begun yet finds that nobody waits for it.
+ * begun yet finds that nobody waits for it.  The requests go whether a worker is there for their side or not.
  */
 void
 DismissWorkers(Oid database)
@@ -684,15 +684,19 @@ DismissWorkers(Oid database)
 	if (shared == nullptr)
 		return;
 	LWLockAcquire(lock, LW_EXCLUSIVE);
+	for (Place &place : shared->places)
+	{
+		if (place.stage != Stage::queued || RequestAt(place).database != database)
+			continue;
+		place.stage = Stage::free;
+		Count(Counter::refreshes_skipped);
+	}
 	for (Worker &worker : shared->workers)
 	{
 		if (worker.serial == 0 || worker.database != database)
 			continue;
 		if (worker.proc == nullptr)
-		{
-			DropQueued(worker, false, GetCurrentTimestamp());
 			worker.serial = 0;
-		}
 		else if (worker.proc->pid != 0)
 			(void) kill(worker.proc->pid, SIGTERM);
 	}

@@ -199,6 +199,9 @@ ArgsFromArray(Datum datum, bool untyped)
 	char align;
 	Args args;
 
+	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) > kMaxParameters)
+		ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
+						errmsg("cannot pass more than %d arguments to a query", kMaxParameters)));
 	get_typlenbyvalalign(element, &length, &by_value, &align);
 	deconstruct_array(array, element, length, by_value, align, &args.values, &args.nulls,
 					  &args.count);

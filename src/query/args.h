@@ -9,6 +9,9 @@
 namespace cq
 {
 
+/* As many as a client's Bind message can have. */
+constexpr int kMaxParameters = 65535;
+
 /*
  * A type of UNKNOWNOID means that the value is a C string whose type the query infers: an untyped
  * literal, or an element of the text[] overloads.

@@ -390,17 +390,22 @@ WalkInside(Findings *f, Query *query)
 
 	const bool literals = f->literals;
 	const bool checked = f->checked_literal;
+	const bool daily = f->daily;
 
-	f->literals = f->checked_literal = false;
+	f->literals = f->checked_literal = f->daily = false;
 	if (!DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
 		f->unidentified = true;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));
-	if (f->literals && f->words_inside)
+
+	const bool of_moment = f->literals && (f->words_inside || f->daily);
+
+	if (of_moment)
 		NoteClock(f, "a literal such as 'today' or 'now' in a function");
-	f->fleeting = f->fleeting || f->checked_literal || (f->literals && f->words_inside);
+	f->fleeting = f->fleeting || f->checked_literal || of_moment;
 	f->literals = literals;
 	f->checked_literal = checked;
+	f->daily = daily;
 }
 
 uint64

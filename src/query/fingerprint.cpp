@@ -74,10 +74,24 @@ AppendRegional(StringInfo to)
 	AppendText(to, GetConfigOption("timezone_abbreviations", true, false));
 }
 
+/*
+ * As current_setting() shows it, which is not always what is stored.  Of one that only some roles may read
+ * the stored value: what asks for it may run as another role than the caller.
+ */
 void
 AppendSetting(StringInfo to, const char *name)
 {
-	AppendText(to, GetConfigOption(name, true, false));
+	char *shown;
+
+	if (GetConfigOptionFlags(name, true) & GUC_SUPERUSER_ONLY)
+	{
+		AppendText(to, GetConfigOption(name, true, false));
+		return;
+	}
+	shown = GetConfigOptionByName(name, nullptr, true);
+	AppendText(to, shown);
+	if (shown != nullptr)
+		pfree(shown);
 }
 
 void
@@ -113,7 +127,8 @@ AppendAllSettings(StringInfo to)
 	{
 		const char *name = variables[i]->name;
 
-		if (variables[i]->source == PGC_S_DEFAULT || strncmp(name, "cached_query.", 13) == 0)
+		/* one with a hook may show what nobody set: in_hot_standby, or what the socket says */
+		if (variables[i]->source == PGC_S_DEFAULT && !compat::HasShowHook(variables[i]))
 			continue;
 		AppendText(to, name);
 		AppendSetting(to, name);
@@ -122,17 +137,43 @@ AppendAllSettings(StringInfo to)
 		AppendSetting(to, name);
 }
 
+namespace
+{
+
+/* The first one is where objects are made, and what current_schema says. */
+void
+AppendNamedSchemas(StringInfo to)
+{
+	Oid temporary = TempSchema();
+	compat::SearchPath *path = compat::GetSearchPath(CurrentMemoryContext);
+	const int count = list_length(path->schemas);
+	ListCell *cell;
+
+	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&count), sizeof(count));
+	foreach (cell, path->schemas)
+	{
+		/* the temporary one has another number in each session */
+		const Oid schema = lfirst_oid(cell) == temporary ? InvalidOid : lfirst_oid(cell);
+
+		appendBinaryStringInfo(to, reinterpret_cast<const char *>(&schema), sizeof(schema));
+	}
+	/* is there one to be made as soon as somebody asks for the first?  Asking would make it. */
+	if (!OidIsValid(temporary) && strstr(namespace_search_path, "pg_temp") != nullptr)
+		AppendText(to, namespace_search_path);
+	list_free(path->schemas);
+	pfree(path);
+}
+
+} // namespace
+
+/* fetch_search_path() is not asked: it makes the schema of temporary objects if that comes first. */
 void
 AppendSearchPath(StringInfo to)
 {
 	Oid path[64];
 	int count = fetch_search_path_array(path, lengthof(path));
-	List *named = fetch_search_path(false);
-	int named_count = list_length(named);
 
-	/* what current_schema says: pg_catalog may be in front by itself, or because it is named */
-	appendBinaryStringInfo(to, reinterpret_cast<char *>(&named_count), sizeof(named_count));
-	list_free(named);
+	AppendNamedSchemas(to);
 	appendBinaryStringInfo(to, reinterpret_cast<char *>(&count), sizeof(count));
 	if (count <= static_cast<int>(lengthof(path)))
 	{

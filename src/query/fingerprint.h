@@ -18,13 +18,13 @@ namespace cq
 extern uint32 ParseFlags();
 /* DateStyle, TimeZone and the others that built-in conversion functions read. */
 extern void AppendRegional(StringInfo to);
-/* The value of one setting, or that there is none. */
+/* What current_setting() shows of one, or that there is none. */
 extern void AppendSetting(StringInfo to, const char *name);
 /* All settings with a dot in their name that were set, but our own, and row_security. */
 extern void AppendCustomized(StringInfo to);
-/* All settings that are not at their defaults, but our own. */
+/* All settings that are not at their defaults. */
 extern void AppendAllSettings(StringInfo to);
-/* OIDs of the resolved search path, temporary schema left out; how many of them it names. */
+/* OIDs of the resolved search path, temporary schema left out; those of them that it names. */
 extern void AppendSearchPath(StringInfo to);
 /* Has this session temporary objects now, whose names may hide others? */
 extern bool HasTempObjects();

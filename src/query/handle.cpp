@@ -305,6 +305,46 @@ Identify(Handle *handle)
 		   DigestTrees(handle->source->query_list, moment, &handle->digest);
 }
 
+/* Longer than a key may be: it is run and no more, so what is not needed for that isn't found out. */
+bool
+TooLong(const Handle *handle)
+{
+	return handle->query_length > static_cast<int>(kMaxKeyBytes);
+}
+
+void
+ExamineTooLong(Handle *handle, PlannedStmt *plan)
+{
+	Findings *findings = &handle->findings;
+
+	findings->relations = list_copy(plan->relationOids);
+	list_sort(findings->relations, list_oid_cmp);
+	handle->identified = false;
+	initStringInfo(&handle->regional);
+	initStringInfo(&handle->key_prefix);
+	RefuseBoth(findings, Reason::key_too_large, "the query's text");
+}
+
+void
+ExamineAll(Handle *handle, PlannedStmt *plan)
+{
+	Findings *findings = &handle->findings;
+
+	findings->names_inside = &handle->names;
+	Examine(findings, handle->source->query_list, plan, handle->desc, handle->source->dependsOnRLS,
+			handle->time_words);
+	JudgeParameters(handle);
+	Widen(findings, handle->learned);
+	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
+	initStringInfo(&handle->regional);
+	if (findings->folded)
+		AppendRegional(&handle->regional);
+	handle->identified = Identify(handle);
+	if (!handle->identified)
+		RefuseBoth(findings, Reason::no_identity, nullptr);
+	BuildKeyPrefix(handle, handle->parse_flags);
+}
+
 /* The plan is new: find out again what the answer depends on. */
 void
 Reexamine(Handle *handle, CachedPlan *plan)
@@ -319,26 +359,15 @@ Reexamine(Handle *handle, CachedPlan *plan)
 	MemoryContextReset(handle->findings_context);
 	handle->findings = Findings();
 	handle->names = NameHashes();
-	handle->findings.names_inside = &handle->names;
 	caller = MemoryContextSwitchTo(handle->findings_context);
 	handle->desc = CreateTupleDescCopy(handle->source->resultDesc);
-	Examine(&handle->findings, handle->source->query_list, statement, handle->desc,
-			handle->source->dependsOnRLS, handle->time_words);
-	JudgeParameters(handle);
-	Widen(&handle->findings, handle->learned);
-	handle->news = false;
-	CollectNames(handle->source->raw_parse_tree->stmt, &handle->names);
-	initStringInfo(&handle->regional);
-	if (handle->findings.folded)
-		AppendRegional(&handle->regional);
 	handle->queryid =
 		static_cast<uint64>(linitial_node(Query, handle->source->query_list)->queryId);
-	handle->identified = Identify(handle);
-	if (!handle->identified)
-		RefuseBoth(&handle->findings, Reason::no_identity, nullptr);
-	if (handle->query_length > static_cast<int>(kMaxKeyBytes))
-		RefuseBoth(&handle->findings, Reason::key_too_large, pstrdup("the query's text"));
-	BuildKeyPrefix(handle, handle->parse_flags);
+	handle->news = false;
+	if (TooLong(handle))
+		ExamineTooLong(handle, statement);
+	else
+		ExamineAll(handle, statement);
 	MemoryContextSwitchTo(caller);
 
 	total_memory -= handle->memory;
@@ -615,9 +644,10 @@ GetHandle(const char *query, int length, const Args &args)
 		PushQueryErrorContext(&context, handle->query);
 		good = Revalidate(&*handle, last);
 		PopQueryErrorContext(&context);
+		if (!good || TooLong(&*handle))
+			Forget(&*handle);
 		if (good)
 			return handle;
-		Forget(&*handle);
 		Release(&handle);
 	}
 }

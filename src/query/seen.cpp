@@ -50,6 +50,12 @@ Enlarge(Seen *seen)
 } // namespace
 
 bool
+HasMet(const Seen &seen, Thing thing, Oid oid, uint64 variant)
+{
+	return seen.count > 0 && Place(&seen, thing, oid, variant)->oid != InvalidOid;
+}
+
+bool
 FirstTime(Seen *seen, Thing thing, Oid oid, uint64 variant)
 {
 	SeenKey *key;

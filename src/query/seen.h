@@ -21,7 +21,9 @@ enum class Thing : uint32
 	domain,   // its CHECK constraints
 	builtin,  // a function; variant: met in a body
 	names,    // whether a type's text has names in it; the same
-	literal,  // a type of which there is a constant
+	plain,    // a type whose text always means the same
+	moving,   // ... means what settings, names or the clock say
+	daily,    // ... and the day, without a word for it
 	input,    // a type's values are read from text
 	output,   // ... or written as text
 	defaults, // of a function's arguments; variant: which ones are given
@@ -46,6 +48,7 @@ struct Seen
 	SeenKey *keys = nullptr;
 };
 
+extern bool HasMet(const Seen &seen, Thing thing, Oid oid, uint64 variant = 0);
 /* Adds it.  False: it was there before. */
 extern bool FirstTime(Seen *seen, Thing thing, Oid oid, uint64 variant = 0);
 

@@ -137,6 +137,10 @@ ParseStatement(const char *query)
 	if (!IsA(statement.raw->stmt, SelectStmt) || HasInto(statement.raw->stmt))
 		NotASelect(statement.raw->stmt);
 	WalkParams(statement.raw->stmt, &statement.highest_param);
+	if (statement.highest_param > kMaxParameters)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
+						errmsg("there is no parameter $%d", statement.highest_param),
+						errdetail("A query has at most %d parameters.", kMaxParameters)));
 	return statement;
 }
 

@@ -8,6 +8,7 @@
 #include "pg.h"
 #include "query/body.h"
 #include "query/catalog.h"
+#include "query/fingerprint.h"
 #include "query/functions.h"
 #include "query/verdict.h"
 #include "settings.h"
@@ -27,6 +28,8 @@ extern "C" {
 #include "utils/regproc.h"
 #include "utils/rel.h"
 }
+
+#include <initializer_list>
 
 namespace cq
 {
@@ -356,6 +359,57 @@ InputDependsOnSettings(Oid type)
 		return false;
 	getTypeInputInfo(type, &input, &parameter);
 	return ListOf(input) != BuiltinList::pure;
+}
+
+/* A time of day with no date has the offset that its zone has today: a word like 'today' isn't needed. */
+bool
+InputDependsOnDay(Oid type)
+{
+	TupleDesc desc;
+	bool found = false;
+
+	check_stack_depth();
+	type = getBaseType(type);
+	if (OidIsValid(get_element_type(type)))
+		return InputDependsOnDay(get_element_type(type));
+	if (type_is_range(type))
+		return InputDependsOnDay(get_range_subtype(type));
+	if (type_is_multirange(type))
+		return InputDependsOnDay(get_multirange_range(type));
+	if (!type_is_rowtype(type) || type == RECORDOID)
+		return type == TIMETZOID;
+	desc = lookup_rowtype_tupdesc_copy(type, -1);
+	for (int i = 0; i < desc->natts && !found; i++)
+		found = !TupleDescAttr(desc, i)->attisdropped &&
+				InputDependsOnDay(TupleDescAttr(desc, i)->atttypid);
+	FreeTupleDesc(desc);
+	return found;
+}
+
+/* What kind of literal one of this type is. */
+Thing
+KindOfLiteral(Findings *f, Oid type)
+{
+	Thing kind = Thing::plain;
+
+	for (Thing known : {Thing::plain, Thing::moving, Thing::daily})
+	{
+		if (HasMet(f->seen, known, type))
+			return known;
+	}
+	if (InputDependsOnSettings(type))
+		kind = InputDependsOnDay(type) ? Thing::daily : Thing::moving;
+	(void) FirstTime(&f->seen, kind, type);
+	return kind;
+}
+
+void
+JudgeLiteral(Findings *f, Oid type)
+{
+	const Thing kind = KindOfLiteral(f, type);
+
+	f->literals = f->literals || kind != Thing::plain;
+	f->daily = f->daily || kind == Thing::daily;
 }
 
 /* A built-in type: are there names in its text?  A catalog's row nearly always has such a column. */
@@ -844,8 +898,7 @@ Walk(Node *node, void *arg)
 			f->checked_literal = true;
 			JudgeInput(f, exprType(node));
 		}
-		if (!f->literals && FirstTime(&f->seen, Thing::literal, exprType(node)))
-			f->literals = InputDependsOnSettings(exprType(node));
+		JudgeLiteral(f, exprType(node));
 		JudgeType(f, exprType(node));
 		break;
 	case T_XmlExpr:
@@ -1232,7 +1285,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	/* the trees have what literals were converted to: it is in the key, and for the session to watch */
 	if (f->literals)
 		f->folded = true;
-	if (f->literals && time_words)
+	if (f->literals && (time_words || f->daily))
 	{
 		f->time_literal = f->regional = f->search_path = true;
 		NoteClock(f, "a literal such as 'today' or 'now'");
@@ -1354,18 +1407,36 @@ AddHash(NameHashes *names, int cache, uint32 hash)
 	names->hashes[names->count++] = hash;
 }
 
-/* A name could come to mean something in each schema of the path, the temporary one included. */
+void
+AddNameIn(NameHashes *names, compat::CacheId cache, const char *name, Oid schema)
+{
+	AddHash(names, cache,
+			GetSysCacheHashValue2(cache, CStringGetDatum(name), ObjectIdGetDatum(schema)));
+}
+
+/*
+ * A name could come to mean something in each schema of the path, the temporary one included.  If there is
+ * none of these yet, it isn't made for that: PostgreSQL's plan cache notices when the path gets one.
+ */
 void
 AddName(NameHashes *names, compat::CacheId cache, const char *name)
 {
-	List *path = fetch_search_path(true);
-	ListCell *cell;
+	Oid some[64];
+	Oid *path = some;
+	const Oid temporary = TempSchema();
+	const int count = fetch_search_path_array(path, lengthof(some));
 
-	foreach (cell, path)
-		AddHash(names, cache,
-				GetSysCacheHashValue2(cache, CStringGetDatum(name),
-									  ObjectIdGetDatum(lfirst_oid(cell))));
-	list_free(path);
+	if (count > static_cast<int>(lengthof(some)))
+	{
+		path = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+		fetch_search_path_array(path, count);
+	}
+	for (int i = 0; i < count; i++)
+		AddNameIn(names, cache, name, path[i]);
+	if (OidIsValid(temporary))
+		AddNameIn(names, cache, name, temporary);
+	if (path != some)
+		pfree(path);
 }
 
 bool

@@ -61,6 +61,7 @@ struct Findings
 	bool everything = false;  /* ... on any setting, since code in it was not understood */
 	bool literals = false;    /* parse analysis converted literals by regional settings */
 	bool checked_literal = false; /* ... and checked them by constraints of domains */
+	bool daily = false;           /* ... and one is a time in a zone, with the offset of the day */
 	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
 	bool kept_old = false; /* a function could not be compiled again, since it runs */
 	bool restricted = false;    /* ... or calls functions that not all may call */
