@@ -107,6 +107,8 @@ enum class Verdict
  * kSlotAllWrites too.  Raises nothing and takes no lock but a slot's spinlock.
  */
 extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
+/* The first objection of several slots. */
+extern Verdict CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe);
 /* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
  * long. */
 extern bool MovedSince(SlotNo slot, uint64 pe);

@@ -389,14 +389,12 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 	return verdict;
 }
 
-} // namespace
-
 /*
  * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
  * retired on the way.
  */
-Verdict
-Check(SlotNo no, const View &view, uint64 pe)
+inline Verdict
+CheckOne(SlotNo no, const View &view, uint64 pe)
 {
 	Slot &slot = shared->slots[no];
 	Verdict verdict;
@@ -423,6 +421,27 @@ Check(SlotNo no, const View &view, uint64 pe)
 	if (unlikely(unsent) && verdict == Verdict::valid)
 		verdict = Verdict::in_ddl;
 	return verdict;
+}
+
+} // namespace
+
+Verdict
+Check(SlotNo no, const View &view, uint64 pe)
+{
+	return CheckOne(no, view, pe);
+}
+
+Verdict
+CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		Verdict verdict = CheckOne(slots[i], view, pe);
+
+		if (unlikely(verdict != Verdict::valid))
+			return verdict;
+	}
+	return Verdict::valid;
 }
 
 bool

@@ -284,18 +284,12 @@ JudgeTransaction(Attempt *attempt)
 Reason
 CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, uint64 position)
 {
-	const bool own = exact::OwnAnything();
-
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = 0; i < count && unlikely(exact::OwnAnything()); i++)
 	{
-		exact::Verdict verdict = exact::Check(slots[i], view, position);
-
-		if (unlikely(verdict != exact::Verdict::valid))
-			return ReasonOf(verdict);
-		if (unlikely(own) && exact::OwnInvalidated(slots[i]))
+		if (exact::OwnInvalidated(slots[i]))
 			return Reason::own_invalidation;
 	}
-	return Reason::hit;
+	return ReasonOf(exact::CheckAll(slots, count, view, position));
 }
 
 Reason
