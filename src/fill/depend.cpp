@@ -136,6 +136,7 @@ AddDefinitions(List *slots, const Findings &findings)
 {
 	slots = AddObjects(slots, PROCOID, findings.functions);
 	slots = AddObjects(slots, TYPEOID, findings.types);
+	slots = AddObjects(slots, TYPEOID, findings.types_believed);
 	if (findings.functions != NIL || findings.types != NIL || findings.late)
 		slots = AddGroup(slots, exact::Group::machinery, MyDatabaseId);
 	if (findings.text_search)

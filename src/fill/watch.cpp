@@ -141,7 +141,7 @@ WatchFunction(Oid function)
 	return previous_needs_fmgr != nullptr && previous_needs_fmgr(function);
 }
 
-/* Those that are believed, and those that only the server itself calls, are none to be judged. */
+/* Those that only the server itself calls are none to be judged. */
 bool
 IsToBeJudged(Oid function)
 {
@@ -149,8 +149,6 @@ IsToBeJudged(Oid function)
 	int count;
 	const Oid result = get_func_rettype(function);
 
-	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
-		return false;
 	(void) get_func_signature(function, &types, &count);
 	for (int i = 0; i < count; i++)
 	{

@@ -393,7 +393,8 @@ WalkInside(Findings *f, Query *query)
 	const bool daily = f->daily;
 
 	f->literals = f->checked_literal = f->daily = false;
-	if (!DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
+	/* what is believed gives the same whatever names in it mean, until one of them changes */
+	if (!f->believed && !DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
 		f->unidentified = true;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));

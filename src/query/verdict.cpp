@@ -119,12 +119,12 @@ NoteVolatile(Findings *f, const char *detail)
 /* To be judged by FollowUp(): a walk doesn't go into bodies and types, or it could go too deep. */
 void
 Defer(Findings *f, Thing thing, Oid oid, uint64 variant = 0, bool nested = true,
-	  FuncExpr *call = nullptr)
+	  FuncExpr *call = nullptr, bool believed = false)
 {
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	Pending *item = static_cast<Pending *>(palloc(sizeof(Pending)));
 
-	*item = {thing, oid, variant, nested, call, f->environment};
+	*item = {thing, oid, variant, nested, believed || f->believed, call, f->environment};
 	f->pending = lappend(f->pending, item);
 	MemoryContextSwitchTo(caller);
 }
@@ -148,28 +148,81 @@ MayLookUp(Oid function, Oid language, char volatility)
 	return !BodyIsTree(function);
 }
 
-/* Its body, if that can be read; what is declared IMMUTABLE is believed. */
+/*
+ * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
+ * trusted.  That holds as long as what it is made of stays the same: what it calls, the types it has, what
+ * names in it mean.  So this is noted, and nothing else of what is met.
+ */
+template <typename Work>
+void
+Believing(Findings *f, Work work)
+{
+	const Findings before = *f;
+	Findings after;
+
+	f->believed = true;
+	f->seen = before.seen_believed;
+	f->types = before.types_believed;
+	work();
+	after = *f;
+	*f = before;
+	f->seen_believed = after.seen;
+	f->types_believed = after.types;
+	f->functions = after.functions;
+	f->rowtypes = after.rowtypes;
+	f->names_late = after.names_late;
+	f->late = after.late;
+	f->text_search = after.text_search;
+	f->fleeting = after.fleeting;
+	f->kept_old = after.kept_old;
+	f->environments = after.environments;
+	f->pending = after.pending;
+}
+
+/* Its body, if that can be read. */
 void
 JudgeCode(Findings *f, Oid function, char volatility)
 {
-	Oid language = FunctionLanguage(function);
+	const Oid language = FunctionLanguage(function);
+	const bool readable =
+		language == SQLlanguageId || language == get_language_oid("plpgsql", true);
+	const bool believed =
+		f->believed || volatility == PROVOLATILE_IMMUTABLE || TrustedFunction(function);
+	Seen *seen = believed && !f->believed ? &f->seen_believed : &f->seen;
 	FuncExpr *call;
 	uint64 variant;
 
-	if (volatility == PROVOLATILE_IMMUTABLE || TrustedFunction(function))
+	if (believed)
 	{
 		f->unread = f->unread || language != ClanguageId;
-		f->late = f->late || MayLookUp(function, language, volatility);
-		return;
+		f->late = f->late || (!readable && MayLookUp(function, language, volatility));
 	}
-	if (language != SQLlanguageId && language != get_language_oid("plpgsql", true))
-	{
+	else if (!readable)
 		NotUnderstood(f, FunctionDetail(function));
+	if (!readable)
 		return;
-	}
 	variant = BodyVariant(f, function, &call);
-	if (FirstTime(&f->seen, Thing::body, function, variant))
-		Defer(f, Thing::body, function, variant, true, call);
+	if (FirstTime(seen, Thing::body, function, variant))
+		Defer(f, Thing::body, function, variant, true, call, believed);
+}
+
+/* Code in another language may make text of rows and of values of any type that it gets. */
+bool
+MayMakeText(Oid function)
+{
+	const Oid language = FunctionLanguage(function);
+	Oid *types;
+	int count;
+
+	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
+		return false;
+	(void) get_func_signature(function, &types, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (IsPolymorphicType(types[i]) || types[i] == RECORDOID || types[i] == ANYOID)
+			return true;
+	}
+	return false;
 }
 
 /* Everything that a user's function could do is assumed of it, within its declared volatility. */
@@ -189,6 +242,7 @@ JudgeUserFunction(Findings *f, Oid function, char volatility)
 
 	if (volatility == PROVOLATILE_VOLATILE && !f->nested && !TrustedFunction(function))
 		NoteVolatile(f, FunctionDetail(function));
+	f->makes_text = f->makes_text || MayMakeText(function);
 	JudgeCode(f, function, volatility);
 }
 
@@ -1151,7 +1205,10 @@ JudgeRelation(Findings *f, Oid relation)
 void
 JudgeCalled(Findings *f, Oid function)
 {
-	JudgeFunction(function, f);
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
+		Believing(f, [=] { JudgeFunction(function, f); });
+	else
+		JudgeFunction(function, f);
 }
 
 void
@@ -1218,7 +1275,10 @@ FollowUp(Findings *f)
 		}
 		f->nested = item->nested;
 		f->environment = item->environment;
-		Run(f, item);
+		if (item->believed)
+			Believing(f, [=] { Run(f, item); });
+		else
+			Run(f, item);
 		f->nested = nested;
 		f->environment = nullptr;
 	}
@@ -1279,7 +1339,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		f->owners = NIL; /* their rights are checked at each hit */
 	if (f->makes_text && f->name_values)
 	{
-		f->search_path = f->names = true;
+		f->search_path = f->names = f->late = true;
 		RefuseExact(f, Reason::dep_catalog, "the text of a name");
 	}
 	/* the trees have what literals were converted to: it is in the key, and for the session to watch */
@@ -1292,8 +1352,14 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 	}
 	list_sort(f->relations, list_oid_cmp);
 	list_sort(f->inlined, list_oid_cmp);
-	list_sort(f->rowtypes, list_oid_cmp);
-	list_sort(f->types, list_oid_cmp);
+	/* one may have been met in code that is believed, too */
+	f->types = list_concat(f->types, f->types_believed);
+	f->types_believed = NIL;
+	for (List *list : {f->rowtypes, f->types, f->functions})
+	{
+		list_sort(list, list_oid_cmp);
+		list_deduplicate_oid(list);
+	}
 }
 
 namespace

@@ -26,6 +26,7 @@ struct Pending
 	Oid oid;
 	uint64 variant;
 	bool nested;
+	bool believed;  /* only what it depends on is asked for */
 	FuncExpr *call; /* of a body: types only, or NULL */
 	const Environment *environment;
 };
@@ -80,9 +81,10 @@ struct Findings
 	bool foreign = false;       /* reads foreign tables */
 
 	/* What it depends on: sorted and unique. */
-	List *relations = NIL;  /* OIDs of relations read, views and partitions included */
-	List *rowtypes = NIL;   /* pg_class OIDs of composite types seen */
-	List *types = NIL;      /* OIDs of types that aren't built in */
+	List *relations = NIL;      /* OIDs of relations read, views and partitions included */
+	List *rowtypes = NIL;       /* pg_class OIDs of composite types seen */
+	List *types = NIL;          /* OIDs of types that aren't built in */
+	List *types_believed = NIL; /* ... of code that is believed, until the examination ends */
 	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
 	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
 	List *inside = NIL;     /* OIDs of relations that only functions read */
@@ -104,9 +106,11 @@ struct Findings
 	const Environment *environment = nullptr; /* of what is walked */
 	List *environments = NIL;                 /* all that were met */
 	Seen seen;
-	List *pending = NIL; /* Pending: bodies and types to be judged, those done included */
-	int followed = 0;    /* so many of them are done */
-	int bodies = 0;      /* of which functions */
+	bool believed = false; /* the code that is walked is IMMUTABLE or trusted */
+	Seen seen_believed;    /* what was met in such */
+	List *pending = NIL;   /* Pending: bodies and types to be judged, those done included */
+	int followed = 0;      /* so many of them are done */
+	int bodies = 0;        /* of which functions */
 };
 
 /* Results are allocated in the current context. */
