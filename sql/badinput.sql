@@ -21,7 +21,7 @@ CREATE FUNCTION text_(query text) RETURNS text LANGUAGE sql AS $$
 -- the text as such
 SELECT q, text_(q) FROM (VALUES (NULL), (''), ('   '), (';'), (';;'), ('-- nothing'), ('/* nothing */'), ('SELECT 1; SELECT 2'),
 	('SELECT 1;;'), (';SELECT 1'), ('SELECT 1; -- end'), ('SELECT 1; DROP TABLE t'), ('SELECT'), ('SELEC 1'), ('SELECT 1 +'), ('SELECT ''unfinished'),
-	('SELECT /* unfinished'), ('SELECT no_column FROM t'), ('SELECT * FROM no_table'), ('SELECT no_function()'), ('SELECT 1 + ''x''::text'),
+	('SELECT /* unfinished'), ('SELECT no_column FROM t'), ('SELECT * FROM no_table'), ('SELECT sqrt(''x''::text)'), ('SELECT 1 + ''x''::text'),
 	('SELECT 1::no_type'), ('SELECT 1/0'), ('SELECT ''x''::int'), ('SELECT id FROM t AS a, t AS b')) AS v(q);
 -- other statements
 SELECT q, text_(q) FROM (VALUES ('INSERT INTO t VALUES (2)'), ('INSERT INTO t VALUES (2) RETURNING id'), ('UPDATE t SET id = 3'),

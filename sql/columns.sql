@@ -16,10 +16,10 @@ CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN pairs AS pair CHECK ((VALUE).a > 0);
 -- as citext has them
 CREATE TYPE mytext;
-\set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE FUNCTION mytextin(cstring) RETURNS mytext LANGUAGE internal IMMUTABLE STRICT AS 'textin';
 CREATE FUNCTION mytextout(mytext) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
-\set VERBOSITY default
+RESET client_min_messages;
 CREATE TYPE mytext (INPUT = mytextin, OUTPUT = mytextout, LIKE = text, COLLATABLE = true);
 CREATE CAST (mytext AS text) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (text AS mytext) WITHOUT FUNCTION AS ASSIGNMENT;

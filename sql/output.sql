@@ -118,9 +118,6 @@ SELECT query, under('extra_float_digits', '1', '-5', query) FROM (VALUES
 	($$ SELECT 'f ' || f AS a FROM ev $$), ($$ SELECT ARRAY[f]::text AS a FROM ev $$), ($$ SELECT ROW(f)::text AS a FROM ev $$)) AS v(query);
 SELECT query, under('default_text_search_config', 'english', 'simple', query) FROM (VALUES
 	($$ SELECT to_tsvector('the running cats') AS a $$), ($$ SELECT plainto_tsquery('the cats') AS a $$)) AS v(query);
-SET escape_string_warning = off;
-SELECT query, under('standard_conforming_strings', 'on', 'off', query) FROM (VALUES
-	($$ SELECT length('a\nb') AS a $$)) AS v(query);
 SELECT query, under('transform_null_equals', 'off', 'on', query) FROM (VALUES
 	($$ SELECT count(*) AS a FROM ev WHERE d = NULL $$), ($$ SELECT id = NULL AS a FROM ev $$)) AS v(query);
 SELECT query, under('array_nulls', 'on', 'off', query) FROM (VALUES

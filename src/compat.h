@@ -161,16 +161,21 @@ LogMessages()
 #endif
 }
 
-/*
- * CLUSTER.  19 makes it a form of REPACK, which nobody has looked at in all its forms yet: not known to be
- * harmless.
- */
+/* CLUSTER, a form of REPACK from 19 on.  CONCURRENTLY is not known to keep what old snapshots see. */
 inline bool
 IsCluster(const Node *statement)
 {
 #if PG_VERSION_NUM >= 190000
-	(void) statement;
-	return false;
+	ListCell *cell;
+
+	if (!IsA(statement, RepackStmt))
+		return false;
+	foreach (cell, reinterpret_cast<const RepackStmt *>(statement)->params)
+	{
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "concurrently") == 0)
+			return false;
+	}
+	return true;
 #else
 	return IsA(statement, ClusterStmt);
 #endif
