@@ -282,6 +282,7 @@ JudgeSql(Findings *f, HeapTuple function, FuncExpr *call)
 	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
 	List *statements;
 	TupleDesc desc = nullptr;
+	bool literals = false;
 	ListCell *cell;
 
 	f->words_inside = false;
@@ -299,8 +300,10 @@ JudgeSql(Findings *f, HeapTuple function, FuncExpr *call)
 		ListCell *query;
 
 		foreach (query, queries)
-			WalkInside(f, lfirst_node(Query, query));
+			literals = WalkInside(f, lfirst_node(Query, query)) || literals;
 	}
+	/* the planner may put the body into the query, with what they were converted to */
+	f->folded = f->folded || literals;
 }
 
 void
@@ -376,14 +379,14 @@ AnalyzeInside(Findings *f, RawStmt *raw, const char *source, ParserSetupHook set
 	return query;
 }
 
-void
+bool
 WalkInside(Findings *f, Query *query)
 {
 	List *queries;
 	ListCell *cell;
 
 	if (query->commandType == CMD_UTILITY)
-		return; /* a run of it is a write */
+		return false; /* a run of it is a write */
 	/* a body that is kept as a tree has no locks yet */
 	AcquireRewriteLocks(query, true, false);
 	queries = QueryRewrite(query);
@@ -404,9 +407,13 @@ WalkInside(Findings *f, Query *query)
 	if (of_moment)
 		NoteClock(f, "a literal such as 'today' or 'now' in a function");
 	f->fleeting = f->fleeting || f->checked_literal || of_moment;
+
+	const bool found = f->literals || f->checked_literal;
+
 	f->literals = literals;
 	f->checked_literal = checked;
 	f->daily = daily;
+	return found;
 }
 
 uint64

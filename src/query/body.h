@@ -33,8 +33,8 @@ extern uint64 BodyVariant(Findings *findings, Oid function, FuncExpr **call);
 /* Analyse a statement of a body; no other module's hook is called for it. */
 extern Query *AnalyzeInside(Findings *findings, RawStmt *raw, const char *source,
 							ParserSetupHook setup, void *setup_arg);
-/* Rewrite it and walk the outcome. */
-extern void WalkInside(Findings *findings, Query *query);
+/* Rewrite it and walk the outcome.  True: there are literals that settings decide. */
+extern bool WalkInside(Findings *findings, Query *query);
 
 /* A subtransaction around something that may fail. */
 struct Trial

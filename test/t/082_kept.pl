@@ -247,6 +247,16 @@ foreach my $consistency ('ttl', 'exact')
 	$old->quit;
 }
 
+# ---- what is run and not kept ----
+
+# A function in SQL is put into the plan that the session keeps of the query.
+$node->safe_psql('postgres', q{CREATE FUNCTION w.day() RETURNS date STABLE LANGUAGE sql AS $f$ SELECT '01/02/2020'::date $f$});
+foreach my $query ('SELECT w.day() FROM (SELECT random()) AS r(v) WHERE v < 2', 'SELECT w.day() FROM pg_class LIMIT 1')
+{
+	my $call = "SELECT v FROM cached_query('$query', '1h') AS t(v date)";
+	is($node->safe_psql('postgres', "SET client_min_messages = error; SET cached_query.consistency = exact; SET datestyle = 'ISO, DMY'; $call; $call; SET datestyle = 'ISO, MDY'; $call"), "2020-02-01\n2020-02-01\n2020-01-02", "$query: by the settings of now");
+}
+
 # ---- a function that runs while it is to be compiled again ----
 
 $node->safe_psql('postgres', q{SET client_min_messages = error; CREATE TABLE w.t (c numeric(5, 1));
