@@ -407,7 +407,7 @@ JudgeObject(Definitions *d, const Catalog &kind, NameKind what, int cacheid, Oid
 		if (versions.existed && oid < FirstUnpinnedObjectId)
 			AddEverything(d, MyDatabaseId);
 		else if (versions.existed)
-			Add(d, CatalogSlot(cacheid, murmurhash32(oid)));
+			Add(d, CatalogSlot(cacheid, murmurhash32(oid), MyDatabaseId));
 		AddNames(d, catalog, kind, what, versions);
 	}
 	table_close(catalog, AccessShareLock);
@@ -436,8 +436,8 @@ JudgeLabel(Definitions *d, Oid oid)
 	if (versions.any == nullptr)
 		Add(d, GroupSlot(Group::machinery, MyDatabaseId));
 	else
-		Add(d, CatalogSlot(TYPEOID, murmurhash32(DatumGetObjectId(
-										Column(catalog, versions.any, Anum_pg_enum_enumtypid)))));
+		Add(d, ObjectSlot(TYPEOID,
+						  DatumGetObjectId(Column(catalog, versions.any, Anum_pg_enum_enumtypid))));
 	table_close(catalog, AccessShareLock);
 }
 
@@ -478,7 +478,7 @@ JudgePart(Definitions *d, const Machinery &kind, Relation catalog, HeapTuple tup
 
 		if (type < FirstUnpinnedObjectId)
 			continue;
-		Add(d, CatalogSlot(TYPEOID, murmurhash32(type)));
+		Add(d, ObjectSlot(TYPEOID, type));
 		of_user = true;
 	}
 	/* a new language has no functions yet */
@@ -653,12 +653,68 @@ JudgeCatalogMessage(Definitions *d, int cacheid, uint32 hash, Oid database)
 		JudgeMemberships(d);
 		break;
 	case Effect::database:
-		Add(d, CatalogSlot(cacheid, hash));
+		Add(d, CatalogSlot(cacheid, hash, database));
 		break;
 	}
 }
 
+/* Is the slot among the first `count`? */
+bool
+HasChanged(const Changed *changed, int count, SlotNo slot)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (changed->slots[i] == slot)
+			return true;
+	}
+	return false;
+}
+
+/* What stands for the slot when the transaction changed too much. */
+SlotNo
+Coarse(const Changed *changed, SlotNo slot)
+{
+	if (IsShared(slot))
+		return slot;
+	if (IsRole(slot)) /* who depends on a role depends on this; any_role comes with each role */
+		return GroupSlot(Group::unknown_role, InvalidOid);
+	return OidIsValid(changed->database) ? DatabaseSlot(changed->database) : kSlotAllDdl;
+}
+
+/* Fewer slots, which every answer depends on that depends on one of these. */
+void
+Coarsen(Changed *changed)
+{
+	int kept = 0;
+
+	for (int i = 0; i < changed->count; i++)
+	{
+		const SlotNo slot = Coarse(changed, changed->slots[i]);
+
+		if (!HasChanged(changed, kept, slot))
+			changed->slots[kept++] = slot;
+	}
+	changed->count = kept;
+}
+
 } // namespace
+
+void
+AddChanged(SlotNo slot, void *arg)
+{
+	Changed *changed = static_cast<Changed *>(arg);
+
+	if (HasChanged(changed, changed->count, slot))
+		return;
+	if (changed->count == kMaxChanged)
+	{
+		Coarsen(changed);
+		slot = Coarse(changed, slot);
+		if (HasChanged(changed, changed->count, slot))
+			return;
+	}
+	changed->slots[changed->count++] = slot;
+}
 
 void
 AddDefinition(Definitions *d, const SharedInvalidationMessage &message)
@@ -711,7 +767,7 @@ AddReplayed(Definitions *d, const SharedInvalidationMessage &message)
 		case Effect::type:
 			if (OidOfHash(hash) < FirstUnpinnedObjectId)
 				AddEverything(d, database);
-			Add(d, CatalogSlot(cacheid, hash));
+			Add(d, CatalogSlot(cacheid, hash, database));
 			AddUnknownName(d, database);
 			break;
 		case Effect::op:
@@ -736,7 +792,7 @@ AddReplayed(Definitions *d, const SharedInvalidationMessage &message)
 			AddUnknownRole(d);
 			break;
 		case Effect::database:
-			Add(d, CatalogSlot(cacheid, hash));
+			Add(d, CatalogSlot(cacheid, hash, database));
 			break;
 		}
 	}

@@ -16,6 +16,20 @@ namespace cq::exact
 /* Takes the slots of one message; may be called with the same one again. */
 using AddSlot = void (*)(SlotNo slot, void *arg);
 
+/* The slots of one transaction, each once. */
+constexpr int kMaxChanged = 1024;
+struct Changed
+{
+	Oid database; // the transaction's
+	int count;
+	SlotNo slots[kMaxChanged];
+};
+/*
+ * Adds one to a Changed; when there is no more room, the database's slot takes the place of all that only answers
+ * in it depend on, and one for all roles that of the roles'.
+ */
+extern void AddChanged(SlotNo slot, void *changed);
+
 /* What may be known of a transaction beside its messages; one for each transaction. */
 struct Definitions
 {

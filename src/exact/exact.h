@@ -19,17 +19,18 @@ namespace cq::exact
 {
 
 using SlotNo = uint32;
-constexpr uint32 kSlots = 34304; /* 4.3 MB */
+constexpr uint32 kSlots = 128512; /* 17.5 MB */
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
-constexpr SlotNo kSlotAllDdl = 0;    // definitions that any answer may depend on
-constexpr SlotNo kSlotAllWrites = 1; // writes that could not be told apart: exact answers only
-constexpr SlotNo kSlotClear = 2;     // cached_query_clear()
+constexpr SlotNo kSlotAllDdl = 0; // definitions that any answer may depend on
+constexpr SlotNo kSlotClear = 1;  // cached_query_clear()
 
 extern SlotNo DdlSlot(Oid database, Oid relation);   // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
-extern SlotNo DatabaseSlot(Oid database); // definitions that any answer in a database may depend on
-extern SlotNo CatalogSlot(int cacheid, uint32 hash); // an object by syscache id and hash value
+extern SlotNo DatabaseSlot(Oid database);            // what any answer in a database may depend on
+extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exact answers only
+/* an object by syscache id and hash value; of a shared catalog whatever the database is */
+extern SlotNo CatalogSlot(int cacheid, uint32 hash, Oid database);
 enum class Named : uint32
 {
 	key,
@@ -66,7 +67,7 @@ enum class NameKind : uint32
 };
 extern SlotNo NameSlot(NameKind kind, Oid database, const char *name);
 extern SlotNo RoleSlot(Oid role); // its attributes and memberships
-/* Of an object that is found by its OID; the cache's hash value of that. */
+/* Of an object of this database that is found by its OID; the cache's hash value of that. */
 extern SlotNo ObjectSlot(int cacheid, Oid oid);
 
 /* --- the reader's view --------------------------------------------------------------------- */
@@ -103,8 +104,8 @@ enum class Verdict
 	overflow // more writers in flight than the slot has room for
 };
 /*
- * Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on
- * kSlotAllWrites too.  Raises nothing and takes no lock but a slot's spinlock.
+ * Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on its
+ * AllRowsSlot() too.  Raises nothing and takes no lock but a slot's spinlock.
  */
 extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
 /* The first objection of several slots. */
@@ -123,6 +124,8 @@ extern bool OwnWroteCatalogs();          // system catalogs
 extern bool OwnWroteOpaque();            // tables that no statistics tell about, see hooks.cpp
 extern bool OwnAnything();               // quick: false = none of the above can be true
 extern bool OwnInvalidated(SlotNo slot); // Invalidate() called, or a type behind it altered
+/* More of one transaction void all of its database. */
+constexpr int kMaxPending = 4096;
 /* Explicit invalidation: at commit `slot` changes for everybody, at rollback nothing happens.
  * Assigns a transaction id.  Not in recovery: there call InvalidateNow(). */
 extern void Invalidate(SlotNo slot);

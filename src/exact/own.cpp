@@ -42,9 +42,9 @@ struct Pending
 	SlotNo slot;
 	int level;
 };
-Pending pending[kMaxPending];
+Pending pending[kMaxPending + 1]; // the last is for kSlotClear only
 int npending = 0;
-int all_pending_level = 0; // more than fit: kSlotClear; 0 = not
+int all_pending_level = 0; // more than fit: all of the database; 0 = not
 
 uint64
 TopXid()
@@ -140,7 +140,7 @@ void
 OnType(Datum, compat::CacheId cacheid, uint32 hash)
 {
 	if (TopXid() != 0)
-		Note(hash != 0, CatalogSlot(cacheid, hash));
+		Note(hash != 0, CatalogSlot(cacheid, hash, MyDatabaseId));
 }
 
 /* A level ends: its requests go with it, or to the one outside. */
@@ -248,7 +248,7 @@ Invalidate(SlotNo slot)
 		if (pending[i].slot == slot)
 			return; /* there are only this level's and outer ones */
 	}
-	if (npending < kMaxPending)
+	if (npending < kMaxPending + (slot == kSlotClear ? 1 : 0))
 		pending[npending++] = {slot, level};
 	else if (all_pending_level == 0)
 		all_pending_level = level;
@@ -262,7 +262,7 @@ PendingInvalidations(SlotNo *slots)
 	for (; n < npending; n++)
 		slots[n] = pending[n].slot;
 	if (all_pending_level > 0)
-		slots[n++] = kSlotClear;
+		slots[n++] = DatabaseSlot(MyDatabaseId);
 	return n;
 }
 

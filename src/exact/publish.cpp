@@ -33,10 +33,9 @@ int debug_sleep_commit_us = 0;
 namespace
 {
 
-constexpr int kMaxRelations = 64;              // written in one transaction, else kSlotAllWrites
-constexpr int kMaxDefinitions = 256;           // changed, else kSlotAllDdl
+constexpr int kMaxRelations = 256;             // written in one transaction, else AllRowsSlot()
 constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
-constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxDefinitions + 1 + kMaxPending + 1 + kStragglers;
+constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxChanged + kMaxPending + 2 + kStragglers;
 constexpr int kMaxListed = kMaxPlanned + 3; // beyond that, the slots of everything
 
 enum class Stage
@@ -115,23 +114,8 @@ Plan(SlotNo slot, uint64 kind)
 	{
 		xact.everything = true;
 		xact.listed[xact.nlisted++] = {kSlotAllDdl, xact.xid | kDdl};
-		xact.listed[xact.nlisted++] = {kSlotAllWrites, xact.xid};
+		xact.listed[xact.nlisted++] = {AllRowsSlot(MyDatabaseId), xact.xid};
 		xact.listed[xact.nlisted++] = {kSlotClear, xact.xid};
-	}
-}
-
-/* More than fit: every answer may have changed. */
-void
-PlanDefinition(SlotNo slot, void *before)
-{
-	const int first = *static_cast<int *>(before);
-
-	if (xact.nlisted - first < kMaxDefinitions)
-		Plan(slot, kDdl);
-	if (xact.nlisted - first == kMaxDefinitions)
-	{
-		xact.nlisted = first;
-		Plan(kSlotAllDdl, kDdl);
 	}
 }
 
@@ -142,7 +126,7 @@ PlanDefinition(SlotNo slot, void *before)
 void
 PlanDefinitions()
 {
-	int before = xact.nlisted;
+	Changed *changed;
 	SharedInvalidationMessage *messages;
 	bool init_file;
 	const int n = xactGetCommittedInvalidationMessages(&messages, &init_file);
@@ -151,13 +135,19 @@ PlanDefinitions()
 	if (n == 0)
 		return;
 	definitions = static_cast<Definitions *>(palloc0(sizeof(Definitions)));
-	definitions->add = PlanDefinition;
-	definitions->arg = &before;
+	changed = static_cast<Changed *>(palloc(sizeof(Changed)));
+	changed->count = 0;
+	changed->database = MyDatabaseId;
+	definitions->add = AddChanged;
+	definitions->arg = changed;
 	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		AddDefinition(definitions, messages[i]);
 	}
+	for (int i = 0; i < changed->count; i++)
+		Plan(changed->slots[i], kDdl);
+	pfree(changed);
 	pfree(definitions);
 	pfree(messages);
 }
@@ -178,7 +168,7 @@ PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end)
 		if (xact.nlisted - before >= kMaxRelations)
 		{
 			xact.nlisted = before;
-			Plan(kSlotAllWrites, 0);
+			Plan(AllRowsSlot(MyDatabaseId), 0);
 			break;
 		}
 		Plan(WriteSlot(MyDatabaseId, relation), 0);
@@ -191,7 +181,7 @@ PlanRows()
 {
 	/* Written while not counted, or not with our knowing. */
 	if (Uncounted())
-		Plan(kSlotAllWrites, 0);
+		Plan(AllRowsSlot(MyDatabaseId), 0);
 	xact.watched = pgstat_get_xact_stack_level(1);
 	xact.seen = xact.watched->first;
 	PlanTables(xact.seen, nullptr);
@@ -200,7 +190,7 @@ PlanRows()
 void
 PlanInvalidations()
 {
-	SlotNo slots[kMaxPending + 1];
+	SlotNo slots[kMaxPending + 2];
 	const int n = PendingInvalidations(slots);
 
 	for (int i = 0; i < n; i++)

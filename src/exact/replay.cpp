@@ -35,36 +35,13 @@ namespace cq::exact
 namespace
 {
 
-constexpr int kMaxReplayed = 256; /* slots of one transaction; more are all kSlotAllDdl */
-
 void (*original_redo)(XLogReaderState *record) = nullptr;
 
 struct Replayed
 {
 	uint64 word;
-	int count;
-	SlotNo slots[kMaxReplayed];
+	Changed changed;
 };
-
-/* A transaction is listed once in a slot. */
-void
-ListOnce(SlotNo slot, void *arg)
-{
-	Replayed *replayed = static_cast<Replayed *>(arg);
-
-	for (int i = 0; i < replayed->count; i++)
-	{
-		if (replayed->slots[i] == slot)
-			return;
-	}
-	if (replayed->count == kMaxReplayed)
-	{
-		replayed->slots[0] = kSlotAllDdl;
-		replayed->count = 1;
-	}
-	else
-		replayed->slots[replayed->count++] = slot;
-}
 
 /* The slots that the record's messages name, and the transaction's word. */
 void
@@ -75,7 +52,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	TransactionId xid = XLogRecGetXid(record);
 	Definitions definitions = {};
 
-	replayed->count = 0;
+	replayed->changed.count = 0;
 	if ((info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT &&
 		(info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT_PREPARED)
 		return;
@@ -85,8 +62,9 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	if (!TransactionIdIsNormal(xid))
 		return;
 	replayed->word = Widen(xid, compat::NextXid()) | kDdl;
-	definitions.add = ListOnce;
-	definitions.arg = replayed;
+	replayed->changed.database = commit.dbId;
+	definitions.add = AddChanged;
+	definitions.arg = &replayed->changed;
 	for (int i = 0; i < commit.nmsgs; i++)
 		AddReplayed(&definitions, commit.msgs[i]);
 }
@@ -97,18 +75,20 @@ RedoTransaction(XLogReaderState *record)
 	const bool readers = standbyState == STANDBY_SNAPSHOT_READY;
 	Replayed replayed;
 
-	replayed.count = 0;
+	replayed.changed.count = 0;
 	if (shared != nullptr && standbyState != STANDBY_DISABLED)
 		Collect(record, &replayed);
-	for (int i = 0; readers && i < replayed.count; i++)
-		ListReplayed(replayed.slots[i], replayed.word);
+	for (int i = 0; readers && i < replayed.changed.count; i++)
+		ListReplayed(replayed.changed.slots[i], replayed.word);
 	original_redo(record);
-	for (int i = 0; i < replayed.count; i++)
+	for (int i = 0; i < replayed.changed.count; i++)
 	{
+		const SlotNo slot = replayed.changed.slots[i];
+
 		if (readers)
-			MarkSent(replayed.slots[i], replayed.word);
+			MarkSent(slot, replayed.word);
 		else
-			NoteChange(replayed.slots[i], MonotonicMs());
+			NoteChange(slot, MonotonicMs());
 	}
 }
 

@@ -54,28 +54,58 @@ Mix(uint64 h)
 
 /*
  * Each sort of change has slots of its own, or a name that is made now and then would hit, by its hash,
- * an answer that depends on no names.
+ * an answer that depends on no names.  In each region a database has one stripe: what its sessions change
+ * meets no answers in databases of another stripe, however much it is.  Databases that were made one after
+ * the other have different ones.
  */
 struct Region
 {
 	uint32 first;
 	uint32 size;
 };
-constexpr Region kGroups = {3, 509};
-constexpr Region kDefinitions = {512, 4096};
-constexpr Region kRows = {512 + 4096, 8192};
-constexpr Region kExplicit = {512 + 4096 + 8192, 8192};
-constexpr Region kObjects = {512 + 4096 + 2 * 8192, 8192};
-constexpr Region kNames = {512 + 4096 + 3 * 8192, 4096};
-constexpr Region kRoles = {512 + 2 * 4096 + 3 * 8192, 1024};
-static_assert(kRoles.first + kRoles.size == kSlots);
+constexpr uint32 kStripes = 8;
+constexpr Region
+After(const Region &before, uint32 size)
+{
+	return {before.first + before.size, size};
+}
+constexpr Region kOfAll = {2, 510};                 /* of no single database; not in stripes */
+constexpr Region kRoles = After(kOfAll, 1024);      /* not in stripes */
+constexpr Region kGroups = After(kRoles, 256 * 16); /* 16 for a database, without hash */
+constexpr Region kDefinitions = After(kGroups, 8 * 4096);
+constexpr Region kRows = After(kDefinitions, 8 * 4096);
+constexpr Region kExplicit = After(kRows, 8 * 4096);
+constexpr Region kObjects = After(kExplicit, 8 * 2048);
+constexpr Region kNames = After(kObjects, 8 * 1024);
+static_assert(kNames.first + kNames.size == kSlots);
+static_assert(kSlots % 32 == 0, "who keeps a bit for each has whole words");
+
+uint64
+HashOf(uint32 kind, uint32 a, uint64 b)
+{
+	return Mix(Mix(static_cast<uint64>(kind) << 32 | a) + b);
+}
 
 SlotNo
 Hashed(const Region &region, uint32 kind, uint32 a, uint64 b)
 {
-	const uint64 h = Mix(Mix(static_cast<uint64>(kind) << 32 | a) + b);
+	return region.first + static_cast<uint32>(HashOf(kind, a, b) % region.size);
+}
 
-	return region.first + static_cast<uint32>(h % region.size);
+SlotNo
+Striped(const Region &region, uint32 kind, Oid database, uint64 b)
+{
+	const uint32 size = region.size / kStripes;
+
+	return region.first + database % kStripes * size +
+		   static_cast<uint32>(HashOf(kind, database, b) % size);
+}
+
+/* What there is once for a database: the number is below 16. */
+SlotNo
+OfDatabase(Oid database, uint32 number)
+{
+	return kGroups.first + database % (kGroups.size / 16) * 16 + number;
 }
 
 /* Take the lock and make readers that look now come back. */
@@ -214,7 +244,11 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 	}
 	if (contents.overflow != 0)
 	{
-		if (contents.overflow < Widen(m.xmin, m.latest) || CannotBe(contents.overflow))
+		const uint64 xid = contents.overflow & kXidMask;
+		const bool ddl = (contents.overflow & kDdl) != 0;
+
+		/* A DDL among them has no word here that could say that its messages are out. */
+		if (CannotBe(xid) || (xid < Widen(m.xmin, m.latest) && !(ddl && UnsentUpTo(xid))))
 			judgement->overflow = contents.overflow;
 		else
 			judgement->crowded = true;
@@ -290,50 +324,90 @@ TryList(Slot &slot, uint64 word)
 	return done;
 }
 
-/* One that found no room: until a snapshot sees all up to it complete, everybody is refused. */
+/*
+ * One that found no room: until a snapshot sees all up to it complete, and the messages of DDL are out, who depends
+ * on this slot is refused.
+ */
 void
-Overflow(Slot &slot, uint64 xid)
+Overflow(Slot &slot, uint64 word)
 {
+	uint64 overflow;
+
 	BeginChange(slot);
-	if (pg_atomic_read_u64(&slot.overflow) < xid)
-		pg_atomic_write_u64(&slot.overflow, xid);
+	overflow = pg_atomic_read_u64(&slot.overflow);
+	pg_atomic_write_u64(&slot.overflow,
+						((overflow | word) & kDdl) | Max(overflow & kXidMask, word & kXidMask));
 	EndChange(slot);
+}
+
+/* Take out what is complete, seen with a snapshot of our own. */
+void
+Clear(SlotNo no)
+{
+	Slot &slot = shared->slots[no];
+	Contents contents;
+	Judgement judgement;
+	View view;
+
+	if (!Describe(TakeSnapshot(), &view))
+		return;
+	ReadContents(slot, &contents);
+	Judge(no, contents, MomentOf(view.snapshot), &judgement);
+	if (judgement.ngone > 0 || judgement.overflow != 0)
+		Retire(slot, judgement, view.pos);
 }
 
 } // namespace
 
+/* Slots that answers of several databases depend on. */
+bool
+IsShared(SlotNo slot)
+{
+	return slot < kOfAll.first + kOfAll.size;
+}
+
+bool
+IsRole(SlotNo slot)
+{
+	return slot - kRoles.first < kRoles.size;
+}
+
 SlotNo
 DdlSlot(Oid database, Oid relation)
 {
-	return Hashed(kDefinitions, 1, database, relation);
+	return Striped(kDefinitions, 1, database, relation);
 }
 
 SlotNo
 WriteSlot(Oid database, Oid relation)
 {
-	return Hashed(kRows, 2, database, relation);
+	return Striped(kRows, 2, database, relation);
 }
 
 SlotNo
 DatabaseSlot(Oid database)
 {
-	return Hashed(kGroups, 3, static_cast<uint32>(-1), database);
+	return OfDatabase(database, 0);
 }
 
 SlotNo
-CatalogSlot(int cacheid, uint32 hash)
+AllRowsSlot(Oid database)
 {
-	const Region &region = cacheid == DATABASEOID ? kGroups
-						   : cacheid == AUTHOID   ? kRoles
-												  : kObjects;
+	return OfDatabase(database, 1);
+}
 
-	return Hashed(region, 3, static_cast<uint32>(cacheid), hash);
+SlotNo
+CatalogSlot(int cacheid, uint32 hash, Oid database)
+{
+	if (cacheid == DATABASEOID || cacheid == AUTHOID)
+		return Hashed(cacheid == AUTHOID ? kRoles : kOfAll, 3, static_cast<uint32>(cacheid), hash);
+	return Striped(kObjects, 64 + static_cast<uint32>(cacheid), database, hash);
 }
 
 SlotNo
 ObjectSlot(int cacheid, Oid oid)
 {
-	return CatalogSlot(cacheid, murmurhash32(oid));
+	return CatalogSlot(cacheid, murmurhash32(oid), MyDatabaseId);
 }
 
 SlotNo
@@ -345,21 +419,24 @@ RoleSlot(Oid role)
 SlotNo
 GroupSlot(Group group, Oid database)
 {
-	return Hashed(kGroups, 16 + static_cast<uint32>(group), database, 0);
+	const uint32 number = static_cast<uint32>(group);
+
+	static_assert(static_cast<uint32>(Group::unknown_role) + 2 < 16);
+	return OidIsValid(database) ? OfDatabase(database, 2 + number) : Hashed(kOfAll, 16, number, 0);
 }
 
 SlotNo
 NameSlot(NameKind kind, Oid database, const char *name)
 {
-	return Hashed(kNames, 32 + static_cast<uint32>(kind), database,
-				  hash_bytes_extended(reinterpret_cast<const unsigned char *>(name),
-									  static_cast<int>(strlen(name)), 0));
+	return Striped(kNames, 32 + static_cast<uint32>(kind), database,
+				   hash_bytes_extended(reinterpret_cast<const unsigned char *>(name),
+									   static_cast<int>(strlen(name)), 0));
 }
 
 SlotNo
 NamedSlot(Named kind, Oid database, const void *name, Size len)
 {
-	return Hashed(
+	return Striped(
 		kExplicit, 4 + static_cast<uint32>(kind), database,
 		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
@@ -405,7 +482,7 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 #endif
 
 	/* Before `last`: who ends a hold raises that first. */
-	const bool unsent = no == kSlotAllDdl && AnyUnsent();
+	const bool held = no == kSlotAllDdl && AnyHold();
 
 	/*
 	 * Empty: `last` tells all.  Whoever lists himself between these two reads was not complete when
@@ -418,7 +495,7 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 	}
 	else
 		verdict = CheckListed(no, view, pe);
-	if (unlikely(unsent) && verdict == Verdict::valid)
+	if (unlikely(held) && verdict == Verdict::valid)
 		verdict = Verdict::in_ddl;
 	return verdict;
 }
@@ -484,29 +561,29 @@ void
 List(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
-	const uint64 xid = word & kXidMask;
-	Contents contents;
-	Judgement judgement;
-	View view;
 
 	if (TryList(slot, word))
 		return;
-	if (Describe(TakeSnapshot(), &view))
+	Clear(no);
+	if (TryList(slot, word))
+		return;
+
+	/* Prepared DDL that has ended may fill it: nobody set kSent. */
+	if (settle_wanted)
 	{
-		ReadContents(slot, &contents);
-		Judge(no, contents, MomentOf(view.snapshot), &judgement);
-		if (judgement.ngone > 0 || judgement.overflow != 0)
-			Retire(slot, judgement, view.pos);
+		SettlePrepared();
+		Clear(no);
+		if (TryList(slot, word))
+			return;
 	}
 
 	/*
-	 * An overflowed DDL can't carry kSent, so until its messages are out everybody is refused.
-	 * Before it goes into the slot, for then it may be seen there.
+	 * An overflowed DDL can't carry kSent, so until its messages are out the slot refuses.  First the list, for
+	 * who sees it in the slot looks there.
 	 */
 	if ((word & kDdl) != 0)
-		AddUnsent(xid);
-	if (!TryList(slot, word))
-		Overflow(slot, xid);
+		AddUnsent(word & kXidMask);
+	Overflow(slot, word);
 }
 
 /*
@@ -519,7 +596,7 @@ ListBlindly(SlotNo no, uint64 word)
 	Slot &slot = shared->slots[no];
 
 	if (!TryList(slot, word))
-		Overflow(slot, word & kXidMask);
+		Overflow(slot, word);
 }
 
 /*
@@ -663,6 +740,7 @@ InitShmem()
 		pg_atomic_init_u32(&shared->writers, 0);
 		pg_atomic_init_u64(&shared->unsettled, static_cast<uint64>(PG_INT64_MIN));
 		pg_atomic_init_u32(&shared->nunsent, 0);
+		pg_atomic_init_u32(&shared->nholds, 0);
 		pg_atomic_init_u32(&shared->unsent_lost, 0);
 		SpinLockInit(&shared->unsent_lock);
 		shared->unsent_size = UnsentSize();

@@ -18,7 +18,7 @@ constexpr uint64 kDdl = UINT64_C(1) << 63;      // it changed a definition
 constexpr uint64 kSent = UINT64_C(1) << 62;     // and its invalidation messages are out
 constexpr uint64 kPrepared = UINT64_C(1) << 61; // and nobody will come and set kSent
 constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in the unsent list
-constexpr uint64 kXidMask = kHold - 1;
+constexpr uint64 kXidMask = kHold - 1;          // of an overflow: kDdl | the largest id
 
 constexpr int kRoom = kSlotRoom;
 constexpr uint32 kDdlGens = 256;
@@ -28,7 +28,8 @@ struct alignas(128) Slot
 	pg_atomic_uint64 last;     /* largest position at which one was retired; lock, read without */
 	pg_atomic_uint32 state;    /* 0 = nothing listed, no overflow; lock, read without */
 	pg_atomic_uint32 seq;      /* odd while words or overflow change; lock, read without */
-	pg_atomic_uint64 overflow; /* largest id that found no room, 0 = none; lock, read under seq */
+	pg_atomic_uint64 overflow; /* largest id that found no room, kDdl if one of them had that, 0 =
+								* none; lock, read under seq */
 	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
 	slock_t lock;
 	pg_atomic_uint64 changed_at; /* MonotonicMs() of the last change; lock, read without */
@@ -53,10 +54,13 @@ struct Shared
 
 	/*
 	 * DDL transactions that found no room in a slot and whose messages may not be out: while there
-	 * are any, kSlotAllDdl objects.  Any transaction is here once at most, so it can't be full; if it were
-	 * all the same, unsent_lost is set, and kSlotAllDdl objects until the server starts anew.
+	 * are any, the slots that they overflowed object.  Beside them the backends that hold everybody:
+	 * while there are any, kSlotAllDdl objects.  Any transaction is here once at most, so it can't be
+	 * full; if it were all the same, unsent_lost is set, and kSlotAllDdl objects until the server
+	 * starts anew.
 	 */
 	alignas(128) pg_atomic_uint32 nunsent; /* unsent_lock, read without */
+	pg_atomic_uint32 nholds;               /* those of them with kHold; unsent_lock, read without */
 	slock_t unsent_lock;
 	pg_atomic_uint32 unsent_lost; /* 0 -> 1 once; atomic */
 	uint32 unsent_size;           /* constant */
@@ -71,6 +75,8 @@ struct Shared
 extern Shared *shared; // null when the library was not preloaded
 
 /* --- slots.cpp ------------------------------------------------------------------------------- */
+extern bool IsShared(SlotNo slot); // of no single database, or of the groups
+extern bool IsRole(SlotNo slot);
 extern void List(SlotNo slot, uint64 word);
 extern void ListBlindly(SlotNo slot, uint64 word); // raises and allocates nothing
 extern void ListReplayed(SlotNo slot, uint64 word);
@@ -87,7 +93,8 @@ extern void InitChanges();
 extern void AddUnsent(uint64 word);
 extern void RemoveUnsent(uint64 word);
 extern void MarkUnsentPrepared(uint64 xid);
-extern bool AnyUnsent();
+extern bool AnyHold();
+extern bool UnsentUpTo(uint64 xid);
 extern void Suspected(SlotNo slot, uint64 word);
 extern bool settle_wanted;
 extern void SettlePrepared();
@@ -116,8 +123,7 @@ extern bool InNeutralCommand();
 extern void ForgetStatements();
 
 /* --- own.cpp --------------------------------------------------------------------------------- */
-constexpr int kMaxPending = 1024;
-/* The slots that Invalidate() was called for: kMaxPending + 1 at most. */
+/* The slots that Invalidate() was called for: kMaxPending + 2 at most.  More are the whole database. */
 extern int PendingInvalidations(SlotNo *slots);
 extern void ForgetInvalidations();
 /* Was this definition touched by commands only that change no contents?  Before commit. */

@@ -2,8 +2,9 @@
  * unsent.cpp
  *		DDL whose invalidation messages may not be out, where its slot can't tell.
  *
- * Two cases.  An overflowed DDL has no word in a slot that could carry kSent: it is in the list of
- * unsent ones, and so is a backend that holds everybody up for a moment (hooks.cpp).  A prepared
+ * Three cases.  An overflowed DDL has no word in a slot that could carry kSent: it is in the list of
+ * unsent ones, and the slots that it found full object as long as it is there.  A backend that holds
+ * everybody up for a moment (hooks.cpp) is in the list, too, and kSlotAllDdl objects.  A prepared
  * DDL is in its slot, but when it commits no callback of ours runs, so readers look after it.
  *
  * Locking: the list is under unsent_lock, a few instructions; its length is read without.
@@ -25,7 +26,7 @@ struct Suspect
 	SlotNo slot;
 	uint64 word;
 };
-constexpr int kMaxSuspects = 8;
+constexpr int kMaxSuspects = kRoom; // those of a full slot
 Suspect suspects[kMaxSuspects];
 int nsuspects = 0;
 
@@ -41,6 +42,14 @@ LockIsFree(TransactionId xid)
 	return n == 0;
 }
 
+/* Fills in flight may have used a definition of a slot that isn't known. */
+void
+RaiseAllGenerations()
+{
+	for (pg_atomic_uint32 &gen : shared->ddl_gen)
+		pg_atomic_fetch_add_u32(&gen, 1);
+}
+
 } // namespace
 
 /* Prepared DDL whose messages are probably out: its COMMIT PREPARED has no callback of ours. */
@@ -52,7 +61,7 @@ Suspected(SlotNo slot, uint64 word)
 		suspects[nsuspects++] = {slot, word};
 }
 
-/* While the word is there, kSlotAllDdl objects.  Adding it again does nothing. */
+/* Adding it again does nothing. */
 void
 AddUnsent(uint64 word)
 {
@@ -67,6 +76,8 @@ AddUnsent(uint64 word)
 	{
 		shared->unsent[n] = word;
 		pg_atomic_write_u32(&shared->nunsent, n + 1);
+		if ((word & kHold) != 0)
+			pg_atomic_fetch_add_u32(&shared->nholds, 1);
 	}
 	SpinLockRelease(&shared->unsent_lock);
 	if (!known && n >= shared->unsent_size && pg_atomic_exchange_u32(&shared->unsent_lost, 1) == 0)
@@ -75,7 +86,10 @@ AddUnsent(uint64 word)
 				 errdetail("No answer is given from the cache until the server is restarted.")));
 }
 
-/* The generation moves first, as in MarkSent(); every answer depends on kSlotAllDdl. */
+/*
+ * The generations move first.  Those of a DDL's slots were raised by MarkSent(), or by SettlePrepared();
+ * while a backend holds everybody kSlotAllDdl objects.
+ */
 void
 RemoveUnsent(uint64 word)
 {
@@ -90,7 +104,11 @@ RemoveUnsent(uint64 word)
 		if ((shared->unsent[i] & ~kPrepared) == word)
 		{
 			shared->unsent[i] = shared->unsent[n - 1];
-			pg_atomic_fetch_add_u32(&shared->ddl_gen[kSlotAllDdl], 1);
+			if ((word & kHold) != 0)
+			{
+				pg_atomic_fetch_add_u32(&shared->ddl_gen[kSlotAllDdl], 1);
+				pg_atomic_fetch_sub_u32(&shared->nholds, 1);
+			}
 			pg_atomic_write_u32(&shared->nunsent, n - 1);
 			break;
 		}
@@ -117,12 +135,29 @@ MarkUnsentPrepared(uint64 xid)
 
 /* Is kSlotAllDdl to object? */
 bool
-AnyUnsent()
+AnyHold()
 {
-	if (likely(pg_atomic_read_u32(&shared->nunsent) == 0))
-		return pg_atomic_read_u32(&shared->unsent_lost) != 0;
-	settle_wanted = true;
-	return true;
+	return unlikely(pg_atomic_read_u32(&shared->nholds) != 0) ||
+		   unlikely(pg_atomic_read_u32(&shared->unsent_lost) != 0);
+}
+
+/*
+ * Is a slot to object that was overflowed by DDL, of which `xid` was the last?  The list doesn't say which slots a
+ * transaction overflowed, so an older one that overflowed another slot counts as well.
+ */
+bool
+UnsentUpTo(uint64 xid)
+{
+	bool found = false;
+
+	if (pg_atomic_read_u32(&shared->nunsent) == 0)
+		return false;
+	SpinLockAcquire(&shared->unsent_lock);
+	for (uint32 i = 0; i < pg_atomic_read_u32(&shared->nunsent) && !found; i++)
+		found = (shared->unsent[i] & kHold) == 0 && (shared->unsent[i] & kXidMask) <= xid;
+	SpinLockRelease(&shared->unsent_lock);
+	settle_wanted = settle_wanted || found;
+	return found;
 }
 
 /*
@@ -134,8 +169,10 @@ AnyUnsent()
 void
 SettlePrepared()
 {
-	uint64 prepared[kMaxSuspects];
-	int nprepared = 0;
+	const uint32 most =
+		pg_atomic_read_u32(&shared->nunsent); /* who comes later is for the next time */
+	uint64 *prepared = static_cast<uint64 *>(palloc((most + 1) * sizeof(uint64)));
+	uint32 nprepared = 0;
 
 	settle_wanted = false;
 	while (nsuspects > 0)
@@ -149,15 +186,18 @@ SettlePrepared()
 	SpinLockAcquire(&shared->unsent_lock);
 	for (uint32 i = 0; i < pg_atomic_read_u32(&shared->nunsent); i++)
 	{
-		if ((shared->unsent[i] & kPrepared) != 0 && nprepared < kMaxSuspects)
+		if ((shared->unsent[i] & kPrepared) != 0 && nprepared < most)
 			prepared[nprepared++] = shared->unsent[i] & kXidMask;
 	}
 	SpinLockRelease(&shared->unsent_lock);
-	for (int i = 0; i < nprepared; i++)
+	for (uint32 i = 0; i < nprepared; i++)
 	{
-		if (LockIsFree(static_cast<TransactionId>(prepared[i])))
-			RemoveUnsent(prepared[i]);
+		if (!LockIsFree(static_cast<TransactionId>(prepared[i])))
+			continue;
+		RaiseAllGenerations();
+		RemoveUnsent(prepared[i]);
 	}
+	pfree(prepared);
 }
 
 } // namespace cq::exact

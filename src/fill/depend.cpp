@@ -161,7 +161,7 @@ CollectDependencies(Attempt *attempt, const Watch &watch)
 
 	d.relations = watch.findings.relations; /* the query's among them */
 	d.slots = AddCommon(attempt, list_copy(watch.slots));
-	d.write_slots = AddSlot(NIL, exact::kSlotAllWrites);
+	d.write_slots = AddSlot(NIL, exact::AllRowsSlot(MyDatabaseId));
 	foreach (cell, d.relations)
 	{
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));

@@ -60,7 +60,8 @@ NotePlan(PlannedStmt *plan)
 	{
 		const PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
 
-		WatchSlot(static_cast<int>(exact::CatalogSlot(item->cacheId, item->hashValue)));
+		WatchSlot(
+			static_cast<int>(exact::CatalogSlot(item->cacheId, item->hashValue, MyDatabaseId)));
 	}
 }
 

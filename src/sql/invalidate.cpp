@@ -44,12 +44,27 @@ struct Target
 };
 static_assert(std::has_unique_object_representations_v<Target>);
 
+/* In a hash table by its target. */
+struct Told
+{
+	Target target;
+	int level; /* the subtransaction that asked for it, the outermost of several */
+	Told *next;
+};
+
 /*
  * What Redis is to be told of this transaction, each target once: in TopTransactionContext, or null.
- * With more names than this everything goes from there.
+ * With more than this it is the whole database, as exact/own.cpp has it.
  */
 HTAB *pending = nullptr;
-constexpr long kMaxTold = 1024;
+Told *first_told = nullptr; /* no scan of the table: that may raise */
+constexpr long kMaxTold = exact::kMaxPending;
+
+/*
+ * So many values of one transaction are removed from Redis; the carrier's queue would lose more of them, and
+ * then clear everything.  The rest is as what has no name, see TellRedis().
+ */
+constexpr int kMaxRemoved = 128;
 
 /* Has the transaction voided anything that is in memory? */
 bool void_entries = false;
@@ -60,7 +75,7 @@ MakePending()
 	HASHCTL info = {};
 
 	info.keysize = sizeof(Target);
-	info.entrysize = sizeof(Target);
+	info.entrysize = sizeof(Told);
 	info.hcxt = TopTransactionContext;
 	return hash_create("cached_query invalidations", 64, &info,
 					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -69,16 +84,23 @@ MakePending()
 void
 Remember(const Target &target)
 {
-	Target all = {};
+	Target database = {};
+	const Target *key = &target;
+	bool found;
 
 	if (pending == nullptr)
 		pending = MakePending();
-	all.slot = exact::kSlotClear;
-	all.everything = true;
-	if (hash_search(pending, &all, HASH_FIND, nullptr) != nullptr)
-		return;
-	(void) hash_search(pending, hash_get_num_entries(pending) < kMaxTold ? &target : &all,
-					   HASH_ENTER, nullptr);
+	database.slot = exact::DatabaseSlot(MyDatabaseId);
+	if (!target.everything && hash_get_num_entries(pending) >= kMaxTold)
+		key = &database;
+
+	Told *told = static_cast<Told *>(hash_search(pending, key, HASH_ENTER, &found));
+
+	if (found)
+		return; /* of this level or an outer one */
+	told->level = GetCurrentTransactionNestLevel();
+	told->next = first_told;
+	first_told = told;
 }
 
 /*
@@ -86,7 +108,7 @@ Remember(const Target &target)
  * or tag, are refused by all who were told, and end with their ttl.
  */
 void
-TellRedis(const Target &target)
+TellRedis(const Target &target, bool remove)
 {
 	if (target.everything)
 	{
@@ -94,7 +116,7 @@ TellRedis(const Target &target)
 		return;
 	}
 	CarryChange(target.slot);
-	if (target.named)
+	if (target.named && remove)
 		CarryRemoval(target.name);
 }
 
@@ -105,7 +127,7 @@ InvalidateAtOnce(const Target *targets, int count)
 	exact::InvalidateNow();
 	RequestSweep();
 	for (int i = 0; redis::Configured() && i < count; i++)
-		TellRedis(targets[i]);
+		TellRedis(targets[i], true);
 }
 
 /* Invalidate the targets, of which as many entries are in memory; returns that. */
@@ -129,19 +151,26 @@ InvalidateTargets(const Target *targets, int count, int64 entries)
 	return entries;
 }
 
-/* What a subtransaction that failed had invalidated is no longer our own. */
+/* A level ends: what it asked for goes with it, or to the one outside. */
 void
-ForgetRolledBack()
+OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
-	HASH_SEQ_STATUS scan;
+	const int level = GetCurrentTransactionNestLevel();
+	Told **place = &first_told;
 
-	if (pending == nullptr)
+	if (pending == nullptr ||
+		(event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB))
 		return;
-	hash_seq_init(&scan, pending);
-	while (Target *target = static_cast<Target *>(hash_seq_search(&scan)))
+	while (Told *told = *place)
 	{
-		if (!exact::OwnInvalidated(target->slot))
-			(void) hash_search(pending, target, HASH_REMOVE, nullptr);
+		if (told->level >= level && event == SUBXACT_EVENT_ABORT_SUB)
+		{
+			*place = told->next;
+			(void) hash_search(pending, &told->target, HASH_REMOVE, nullptr);
+			continue;
+		}
+		told->level = Min(told->level, level - 1);
+		place = &told->next;
 	}
 }
 
@@ -149,23 +178,22 @@ ForgetRolledBack()
 void
 Announce()
 {
-	HASH_SEQ_STATUS scan;
+	int removed = 0;
 
 	if (void_entries)
 		RequestSweep();
-	if (pending == nullptr)
-		return;
-	/* a scan of a table that may still change needs a place in a list, which can be full */
-	hash_freeze(pending);
-	hash_seq_init(&scan, pending);
-	while (const Target *target = static_cast<Target *>(hash_seq_search(&scan)))
-		TellRedis(*target);
+	for (const Told *told = first_told; told != nullptr; told = told->next)
+	{
+		TellRedis(told->target, removed < kMaxRemoved);
+		removed += told->target.named;
+	}
 }
 
 void
 Forget()
 {
 	pending = nullptr;
+	first_told = nullptr;
 	void_entries = false;
 }
 
@@ -174,9 +202,6 @@ OnXact(XactEvent event, void *)
 {
 	switch (event)
 	{
-	case XACT_EVENT_PRE_COMMIT:
-		ForgetRolledBack();
-		break;
 	case XACT_EVENT_COMMIT:
 		Announce();
 		Forget();
@@ -254,6 +279,7 @@ void
 InitInvalidation()
 {
 	RegisterXactCallback(OnXact, nullptr);
+	RegisterSubXactCallback(OnSubXact, nullptr);
 	StoreSetLinkCount(CountDependents);
 }
 

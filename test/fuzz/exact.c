@@ -834,7 +834,7 @@ static const Op ops[] = {
 	{"policy", 1, "ALTER POLICY pol ON sec USING (grp IN (SELECT grp FROM cq_fuzz.allowed WHERE grp <> $k))"},
 	{"read by the policy", 3, "UPDATE allowed SET grp = $k WHERE ctid = (SELECT min(ctid) FROM allowed)\n? UPDATE sec SET v = $b WHERE v % 50 = $a"},
 	{"procedure", 3, "CALL work($a)"},
-	{"70 tables", 1, "DO 'BEGIN FOR i IN 1..70 LOOP EXECUTE format(''INSERT INTO cq_fuzz.many_%s VALUES ($k)'', i); END LOOP; END'"},
+	{"270 tables", 1, "DO 'BEGIN FOR i IN 1..270 LOOP EXECUTE format(''INSERT INTO cq_fuzz.many_%s VALUES ($k)'', i); END LOOP; END'"},
 	{"uncounted", 1, "SET track_counts = off\nUPDATE acc SET v = $b WHERE id = $a\nRESET track_counts"},
 	{"uncounted at first", 1, "BEGIN\nSET LOCAL track_counts = off\nUPDATE quiet SET v = $b WHERE id = $k + 5\nSET LOCAL track_counts = on\nCOMMIT"},
 	{"serializable", 4, "BEGIN ISOLATION LEVEL SERIALIZABLE\nSELECT sum(v) FROM acc WHERE id > 40\npause\nUPDATE acc SET v = $b WHERE id = $a\nCOMMIT"},

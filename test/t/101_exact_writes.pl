@@ -146,8 +146,13 @@ written('track_counts off at first', 'BEGIN; SET LOCAL track_counts = off; UPDAT
 	SET LOCAL track_counts = on; COMMIT', $acc, other => 'miss_invalidated');
 written('COPY with track_counts off', "SET track_counts = off; COPY acc FROM STDIN;\n301\t3\t3\n\\.\n", $acc,
 	other => 'miss_invalidated');
-written('70 tables', q{DO $$ BEGIN FOR i IN 1..70 LOOP EXECUTE format('INSERT INTO cq_fuzz.many_%s VALUES (1)', i); END LOOP; END $$},
-	'SELECT sum(v)::text FROM many_37', other => 'miss_invalidated');
+foreach ([ 70, 'hit' ], [ 270, 'miss_invalidated' ])
+{
+	my ($tables, $other) = @$_;
+
+	written("$tables tables", qq{DO \$\$ BEGIN FOR i IN 1..$tables LOOP EXECUTE format('INSERT INTO cq_fuzz.many_%s VALUES (1)', i); END LOOP; END \$\$},
+		'SELECT sum(v)::text FROM many_37', other => $other);
+}
 is($node->safe_psql('postgres', "$path SET track_counts = off; SET cached_query.consistency = ttl;
 	SELECT x FROM cached_query('SELECT sum(v)::text FROM still', '1h') AS t(x text)"), '210',
 	'a ttl read without counting');
