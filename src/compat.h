@@ -302,6 +302,15 @@ RedisWaitEvent()
 #define CQ_EXECUTE_ONCE , execute_once
 #endif
 
+/* planner_hook got one more in 19. */
+#if PG_VERSION_NUM >= 190000
+#define CQ_PLANNER_PARAMETER , ExplainState *explain
+#define CQ_PLANNER_ARGUMENT , explain
+#else
+#define CQ_PLANNER_PARAMETER
+#define CQ_PLANNER_ARGUMENT
+#endif
+
 /* `once`: to its end, so that parallel workers may take part. */
 inline void
 RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count, bool once)

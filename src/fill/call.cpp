@@ -65,6 +65,9 @@ ArgsFrom(const Signature &signature, const RawArgs &raw, int first)
 	}
 	args.count = raw.count - first;
 	args.types = raw.types + first;
+	/* a C string is one whose type the query infers */
+	for (int i = 0; i < args.count; i++)
+		args.types[i] = args.types[i] == CSTRINGOID ? UNKNOWNOID : args.types[i];
 	args.values = raw.values + first;
 	args.nulls = raw.nulls + first;
 	return args;

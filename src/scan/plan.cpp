@@ -53,6 +53,7 @@ FunctionsChanged(Datum, compat::CacheId, uint32)
 	if (known_functions != nullptr)
 		hash_destroy(known_functions);
 	known_functions = nullptr;
+	ForgetTypedForms();
 }
 
 /* Does the pg_proc row bind one of our symbols, plainly? */
@@ -241,6 +242,7 @@ InitScan()
 	CacheRegisterSyscacheCallback(PROCOID, FunctionsChanged, static_cast<Datum>(0));
 	previous_set_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = OfferScan;
+	InitTypedForms();
 }
 
 } // namespace cq

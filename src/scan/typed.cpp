@@ -1,0 +1,206 @@
+/*
+ * typed.cpp
+ *		Planning: a lone argument of a type like citext keeps its type.
+ *
+ * PostgreSQL prefers the VARIADIC text[] form of our functions for arguments that it can make text
+ * of: that is what untyped ones of drivers need, whose types the query infers.  But a value of citext,
+ * char(n), name or a domain is no longer what it was then.  So before a statement is planned, which
+ * folds constants, such a call becomes one of the "any" form, with the arguments as they were given;
+ * those that are text stay untyped.  A varchar is taken for text: it has no operators of its own,
+ * and JDBC and others send all strings as such.  What is stored, a view for example, isn't changed.
+ */
+#include "pg.h"
+#include "fill/call.h"
+#include "scan/scan.h"
+
+extern "C" {
+#include "catalog/pg_language.h"
+#include "optimizer/planner.h"
+#include "utils/fmgroids.h"
+#include "utils/hsearch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+planner_hook_type previous_planner = nullptr;
+
+struct TypedForm
+{
+	Oid function; /* hash key; must be first */
+	Oid typed;    /* the same with VARIADIC "any"; invalid: it is no text[] form of ours */
+};
+
+HTAB *forms = nullptr;
+
+/* The symbol of ours that a function is bound to; NULL: none. */
+const Signature *
+SignatureOf(HeapTuple function)
+{
+	bool null;
+	Datum library = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_probin, &null);
+	Datum symbol;
+
+	if (null || strcmp(TextDatumGetCString(library), "$libdir/cached_query") != 0)
+		return nullptr;
+	symbol = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null);
+	return null ? nullptr : FindSignature(TextDatumGetCString(symbol));
+}
+
+Oid
+ReadTypedForm(Oid function)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid typed = InvalidOid;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+	const Signature *signature =
+		form->prolang == ClanguageId && form->pronargs > 0 ? SignatureOf(tuple) : nullptr;
+
+	if (signature != nullptr && signature->untyped)
+	{
+		oidvector *types = buildoidvector(form->proargtypes.values, form->pronargs);
+
+		types->values[form->pronargs - 1] = ANYOID;
+		typed = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, NameGetDatum(&form->proname),
+								PointerGetDatum(types), ObjectIdGetDatum(form->pronamespace));
+		pfree(types);
+	}
+	ReleaseSysCache(tuple);
+	return typed;
+}
+
+Oid
+TypedFormOf(Oid function)
+{
+	TypedForm *known;
+	bool found;
+
+	if (forms == nullptr)
+	{
+		HASHCTL control = {};
+
+		control.keysize = sizeof(Oid);
+		control.entrysize = sizeof(TypedForm);
+		control.hcxt = TopMemoryContext;
+		forms =
+			hash_create("cached_query forms", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	known = static_cast<TypedForm *>(hash_search(forms, &function, HASH_FIND, nullptr));
+	if (known == nullptr)
+	{
+		/* reading pg_proc may bring news that empty the table: look first, enter then */
+		const Oid typed = ReadTypedForm(function);
+
+		if (forms == nullptr)
+			return typed;
+		known = static_cast<TypedForm *>(hash_search(forms, &function, HASH_ENTER, &found));
+		known->typed = typed;
+	}
+	return known->typed;
+}
+
+bool
+IsText(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID;
+}
+
+/* Of the call's arguments: did one have a type of its own before it was made text? */
+bool
+LosesType(const ArrayExpr *array)
+{
+	ListCell *cell;
+
+	foreach (cell, array->elements)
+	{
+		if (!IsText(exprType(strip_implicit_coercions(static_cast<Node *>(lfirst(cell))))))
+			return true;
+	}
+	return false;
+}
+
+/* What the query infers the type of. */
+Node *
+Untyped(Node *text)
+{
+	return reinterpret_cast<Node *>(makeFuncExpr(F_TEXTOUT, CSTRINGOID, list_make1(text),
+												 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+}
+
+void
+KeepTypes(FuncExpr *call)
+{
+	ArrayExpr *array;
+	Oid typed;
+	ListCell *cell;
+
+	if (call->funcid < FirstNormalObjectId || call->args == NIL || !call->funcvariadic ||
+		!IsA(llast(call->args), ArrayExpr))
+		return;
+	array = static_cast<ArrayExpr *>(llast(call->args));
+	/* ARRAY[..] that was written out begins before its first element */
+	if (array->location != exprLocation(reinterpret_cast<Node *>(array->elements)) ||
+		!LosesType(array))
+		return;
+	typed = TypedFormOf(call->funcid);
+	if (!OidIsValid(typed))
+		return;
+	call->funcid = typed;
+	call->funcvariadic = false;
+	call->args = list_truncate(list_copy(call->args), list_length(call->args) - 1);
+	foreach (cell, array->elements)
+	{
+		Node *text = static_cast<Node *>(lfirst(cell));
+		Node *given = strip_implicit_coercions(text);
+
+		call->args = lappend(call->args, IsText(exprType(given)) ? Untyped(text) : given);
+	}
+}
+
+bool
+WalkCalls(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+		return compat::WalkQuery(reinterpret_cast<Query *>(node), WalkCalls, arg, 0);
+	if (IsA(node, FuncExpr))
+		KeepTypes(reinterpret_cast<FuncExpr *>(node));
+	return compat::WalkExpression(node, WalkCalls, arg);
+}
+
+/* The planner may change the tree that it gets, so we may. */
+PlannedStmt *
+PlanTyped(Query *query, const char *text, int options, ParamListInfo params CQ_PLANNER_PARAMETER)
+{
+	if (preloaded && query->commandType != CMD_UTILITY)
+		WalkCalls(reinterpret_cast<Node *>(query), nullptr);
+	if (previous_planner)
+		return previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+	return standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+}
+
+} // namespace
+
+void
+ForgetTypedForms()
+{
+	if (forms != nullptr)
+		hash_destroy(forms);
+	forms = nullptr;
+}
+
+void
+InitTypedForms()
+{
+	previous_planner = planner_hook;
+	planner_hook = PlanTyped;
+}
+
+} // namespace cq
