@@ -134,7 +134,7 @@ CREATE TYPE prange AS RANGE (SUBTYPE = int8);
 SELECT outcome($$ SELECT j FROM cached_query('SELECT row_to_json($1)', '1h', ROW(1, 'x')::pair) AS x(j json) $$) FROM generate_series(1, 2);
 SELECT outcome($$ SELECT j FROM cached_query('SELECT to_json($1)', '1h', ARRAY[ROW(1, 'x')::dpair]) AS x(j json) $$) FROM generate_series(1, 2);
 SELECT outcome($$ SELECT j FROM cached_query('SELECT $1', '1h', ARRAY[prange(1, 2)]) AS x(j prange[]) $$) FROM generate_series(1, 2);
--- other pseudo-types are not worth the risk
+-- a C string is text without a type, as a constant in quotes is
 SELECT outcome($$ SELECT j FROM cached_query('SELECT $1 IS NULL', '1h', 'x'::cstring) AS x(j bool) $$);
 
 -- --- arguments for people: text that was made with the entry ---
