@@ -161,6 +161,43 @@ BEGIN
 				   query, args) INTO cacheable, reason, consistency;
 END $$;
 
+-- Direct and cached answer of one text, with how the call was counted.
+CREATE FUNCTION cq_test.now(query text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	direct text[];
+	got record;
+	direct_state text := '00000';
+	state text := '00000';
+BEGIN
+	BEGIN direct := cq_test.rows(query); EXCEPTION WHEN OTHERS THEN direct_state := SQLSTATE; END;
+	BEGIN got := cq_test.call(cq_test.statement(query)); EXCEPTION WHEN OTHERS THEN state := SQLSTATE; END;
+	IF direct_state <> state THEN
+		RETURN format('%s instead of %s', state, direct_state);
+	ELSIF state <> '00000' THEN
+		RETURN 'error ' || state;
+	END IF;
+	RETURN format('%s %s', got.outcome, got.rows) || coalesce(': ' || cq_test.compare(direct, got.rows), '');
+END $$;
+
+-- Runs a statement as a role and says how it was counted, or which error came.
+CREATE FUNCTION cq_test.as_role(role name, sql text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	got record;
+	result text;
+BEGIN
+	PERFORM set_config('role', role, false);
+	BEGIN
+		got := cq_test.call(sql);
+		result := got.outcome || ' ' || got.rows::text;
+	EXCEPTION WHEN OTHERS THEN
+		result := SQLSTATE || ' ' || SQLERRM;
+	END;
+	PERFORM set_config('role', 'none', false);
+	RETURN result;
+END $$;
+
 -- The first exact read on a server makes writers publish what they write; answers of before don't
 -- count as exact.  That is out of the way now.
 SET cached_query.consistency = exact;

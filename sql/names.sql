@@ -10,25 +10,6 @@ SET search_path = cq_n1, cq_n2, public;
 SELECT cached_query_clear() >= 0 AS empty;
 CALL cq_test.swept();
 
--- direct and cached answer of one text, with how the call was counted
-CREATE FUNCTION cq_test.now(query text) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-	direct text[];
-	got record;
-	direct_state text := '00000';
-	state text := '00000';
-BEGIN
-	BEGIN direct := cq_test.rows(query); EXCEPTION WHEN OTHERS THEN direct_state := SQLSTATE; END;
-	BEGIN got := cq_test.call(cq_test.statement(query)); EXCEPTION WHEN OTHERS THEN state := SQLSTATE; END;
-	IF direct_state <> state THEN
-		RETURN format('%s instead of %s', state, direct_state);
-	ELSIF state <> '00000' THEN
-		RETURN 'error ' || state;
-	END IF;
-	RETURN format('%s %s', got.outcome, got.rows) || coalesce(': ' || cq_test.compare(direct, got.rows), '');
-END $$;
-
 -- a table in an earlier schema of the path
 CREATE TABLE cq_n2.t (a int);
 INSERT INTO cq_n2.t VALUES (2);
@@ -136,5 +117,4 @@ ALTER FUNCTION fs() RENAME TO fs2;
 SELECT cq_test.now('SELECT fo(), fs()');
 DROP FUNCTION fs2;
 
-DROP FUNCTION cq_test.now;
 DROP SCHEMA cq_n1, cq_n2 CASCADE;

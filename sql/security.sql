@@ -17,23 +17,6 @@ INSERT INTO acct VALUES (1, 'regress_cq_alice', 1, 10), (2, 'regress_cq_bob', 2,
 GRANT SELECT ON acct TO regress_cq_alice, regress_cq_bob;
 RESET ROLE;
 
--- Runs a statement as a role and says how it was counted, or which error came.
-CREATE FUNCTION cq_test.as_role(role name, sql text) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-	got record;
-	result text;
-BEGIN
-	PERFORM set_config('role', role, false);
-	BEGIN
-		got := cq_test.call(sql);
-		result := got.outcome || ' ' || got.rows::text;
-	EXCEPTION WHEN OTHERS THEN
-		result := SQLSTATE || ' ' || SQLERRM;
-	END;
-	PERFORM set_config('role', 'none', false);
-	RETURN result;
-END $$;
 SELECT $$SELECT * FROM cached_query('SELECT count(*) FROM cq_sec.acct', '1h') AS t(n bigint)$$ AS q \gset
 
 -- A plain table: one entry for all who may read it
@@ -164,6 +147,5 @@ SET SESSION AUTHORIZATION regress_cq_bob;
 SELECT * FROM cq_test.call($$SELECT * FROM cached_query('SELECT session_user', '1h') AS t(a name)$$);
 RESET SESSION AUTHORIZATION;
 
-DROP FUNCTION cq_test.as_role;
 DROP SCHEMA cq_sec CASCADE;
 DROP ROLE regress_cq_owner, regress_cq_alice, regress_cq_bob;

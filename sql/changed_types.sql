@@ -5,29 +5,8 @@
 CREATE SCHEMA cq_n1;
 SET search_path = cq_n1, public;
 SELECT cached_query_clear() >= 0 AS empty;
- empty 
--------
- t
-(1 row)
-
 CALL cq_test.swept();
-CREATE FUNCTION cq_test.now(query text) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-	direct text[];
-	got record;
-	direct_state text := '00000';
-	state text := '00000';
-BEGIN
-	BEGIN direct := cq_test.rows(query); EXCEPTION WHEN OTHERS THEN direct_state := SQLSTATE; END;
-	BEGIN got := cq_test.call(cq_test.statement(query)); EXCEPTION WHEN OTHERS THEN state := SQLSTATE; END;
-	IF direct_state <> state THEN
-		RETURN format('%s instead of %s', state, direct_state);
-	ELSIF state <> '00000' THEN
-		RETURN 'error ' || state;
-	END IF;
-	RETURN format('%s %s', got.outcome, got.rows) || coalesce(': ' || cq_test.compare(direct, got.rows), '');
-END $$;
+
 -- a composite type that only cached datums use may be altered: old datums must not be read by the
 -- new definition, nor a plan be run that has such constants in it, whether the type is a column, inside an array, another composite or a domain
 CREATE TYPE pt AS (x int, y int);
@@ -36,172 +15,57 @@ CREATE DOMAIN dpt AS pt;
 SELECT 'SELECT ROW(1, 2)::pt AS p' AS q1, 'SELECT ARRAY[ROW(1, 2)::pt] AS p' AS q2,
 	'SELECT ROW(ROW(1, 2)::pt, NULL)::line2 AS p' AS q3, 'SELECT (ROW(1, 2)::pt)::dpt AS p' AS q4 \gset
 SELECT cq_test.now(q) AS first, cq_test.now(q) AS second FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
-                first                 |             second             
---------------------------------------+--------------------------------
- miss_cold {"(\"(1,2)\")"}            | hit {"(\"(1,2)\")"}
- miss_cold {"(\"{\"\"(1,2)\"\"}\")"}  | hit {"(\"{\"\"(1,2)\"\"}\")"}
- miss_cold {"(\"(\"\"(1,2)\"\",)\")"} | hit {"(\"(\"\"(1,2)\"\",)\")"}
- miss_cold {"(\"(1,2)\")"}            | hit {"(\"(1,2)\")"}
-(4 rows)
-
 ALTER TYPE pt ALTER ATTRIBUTE y TYPE text;
 SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
-                 now                  
---------------------------------------
- miss_cold {"(\"(1,2)\")"}
- miss_cold {"(\"{\"\"(1,2)\"\"}\")"}
- miss_cold {"(\"(\"\"(1,2)\"\",)\")"}
- miss_cold {"(\"(1,2)\")"}
-(4 rows)
-
 ALTER TYPE pt ADD ATTRIBUTE z bigint;
 SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
-     now     
--------------
- error 42846
- error 42846
- error 42846
- error 42846
-(4 rows)
-
 ALTER TYPE pt DROP ATTRIBUTE z, DROP ATTRIBUTE x;
 SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
-     now     
--------------
- error 42846
- error 42846
- error 42846
- error 42846
-(4 rows)
-
 ALTER TYPE pt ADD ATTRIBUTE z bigint;
 SELECT cq_test.now(q) FROM unnest(ARRAY[:'q1', :'q2', :'q3', :'q4']) AS q;
-                 now                  
---------------------------------------
- miss_cold {"(\"(1,2)\")"}
- miss_cold {"(\"{\"\"(1,2)\"\"}\")"}
- miss_cold {"(\"(\"\"(1,2)\"\",)\")"}
- miss_cold {"(\"(1,2)\")"}
-(4 rows)
-
 DROP TYPE pt CASCADE;
-NOTICE:  drop cascades to 3 other objects
-DETAIL:  drop cascades to column b of composite type line2
-drop cascades to column a of composite type line2
-drop cascades to type dpt
 CREATE TYPE pt AS (x int, y int);
 SELECT cq_test.now(:'q1'), cq_test.now(:'q2');
-            now            |                 now                 
----------------------------+-------------------------------------
- miss_cold {"(\"(1,2)\")"} | miss_cold {"(\"{\"\"(1,2)\"\"}\")"}
-(1 row)
-
 -- cached_query_as with a row type that changes between calls, and between plan and run
 CREATE TABLE rt (id int, v int);
 INSERT INTO rt VALUES (1, 10), (2, 20);
 PREPARE as_rt AS SELECT * FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY id', '1h');
 PREPARE as_v AS SELECT v FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY id', '1h');
 EXECUTE as_rt;
- id | v  
-----+----
-  1 | 10
-  2 | 20
-(2 rows)
-
 EXECUTE as_v;
- v  
-----
- 10
- 20
-(2 rows)
-
 ALTER TABLE rt DROP COLUMN id;
 \set VERBOSITY sqlstate
 SELECT * FROM cached_query_as(NULL::rt, 'SELECT v FROM rt ORDER BY v', '1h');
- v  
-----
- 10
- 20
-(2 rows)
-
 EXECUTE as_v;
-ERROR:  42804
 ALTER TABLE rt ADD COLUMN id int DEFAULT 7;
 SELECT * FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY v', '1h');
- v  | id 
-----+----
- 10 |  7
- 20 |  7
-(2 rows)
-
 EXECUTE as_v;
-ERROR:  42804
 EXECUTE as_rt;
-ERROR:  42804
 ALTER TABLE rt ALTER COLUMN v TYPE text;
 SELECT * FROM cached_query_as(NULL::rt, 'SELECT * FROM rt ORDER BY v', '1h');
- v  | id 
-----+----
- 10 |  7
- 20 |  7
-(2 rows)
-
 EXECUTE as_v;
-ERROR:  42804
 \set VERBOSITY default
 DEALLOCATE as_rt;
 DEALLOCATE as_v;
+
 -- enum: a new value, and a new name for an old one
 CREATE TYPE col AS ENUM ('red', 'green');
 CREATE TABLE en (c col);
 INSERT INTO en VALUES ('green'), ('red');
 SELECT cq_test.now('SELECT c FROM en ORDER BY c') AS first, cq_test.now('SELECT c FROM en ORDER BY c') AS second;
-           first           |       second        
----------------------------+---------------------
- miss_cold {(red),(green)} | hit {(red),(green)}
-(1 row)
-
 ALTER TYPE col ADD VALUE 'blue' BEFORE 'red';
 SELECT cq_test.now('SELECT c FROM en ORDER BY c'), cq_test.now('SELECT ''blue''::col AS c');
-               now                |        now         
-----------------------------------+--------------------
- miss_invalidated {(red),(green)} | miss_cold {(blue)}
-(1 row)
-
 ALTER TYPE col RENAME VALUE 'green' TO 'lime';
 SELECT cq_test.now('SELECT c FROM en ORDER BY c'), cq_test.now('SELECT c::text FROM en ORDER BY c');
-               now               |           now            
----------------------------------+--------------------------
- miss_invalidated {(red),(lime)} | miss_cold {(lime),(red)}
-(1 row)
-
 SELECT cq_test.now('SELECT enum_range(NULL::col) AS r');
-                 now                 
--------------------------------------
- miss_cold {"(\"{blue,red,lime}\")"}
-(1 row)
-
 ALTER TYPE col RENAME VALUE 'lime' TO 'green';
 SELECT cq_test.now('SELECT c::text FROM en ORDER BY c'), cq_test.now('SELECT enum_range(NULL::col) AS r');
-               now                |                     now                     
-----------------------------------+---------------------------------------------
- miss_invalidated {(green),(red)} | miss_invalidated {"(\"{blue,red,green}\")"}
-(1 row)
 
 -- domain: a new constraint
 CREATE DOMAIN dom AS int;
 SELECT cq_test.now('SELECT (-1)::dom AS d') AS first, cq_test.now('SELECT (-1)::dom AS d') AS second;
-      first       |   second   
-------------------+------------
- miss_cold {(-1)} | hit {(-1)}
-(1 row)
-
 ALTER DOMAIN dom ADD CHECK (VALUE > 0);
 SELECT cq_test.now('SELECT (-1)::dom AS d');
-     now     
--------------
- error 23514
-(1 row)
 
 -- partitions and inheritance
 CREATE TABLE part (k int, v text) PARTITION BY LIST (k);
@@ -210,75 +74,26 @@ CREATE TABLE part2 (k int, v text);
 INSERT INTO part VALUES (1, 'one');
 INSERT INTO part2 VALUES (2, 'two');
 SELECT cq_test.now('SELECT * FROM part ORDER BY k') AS first, cq_test.now('SELECT * FROM part ORDER BY k') AS second;
-         first         |     second      
------------------------+-----------------
- miss_cold {"(1,one)"} | hit {"(1,one)"}
-(1 row)
-
 ALTER TABLE part ATTACH PARTITION part2 FOR VALUES IN (2);
 SELECT cq_test.now('SELECT * FROM part ORDER BY k') AS first, cq_test.now('SELECT * FROM part ORDER BY k') AS second;
-                 first                  |          second           
-----------------------------------------+---------------------------
- miss_invalidated {"(1,one)","(2,two)"} | hit {"(1,one)","(2,two)"}
-(1 row)
-
 CREATE TABLE part3 PARTITION OF part DEFAULT;
 SELECT cq_test.now('SELECT tableoid::regclass, * FROM part ORDER BY k');
-                     now                     
----------------------------------------------
- miss_cold {"(part1,1,one)","(part2,2,two)"}
-(1 row)
-
 ALTER TABLE part DETACH PARTITION part1;
 SELECT cq_test.now('SELECT * FROM part ORDER BY k');
-             now              
-------------------------------
- miss_invalidated {"(2,two)"}
-(1 row)
-
 DROP TABLE part2;
 SELECT cq_test.now('SELECT * FROM part ORDER BY k');
-         now         
----------------------
- miss_invalidated {}
-(1 row)
-
 SELECT cq_test.now('SELECT * FROM part1') AS first;
-         first         
------------------------
- miss_cold {"(1,one)"}
-(1 row)
-
 ALTER TABLE part ATTACH PARTITION part1 FOR VALUES IN (1);
 TRUNCATE part;
 SELECT cq_test.now('SELECT * FROM part1'), cq_test.now('SELECT * FROM part ORDER BY k');
-         now         |         now         
----------------------+---------------------
- miss_invalidated {} | miss_invalidated {}
-(1 row)
-
 CREATE TABLE par (a int);
 CREATE TABLE chi (a int);
 INSERT INTO chi VALUES (9);
 SELECT cq_test.now('SELECT a FROM par') AS first, cq_test.now('SELECT a FROM par') AS second;
-    first     | second 
---------------+--------
- miss_cold {} | hit {}
-(1 row)
-
 ALTER TABLE chi INHERIT par;
 SELECT cq_test.now('SELECT a FROM par');
-          now           
-------------------------
- miss_invalidated {(9)}
-(1 row)
-
 ALTER TABLE chi NO INHERIT par;
 SELECT cq_test.now('SELECT a FROM par');
-         now         
----------------------
- miss_invalidated {}
-(1 row)
 
 -- statements prepared before all that, with each kind of plan
 CREATE TABLE pr (a int);
@@ -290,161 +105,33 @@ PREPARE txt(text) AS SELECT * FROM cached_query($1, '1h') AS t(a int);
 SET search_path = cq_n0, cq_n1, public;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
- a 
----
- 1
-(1 row)
-
- a  
-----
- 11
-(1 row)
-
- a 
----
- 1
-(1 row)
-
 UPDATE pr SET a = 2;
 SELECT cq_test.counts() AS before \gset
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
- a 
----
- 1
-(1 row)
-
- a  
-----
- 11
-(1 row)
-
- a 
----
- 1
-(1 row)
-
 SELECT cq_test.since(:'before');
- since  
---------
- hit x3
-(1 row)
-
 CREATE TABLE cq_n0.pr AS SELECT 500 AS a;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-  a  
------
- 500
-(1 row)
-
-  a  
------
- 510
-(1 row)
-
-  a  
------
- 500
-(1 row)
-
 SET plan_cache_mode = force_custom_plan;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-  a  
------
- 500
-(1 row)
-
-  a  
------
- 510
-(1 row)
-
-  a  
------
- 500
-(1 row)
-
 DROP TABLE cq_n0.pr;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
- a 
----
- 1
-(1 row)
-
- a  
-----
- 11
-(1 row)
-
- a 
----
- 1
-(1 row)
-
 ALTER TABLE pr ALTER COLUMN a TYPE bigint;
 \set VERBOSITY sqlstate
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-ERROR:  42804
-ERROR:  42804
-ERROR:  42804
 SET plan_cache_mode = force_generic_plan;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-ERROR:  42804
-ERROR:  42804
-ERROR:  42804
 DROP TABLE pr;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-ERROR:  42P01
-ERROR:  42P01
-ERROR:  42P01
 \set VERBOSITY default
 CREATE TABLE pr AS SELECT 600 AS a;
 EXECUTE plain; EXECUTE arg(10); EXECUTE txt('SELECT a FROM pr');
-  a  
------
- 600
-(1 row)
-
-  a  
------
- 610
-(1 row)
-
-  a  
------
- 600
-(1 row)
-
 EXECUTE txt('SELECT a + 1 FROM pr');
-  a  
------
- 601
-(1 row)
-
 RESET plan_cache_mode;
 DEALLOCATE ALL;
+
 -- an OID that is used again is not the relation of before: nothing survives a drop
 SELECT * FROM cached_query_as(NULL::pr, 'SELECT * FROM pr', '1h');
-  a  
------
- 600
-(1 row)
-
 DROP TABLE pr;
 SELECT count(*) FROM cached_query_entries WHERE query = 'SELECT * FROM pr' AND state = 'fresh';
- count 
--------
-     0
-(1 row)
 
-DROP FUNCTION cq_test.now;
 DROP SCHEMA cq_n0, cq_n1 CASCADE;
-NOTICE:  drop cascades to 9 other objects
-DETAIL:  drop cascades to type line2
-drop cascades to type pt
-drop cascades to table rt
-drop cascades to type col
-drop cascades to table en
-drop cascades to type dom
-drop cascades to table part
-drop cascades to table par
-drop cascades to table chi

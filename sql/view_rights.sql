@@ -10,28 +10,8 @@ CREATE SCHEMA cq_sec AUTHORIZATION regress_cq_owner;
 GRANT USAGE ON SCHEMA cq_sec TO PUBLIC;
 SET search_path = cq_sec, public;
 SELECT cached_query_clear() >= 0 AS empty;
- empty 
--------
- t
-(1 row)
-
 CALL cq_test.swept();
-CREATE FUNCTION cq_test.as_role(role name, sql text) RETURNS text
-LANGUAGE plpgsql AS $$
-DECLARE
-	got record;
-	result text;
-BEGIN
-	PERFORM set_config('role', role, false);
-	BEGIN
-		got := cq_test.call(sql);
-		result := got.outcome || ' ' || got.rows::text;
-	EXCEPTION WHEN OTHERS THEN
-		result := SQLSTATE || ' ' || SQLERRM;
-	END;
-	PERFORM set_config('role', 'none', false);
-	RETURN result;
-END $$;
+
 SET ROLE regress_cq_owner;
 CREATE TABLE secret (id int, who name);
 INSERT INTO secret VALUES (1, 'regress_cq_alice'), (2, 'regress_cq_bob'), (3, 'regress_cq_owner');
@@ -41,43 +21,19 @@ CREATE VIEW invoker_view WITH (security_invoker) AS SELECT id FROM secret;
 CREATE VIEW barrier_view WITH (security_barrier) AS SELECT id FROM secret WHERE id < 3;
 GRANT SELECT ON open_view, own_view, invoker_view, barrier_view TO regress_cq_alice, regress_cq_bob;
 RESET ROLE;
+
 -- the view's owner may read the table, the caller may not
 SELECT view, cq_test.as_role(r, format($$SELECT * FROM cached_query('SELECT id FROM cq_sec.%I ORDER BY id', '1h') AS t(id int)$$, view)) AS first,
 		cq_test.as_role(r, format($$SELECT * FROM cached_query('SELECT id FROM cq_sec.%I ORDER BY id', '1h') AS t(id int)$$, view)) AS second
 	FROM unnest(ARRAY['open_view', 'own_view', 'invoker_view', 'barrier_view']) WITH ORDINALITY AS v(view, i),
 		unnest(ARRAY['regress_cq_owner', 'regress_cq_alice', 'regress_cq_bob']) WITH ORDINALITY AS u(r, n) ORDER BY i, n;
-     view     |                  first                   |                  second                  
---------------+------------------------------------------+------------------------------------------
- open_view    | miss_cold {(1),(2),(3)}                  | hit {(1),(2),(3)}
- open_view    | hit {(1),(2),(3)}                        | hit {(1),(2),(3)}
- open_view    | hit {(1),(2),(3)}                        | hit {(1),(2),(3)}
- own_view     | miss_cold {(3)}                          | hit {(3)}
- own_view     | miss_cold {(1)}                          | hit {(1)}
- own_view     | miss_cold {(2)}                          | hit {(2)}
- invoker_view | miss_cold {(1),(2),(3)}                  | hit {(1),(2),(3)}
- invoker_view | 42501 permission denied for table secret | 42501 permission denied for table secret
- invoker_view | 42501 permission denied for table secret | 42501 permission denied for table secret
- barrier_view | miss_cold {(1),(2)}                      | hit {(1),(2)}
- barrier_view | hit {(1),(2)}                            | hit {(1),(2)}
- barrier_view | hit {(1),(2)}                            | hit {(1),(2)}
-(12 rows)
-
 -- what the view's owner loses, its readers lose
 REVOKE SELECT ON secret FROM regress_cq_owner;
 SELECT cq_test.as_role('regress_cq_alice', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.open_view ORDER BY id', '1h') AS t(id int)$$);
-                 as_role                  
-------------------------------------------
- 42501 permission denied for table secret
-(1 row)
-
 SET ROLE regress_cq_owner;
 GRANT SELECT ON secret TO regress_cq_owner;
 RESET ROLE;
 SELECT cq_test.as_role('regress_cq_alice', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.open_view ORDER BY id', '1h') AS t(id int)$$);
-            as_role             
---------------------------------
- miss_invalidated {(1),(2),(3)}
-(1 row)
 
 -- a view over cached_query runs it as its caller, as PostgreSQL runs every function in a view
 SET ROLE regress_cq_owner;
@@ -85,16 +41,7 @@ CREATE VIEW cached_view AS SELECT * FROM cached_query('SELECT id FROM cq_sec.sec
 GRANT SELECT ON cached_view TO regress_cq_alice;
 RESET ROLE;
 SELECT cq_test.as_role('regress_cq_owner', 'SELECT * FROM cq_sec.cached_view');
-         as_role         
--------------------------
- miss_cold {(1),(2),(3)}
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_alice', 'SELECT * FROM cq_sec.cached_view');
-                 as_role                  
-------------------------------------------
- 42501 permission denied for table secret
-(1 row)
 
 -- SECURITY DEFINER: the effective role decides, in both directions
 SET ROLE regress_cq_owner;
@@ -105,29 +52,13 @@ END $$;
 RESET ROLE;
 SELECT cq_test.as_role('regress_cq_alice', 'SELECT cq_sec.definer_read()') AS first,
 	cq_test.as_role('regress_cq_bob', 'SELECT cq_sec.definer_read()') AS second;
-      first      |  second   
------------------+-----------
- miss_cold {(3)} | hit {(3)}
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_alice', $$SELECT * FROM cached_query('SELECT id FROM cq_sec.secret WHERE who = current_user ORDER BY id', '1h') AS t(id int)$$);
-                 as_role                  
-------------------------------------------
- 42501 permission denied for table secret
-(1 row)
-
 -- a SECURITY DEFINER function inside the query
 SET ROLE regress_cq_owner;
 CREATE FUNCTION definer_count() RETURNS bigint LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$ BEGIN RETURN (SELECT count(*) FROM cq_sec.secret); END $$;
 RESET ROLE;
 SELECT cq_test.as_role(r, $$SELECT * FROM cached_query('SELECT cq_sec.definer_count()', '1h') AS t(n bigint)$$)
 	FROM unnest(ARRAY['regress_cq_alice', 'regress_cq_bob', 'regress_cq_alice']) WITH ORDINALITY AS u(r, n) ORDER BY n;
-     as_role     
------------------
- miss_cold {(3)}
- miss_cold {(3)}
- hit {(3)}
-(3 rows)
 
 -- EXECUTE on a function inside: the hit checks what the executor would
 SET ROLE regress_cq_owner;
@@ -139,37 +70,12 @@ RESET ROLE;
 SELECT $$SELECT * FROM cached_query('SELECT cq_sec.inner_fn(id) FROM cq_sec.nums ORDER BY 1', '1h') AS t(n int)$$ AS f,
 	$$SELECT * FROM cached_query('SELECT cq_sec.sql_fn(id) FROM cq_sec.nums ORDER BY 1', '1h') AS t(n int)$$ AS g \gset
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f, cq_test.as_role('regress_cq_alice', :'g') AS g;
-          f          |          g          
----------------------+---------------------
- miss_cold {(2),(3)} | miss_cold {(4),(6)}
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_bob', :'f') AS f, cq_test.as_role('regress_cq_bob', :'g') AS g;
-          f          |          g          
----------------------+---------------------
- miss_cold {(2),(3)} | miss_cold {(4),(6)}
-(1 row)
-
 REVOKE EXECUTE ON FUNCTION inner_fn FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION inner_fn TO regress_cq_alice;
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f, cq_test.as_role('regress_cq_alice', :'g') AS g;
-             f              |             g              
-----------------------------+----------------------------
- miss_invalidated {(2),(3)} | miss_invalidated {(4),(6)}
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_bob', :'f') AS f, cq_test.as_role('regress_cq_bob', :'g') AS g;
-                       f                       |                       g                       
------------------------------------------------+-----------------------------------------------
- 42501 permission denied for function inner_fn | 42501 permission denied for function inner_fn
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f;
-       f       
----------------
- hit {(2),(3)}
-(1 row)
-
 -- an operator's function, an aggregate, a cast and an output function count as well
 SET ROLE regress_cq_owner;
 CREATE FUNCTION plus_fn(int, int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1 + $2; END $$;
@@ -179,180 +85,64 @@ RESET ROLE;
 SELECT $$SELECT * FROM cached_query('SELECT id OPERATOR(cq_sec.<+>) 1 FROM cq_sec.nums ORDER BY 1', '1h') AS t(n int)$$ AS f,
 	$$SELECT * FROM cached_query('SELECT cq_sec.agg(id) FROM cq_sec.nums', '1h') AS t(n int)$$ AS g \gset
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f, cq_test.as_role('regress_cq_alice', :'g') AS g;
-          f          |        g        
----------------------+-----------------
- miss_cold {(2),(3)} | miss_cold {(3)}
-(1 row)
-
 REVOKE EXECUTE ON FUNCTION plus_fn FROM PUBLIC;
 SELECT cq_test.as_role('regress_cq_bob', :'f') AS f;
-                      f                       
-----------------------------------------------
- 42501 permission denied for function plus_fn
-(1 row)
-
 GRANT EXECUTE ON FUNCTION plus_fn TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION agg FROM PUBLIC;
 SELECT cq_test.as_role('regress_cq_bob', :'f') AS f, cq_test.as_role('regress_cq_bob', :'g') AS g;
-          f          |                     g                     
----------------------+-------------------------------------------
- miss_cold {(2),(3)} | 42501 permission denied for aggregate agg
-(1 row)
 
 -- EXECUTE on cached_query itself: refused in the Custom Scan too
 SELECT oid::regprocedure AS fn FROM pg_proc WHERE proname = 'cached_query' AND pronargs = 2 \gset
 SELECT $$SELECT * FROM cached_query('SELECT id FROM cq_sec.nums ORDER BY id', '1h') AS t(id int)$$ AS f,
 	$$SELECT t FROM cached_query('SELECT id FROM cq_sec.nums ORDER BY id', '1h') AS t(id int)$$ AS g \gset
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f, cq_test.as_role('regress_cq_alice', :'g') AS g;
-          f          |               g               
----------------------+-------------------------------
- miss_cold {(1),(2)} | hit {"(\"(1)\")","(\"(2)\")"}
-(1 row)
-
 REVOKE EXECUTE ON FUNCTION :fn FROM PUBLIC;
 SELECT cq_test.as_role('regress_cq_alice', :'f') AS f, cq_test.as_role('regress_cq_alice', :'g') AS g;
-                         f                         |                         g                         
----------------------------------------------------+---------------------------------------------------
- 42501 permission denied for function cached_query | 42501 permission denied for function cached_query
-(1 row)
-
 -- the plan of a prepared statement was made while it was allowed
 GRANT EXECUTE ON FUNCTION :fn TO PUBLIC;
 SET ROLE regress_cq_alice;
 PREPARE p AS SELECT * FROM cached_query('SELECT id FROM cq_sec.nums ORDER BY id', '1h') AS t(id int);
 EXECUTE p;
- id 
-----
-  1
-  2
-(2 rows)
-
 RESET ROLE;
 REVOKE EXECUTE ON FUNCTION :fn FROM PUBLIC;
 SET ROLE regress_cq_alice;
 EXECUTE p;
-ERROR:  permission denied for function cached_query
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION :fn TO PUBLIC;
 SET ROLE regress_cq_alice;
 EXECUTE p;
- id 
-----
-  1
-  2
-(2 rows)
-
 DEALLOCATE p;
 RESET ROLE;
+
 -- texts and args of other roles' entries are hidden, their figures are not
 SET ROLE regress_cq_alice;
 SELECT * FROM cached_query('SELECT 4711 + $1', '1h', 1) AS t(n int);
-  n   
-------
- 4712
-(1 row)
-
 SET ROLE regress_cq_bob;
 SELECT * FROM cached_query('SELECT 4712 + $1', '1h', 2) AS t(n int);
-  n   
-------
- 4714
-(1 row)
-
 SELECT role, query, args, rows FROM cached_query_entries WHERE role = 'regress_cq_bob' ORDER BY query;
-      role      |                            query                             |  args  | rows 
-----------------+--------------------------------------------------------------+--------+------
- regress_cq_bob | SELECT 4712 + $1                                             | $1 = 2 |    1
- regress_cq_bob | SELECT cq_sec.definer_count()                                |        |    1
- regress_cq_bob | SELECT id FROM cq_sec.own_view ORDER BY id                   |        |    1
- regress_cq_bob | SELECT id OPERATOR(cq_sec.<+>) 1 FROM cq_sec.nums ORDER BY 1 |        |    2
-(4 rows)
-
 SELECT count(*) > 0 AS others, count(*) FILTER (WHERE query LIKE '%471%') AS seen, count(args) AS args
 	FROM cached_query_entries WHERE role <> 'regress_cq_bob';
- others | seen | args 
---------+------+------
- t      |    0 |    0
-(1 row)
-
 SELECT DISTINCT query FROM cached_query_entries WHERE role = 'regress_cq_alice';
-          query           
---------------------------
- <insufficient privilege>
-(1 row)
-
 RESET ROLE;
 GRANT pg_read_all_stats TO regress_cq_bob;
 SET ROLE regress_cq_bob;
 SELECT role, query, args FROM cached_query_entries WHERE query LIKE 'SELECT 471_ +%' ORDER BY query;
-       role       |      query       |  args  
-------------------+------------------+--------
- regress_cq_alice | SELECT 4711 + $1 | $1 = 1
- regress_cq_bob   | SELECT 4712 + $1 | $1 = 2
-(2 rows)
-
 RESET ROLE;
+
 -- invalidation by query is everybody's, but only of what he could hit; the rest is not
 SELECT cq_test.as_role('regress_cq_alice', sql) FROM (VALUES
 	($$SELECT cached_query_invalidate('SELECT 4711 + $1', 1)$$), ($$SELECT cached_query_invalidate_tag('x')$$),
 	($$SELECT cached_query_invalidate_relation('cq_sec.nums')$$), ($$SELECT cached_query_clear()$$),
 	($$SELECT cached_query_stats_reset()$$)) AS v(sql);
-                                as_role                                
------------------------------------------------------------------------
- no call {(1)}
- 42501 permission denied for function cached_query_invalidate_tag
- 42501 permission denied for function cached_query_invalidate_relation
- 42501 permission denied for function cached_query_clear
- 42501 permission denied for function cached_query_stats_reset
-(5 rows)
-
 -- a role that may not read the table doesn't learn whether an entry exists
 SELECT cq_test.as_role('regress_cq_owner', $$SELECT * FROM cached_query('SELECT id + 5 FROM cq_sec.secret ORDER BY id', '1h') AS t(id int)$$);
-         as_role         
--------------------------
- miss_cold {(6),(7),(8)}
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_alice', $$SELECT cached_query_invalidate('SELECT id + 5 FROM cq_sec.secret ORDER BY id')$$);
-                 as_role                  
-------------------------------------------
- 42501 permission denied for table secret
-(1 row)
-
 SELECT cq_test.as_role('regress_cq_owner', $$SELECT * FROM cached_query('SELECT id + 5 FROM cq_sec.secret ORDER BY id', '1h') AS t(id int)$$);
-      as_role      
--------------------
- hit {(6),(7),(8)}
-(1 row)
-
 -- settings that are not a session's own
 SELECT cq_test.as_role('regress_cq_alice', sql) FROM (VALUES ($$SELECT set_config('cached_query.enabled', 'off', false)$$),
 	($$SELECT set_config('cached_query.max_entry_size', '1GB', false)$$),
 	($$SELECT set_config('cached_query.trusted_functions', 'x', false)$$),
 	($$SELECT set_config('cached_query.mode', 'on', false)$$)) AS v(sql);
-                                  as_role                                  
----------------------------------------------------------------------------
- 55P02 parameter "cached_query.enabled" cannot be changed now
- 42501 permission denied to set parameter "cached_query.max_entry_size"
- 42501 permission denied to set parameter "cached_query.trusted_functions"
- no call {(on)}
-(4 rows)
 
-DROP FUNCTION cq_test.as_role;
 DROP SCHEMA cq_sec CASCADE;
-NOTICE:  drop cascades to 14 other objects
-DETAIL:  drop cascades to table secret
-drop cascades to view open_view
-drop cascades to view own_view
-drop cascades to view invoker_view
-drop cascades to view barrier_view
-drop cascades to view cached_view
-drop cascades to function definer_read()
-drop cascades to function definer_count()
-drop cascades to function inner_fn(integer)
-drop cascades to function sql_fn(integer)
-drop cascades to table nums
-drop cascades to function plus_fn(integer,integer)
-drop cascades to operator <+>(integer,integer)
-drop cascades to function agg(integer)
 DROP ROLE regress_cq_owner, regress_cq_alice, regress_cq_bob;
