@@ -41,7 +41,7 @@ namespace
 {
 
 const char *const saved_changes = "cached_query.changes"; /* in the data directory */
-constexpr uint32 kSavedMagic = 0x43514333;                /* "CQC3" */
+constexpr uint32 kSavedMagic = 0x43514334;                /* "CQC4" */
 
 /* Ages are rounded to milliseconds several times, and clocks run unevenly. */
 constexpr int64 kMarginMs = 100;

@@ -33,9 +33,8 @@ extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exa
 extern SlotNo CatalogSlot(int cacheid, uint32 hash, Oid database);
 enum class Named : uint32
 {
-	key,
-	tag,
-	relation
+	key, // of one answer
+	tag
 };
 /* for explicit invalidation */
 extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);

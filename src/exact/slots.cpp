@@ -74,8 +74,9 @@ constexpr Region kRoles = After(kOfAll, 1024);      /* not in stripes */
 constexpr Region kGroups = After(kRoles, 256 * 16); /* 16 for a database, without hash */
 constexpr Region kDefinitions = After(kGroups, 8 * 4096);
 constexpr Region kRows = After(kDefinitions, 8 * 4096);
-constexpr Region kExplicit = After(kRows, 8 * 4096);
-constexpr Region kObjects = After(kExplicit, 8 * 2048);
+constexpr Region kKeys = After(kRows, 8 * 2048);
+constexpr Region kTags = After(kKeys, 8 * 2048);
+constexpr Region kObjects = After(kTags, 8 * 2048);
 constexpr Region kNames = After(kObjects, 8 * 1024);
 static_assert(kNames.first + kNames.size == kSlots);
 static_assert(kSlots % 32 == 0, "who keeps a bit for each has whole words");
@@ -437,7 +438,7 @@ SlotNo
 NamedSlot(Named kind, Oid database, const void *name, Size len)
 {
 	return Striped(
-		kExplicit, 4 + static_cast<uint32>(kind), database,
+		kind == Named::tag ? kTags : kKeys, 4 + static_cast<uint32>(kind), database,
 		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
 

@@ -31,7 +31,7 @@ namespace cq
 namespace
 {
 
-constexpr uint32 kMetaVersion = 4; /* of EntryFacts, Meta and the numbers of slots in it */
+constexpr uint32 kMetaVersion = 5; /* of EntryFacts, Meta and the numbers of slots in it */
 
 /*
  * Ages come from Redis; other servers' clocks tell only when somebody has prolonged the life of old values.
