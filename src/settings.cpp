@@ -6,7 +6,7 @@
  */
 #include "pg.h"
 #include "exact/exact.h"
-#include "fill/cost.h"
+#include "call/cost.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "redis/resolve.h"

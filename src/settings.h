@@ -60,8 +60,8 @@ extern int mode;                // Mode
 extern int default_ttl_s;       // cached_query.default_ttl
 extern int consistency;         // Consistency
 extern int max_entry_size_kb;   // -1: an eighth of memory
-extern int max_pinned_kb;        // cached_query.max_pinned; -1: what one entry may take
-extern int quota_kb;             // cached_query.quota; -1: none
+extern int max_pinned_kb;       // cached_query.max_pinned; -1: what one entry may take
+extern int quota_kb;            // cached_query.quota; -1: none
 extern int handle_memory_kb;    // cached_query.handle_memory
 extern char *trusted_functions; // as given; TrustedFunction() asks it
 extern char *trusted_scans;     // as given; TrustedScan() asks it

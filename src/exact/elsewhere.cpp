@@ -23,7 +23,7 @@
  */
 #include "pg.h"
 #include "exact/slots.h"
-#include "workers/process.h"
+#include "base/process.h"
 
 extern "C" {
 #include "catalog/pg_control.h"

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/verdict.h"
+#include "query/cacheability.h"
 
 extern "C" {
 #include "parser/parse_node.h"

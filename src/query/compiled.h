@@ -10,7 +10,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/verdict.h"
+#include "query/cacheability.h"
 
 extern "C" {
 #include "plpgsql.h"

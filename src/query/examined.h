@@ -10,7 +10,7 @@
 #include "pg.h"
 #include "query/args.h"
 #include "query/tree.h"
-#include "query/verdict.h"
+#include "query/cacheability.h"
 
 namespace cq
 {

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/verdict.h"
+#include "query/cacheability.h"
 
 namespace cq
 {

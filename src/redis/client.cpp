@@ -8,7 +8,7 @@
 #include "redis/resolve.h"
 #include "redis/route.h"
 #include "redis/settings.h"
-#include "workers/process.h"
+#include "base/process.h"
 
 namespace cq::redis
 {

@@ -4,7 +4,7 @@
  *
  * getaddrinfo() knows no cancel and may take minutes, so no backend calls it.  Numeric addresses and localhost
  * need no look-up; any other name is looked up here, and what is missing is noted for the process that
- * calls ResolveNames() (client.h).  Even that must answer to others meanwhile (workers/process.h): the call
+ * calls ResolveNames() (client.h).  Even that must answer to others meanwhile (base/process.h): the call
  * is made in a thread of its own, with all signals blocked, that touches nothing of the server.
  *
  * Locking: one LWLock (tranche CachedQueryRedis) protects the table; it is held for a copy.  A flag

@@ -9,8 +9,8 @@
  * read by the plan's types.
  */
 #include "pg.h"
-#include "fill/answer.h"
-#include "fill/call.h"
+#include "call/answer.h"
+#include "call/signature.h"
 #include "scan/node.h"
 #include "scan/scan.h"
 #include "scan/wire.h"

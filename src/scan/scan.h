@@ -5,7 +5,7 @@
 #pragma once
 
 #include "pg.h"
-#include "fill/call.h"
+#include "call/signature.h"
 
 namespace cq
 {

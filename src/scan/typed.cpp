@@ -10,7 +10,7 @@
  * and JDBC and others send all strings as such.  What is stored, a view for example, isn't changed.
  */
 #include "pg.h"
-#include "fill/call.h"
+#include "call/signature.h"
 #include "scan/scan.h"
 
 extern "C" {

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "pg.h"
-#include "fill/answer.h"
+#include "call/answer.h"
 
 namespace cq
 {

@@ -5,15 +5,15 @@
  * It takes effect when the transaction commits, by the rule that exact/ has for every change, and
  * our own transaction sees it at once.  Nothing here looks at entries, but for the one with a given
  * key: what it costs does not depend on how many there are, so a trigger may do it at each write.  Their
- * memory is given back by the sweeper (fill/sweeper.cpp), which is asked to after the commit.  On a
+ * memory is given back by the sweeper (workers/sweeper.cpp), which is asked to after the commit.  On a
  * standby there is no transaction id to publish, so it acts at once and voids fills in flight.
  */
 #include "pg.h"
 #include "exact/exact.h"
-#include "fill/carrier.h"
-#include "fill/call.h"
-#include "fill/dependents.h"
-#include "fill/sweeper.h"
+#include "remote/writer.h"
+#include "call/signature.h"
+#include "validity/dependents.h"
+#include "workers/sweeper.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "settings.h"

@@ -6,9 +6,9 @@
  * tuplestore, as every set-returning function; in FROM the Custom Scan takes its place.
  */
 #include "pg.h"
-#include "fill/call.h"
-#include "fill/meta.h"
-#include "fill/tier.h"
+#include "call/signature.h"
+#include "validity/meta.h"
+#include "remote/lookup.h"
 #include "scan/wire.h"
 #include "sql/sql.h"
 #include "stats/stats.h"

@@ -6,7 +6,7 @@
  * for an estimate.
  */
 #include "pg.h"
-#include "fill/call.h"
+#include "call/signature.h"
 #include "scan/scan.h"
 #include "sql/sql.h"
 

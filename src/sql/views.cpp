@@ -3,10 +3,10 @@
  *		What the views cached_query_stats, _reasons and _entries show.
  */
 #include "pg.h"
-#include "fill/answer.h"
-#include "fill/jobs.h"
-#include "fill/relay.h"
-#include "fill/meta.h"
+#include "call/answer.h"
+#include "remote/queue.h"
+#include "remote/invalidations.h"
+#include "validity/meta.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "sql/sql.h"

@@ -40,7 +40,7 @@ struct EntryFacts
 	Oid role; // who filled it
 	uint64 queryid;
 	uint32 flags; // the owner's, e.g. ENTRY_EXACT
-	int32 lag_ms; // on a standby: by how much as_of may be too late (fill/relay.h)
+	int32 lag_ms; // on a standby: by how much as_of may be too late (remote/invalidations.h)
 };
 
 /* Whose memory an answer takes, and how much of it all of the owner's answers may take. */

@@ -1,0 +1,177 @@
+/*
+ * dependencies.cpp
+ *		What a new entry depends on: slots that hits check, and relations.
+ *
+ * Definitions come from two sides: from the query (its trees and its plan, examined before the run) and
+ * from what was seen to run inside (watch.cpp).  What they call by name while they run is not known
+ * before; then the answer depends on names, see exact::Group.
+ */
+#include "pg.h"
+#include "call/dependencies.h"
+#include "query/catalog.h"
+
+extern "C" {
+#include "catalog/pg_auth_members.h"
+#include "utils/catcache.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* Roles that one is a member of, itself included; more are not told apart. */
+constexpr int kMaxRoles = 32;
+
+/* One may come twice: publish.cpp sorts them out. */
+List *
+AddSlot(List *slots, exact::SlotNo slot)
+{
+	return lappend_int(slots, static_cast<int>(slot));
+}
+
+List *
+AddGroup(List *slots, exact::Group group, Oid database)
+{
+	return AddSlot(slots, exact::GroupSlot(group, database));
+}
+
+List *
+AddObjects(List *slots, int cacheid, List *oids)
+{
+	ListCell *cell;
+
+	foreach (cell, oids)
+		slots = AddSlot(slots, exact::ObjectSlot(cacheid, lfirst_oid(cell)));
+	return slots;
+}
+
+/* What any answer depends on, and this one by its key, its tag and its database. */
+List *
+AddCommon(Attempt *attempt, List *slots)
+{
+	const char *tag = attempt->call->options.tag;
+
+	slots = AddSlot(slots, exact::kSlotAllDdl);
+	slots = AddSlot(slots, exact::kSlotClear);
+	slots = AddSlot(slots, exact::DatabaseSlot(MyDatabaseId));
+	slots = AddSlot(slots, exact::ObjectSlot(DATABASEOID, MyDatabaseId));
+	slots = AddSlot(slots, attempt->key_slot);
+	slots = AddGroup(slots, exact::Group::extension, MyDatabaseId);
+	if (tag[0] != '\0')
+		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
+	return slots;
+}
+
+/* The roles with these and all that they are members of, directly or not. */
+List *
+WithMemberships(List *roles)
+{
+	for (int i = 0; i < list_length(roles) && list_length(roles) <= kMaxRoles; i++)
+	{
+		CatCList *list =
+			SearchSysCacheList1(AUTHMEMMEMROLE, ObjectIdGetDatum(list_nth_oid(roles, i)));
+
+		for (int j = 0; j < list->n_members; j++)
+			roles = list_append_unique_oid(
+				roles, reinterpret_cast<Form_pg_auth_members>(GETSTRUCT(&list->members[j]->tuple))
+						   ->roleid);
+		ReleaseSysCacheList(list);
+	}
+	return roles;
+}
+
+/* The roles that are in the key, and those that views are read as and functions run as. */
+List *
+AddRoles(List *slots, const Findings &findings)
+{
+	List *roles = list_copy(findings.owners);
+	ListCell *cell;
+
+	foreach (cell, findings.functions)
+	{
+		const Oid role = FunctionRunsAs(lfirst_oid(cell));
+
+		if (OidIsValid(role))
+			roles = list_append_unique_oid(roles, role);
+	}
+
+	if (findings.role)
+		roles = list_append_unique_oid(roles, GetUserId());
+	if (findings.session_role)
+		roles = list_append_unique_oid(roles, GetSessionUserId());
+	if (roles == NIL)
+		return slots;
+	roles = WithMemberships(roles);
+	slots = AddGroup(slots, exact::Group::unknown_role, InvalidOid);
+	if (list_length(roles) > kMaxRoles)
+		return AddGroup(slots, exact::Group::any_role, InvalidOid);
+	return AddObjects(slots, AUTHOID, roles);
+}
+
+/* What bodies look up while they run, if all was understood: any new operator may be meant. */
+List *
+AddLooked(List *slots, const Findings &findings)
+{
+	slots = list_concat(slots, findings.names_late);
+	slots = AddSlot(slots, exact::NameSlot(exact::NameKind::op, MyDatabaseId, ""));
+	slots = AddSlot(slots, exact::NameSlot(exact::NameKind::collation, MyDatabaseId, ""));
+	return AddGroup(slots, exact::Group::unknown_name, MyDatabaseId);
+}
+
+/* What code may meet that looks names up while it runs, nobody knows which. */
+List *
+AddLate(List *slots)
+{
+	slots = AddGroup(slots, exact::Group::any_name, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::unknown_name, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::text_search, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::foreign, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::any_role, InvalidOid);
+	return AddGroup(slots, exact::Group::unknown_role, InvalidOid);
+}
+
+List *
+AddDefinitions(List *slots, const Findings &findings)
+{
+	slots = AddObjects(slots, PROCOID, findings.functions);
+	slots = AddObjects(slots, TYPEOID, findings.types);
+	slots = AddObjects(slots, TYPEOID, findings.types_believed);
+	if (findings.functions != NIL || findings.types != NIL || findings.late)
+		slots = AddGroup(slots, exact::Group::machinery, MyDatabaseId);
+	if (findings.text_search)
+		slots = AddGroup(slots, exact::Group::text_search, MyDatabaseId);
+	if (findings.foreign)
+		slots = AddGroup(slots, exact::Group::foreign, MyDatabaseId);
+	if (findings.late)
+		slots = AddLate(slots);
+	else if (findings.functions != NIL)
+		slots = AddLooked(slots, findings);
+	return AddRoles(slots, findings);
+}
+
+} // namespace
+
+Dependencies
+CollectDependencies(Attempt *attempt, const Watch &watch)
+{
+	const Findings &findings = attempt->examined->findings;
+	Dependencies d = {};
+	ListCell *cell;
+
+	d.relations = watch.findings.relations; /* the query's among them */
+	d.slots = AddCommon(attempt, list_copy(watch.slots));
+	d.write_slots = AddSlot(NIL, exact::AllRowsSlot(MyDatabaseId));
+	foreach (cell, d.relations)
+	{
+		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+		d.write_slots = AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
+	}
+	foreach (cell, findings.rowtypes)
+		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+	d.slots = AddDefinitions(d.slots, findings);
+	d.slots = AddDefinitions(d.slots, watch.findings);
+	return d;
+}
+
+} // namespace cq

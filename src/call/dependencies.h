@@ -1,0 +1,21 @@
+/*
+ * dependencies.h
+ *		What a new entry depends on: slots that hits check, and relations.
+ */
+#pragma once
+
+#include "validity/lookup.h"
+
+namespace cq
+{
+
+struct Dependencies
+{
+	List *slots;       // exact::SlotNo as int: every hit checks them
+	List *write_slots; // an exact hit checks them, too
+	List *relations;
+};
+
+extern Dependencies CollectDependencies(Attempt *attempt, const Watch &watch);
+
+} // namespace cq

@@ -1,0 +1,294 @@
+/*
+ * publish.cpp
+ *		From rows that were filled to an entry that others see.
+ *
+ * Nothing is published unless what the answer depends on was the same from its snapshot to this
+ * moment.  A change that comes later finds the entry's position below its own.
+ */
+#include "pg.h"
+#include "validity/lookup.h"
+#include "call/dependencies.h"
+#include "validity/meta.h"
+#include "call/sizes.h"
+#include "remote/lookup.h"
+#include "workers/warm_start.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "catalog/pg_inherits.h"
+#include "mb/pg_wchar.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* Each once, in order. */
+exact::SlotNo *
+ArrayOf(List *slots, uint32 *count)
+{
+	exact::SlotNo *array =
+		static_cast<exact::SlotNo *>(palloc(sizeof(exact::SlotNo) * Max(list_length(slots), 1)));
+	ListCell *cell;
+
+	list_sort(slots, list_int_cmp);
+	*count = 0;
+	foreach (cell, slots)
+	{
+		const exact::SlotNo slot = static_cast<exact::SlotNo>(lfirst_int(cell));
+
+		if (*count == 0 || array[*count - 1] != slot)
+			array[(*count)++] = slot;
+	}
+	return array;
+}
+
+Oid *
+ArrayOfOids(List *oids, uint32 *count)
+{
+	Oid *array = static_cast<Oid *>(palloc(sizeof(Oid) * Max(list_length(oids), 1)));
+	ListCell *cell;
+
+	*count = 0;
+	foreach (cell, oids)
+		array[(*count)++] = lfirst_oid(cell);
+	return array;
+}
+
+/*
+ * Did it read a relation that none of the bodies named when they were examined?  Then a kept plan
+ * of a function is older than what the names mean now, unless code was run that wasn't read.
+ */
+bool
+ReadUnexpected(const Findings &known, const Findings &seen)
+{
+	if ((known.everything && !known.opaque) || known.unread)
+		return false;
+	/* the query's own come first; partitions, children and what built-in code reads are named by none */
+	for (int i = list_length(known.relations); i < list_length(seen.relations); i++)
+	{
+		const Oid relation = list_nth_oid(seen.relations, i);
+
+		if (relation >= FirstNormalObjectId && !has_superclass(relation))
+			return true;
+	}
+	return false;
+}
+
+/* What functions read is not seen then, so nothing can be kept.  Said once in a session. */
+void
+ComplainOfHooks()
+{
+	static bool said = false;
+
+	if (!said)
+		ereport(LOG, (errmsg("another module keeps ExecutorStart from cached_query"),
+					  errdetail("No answer of this session is stored.")));
+	said = true;
+}
+
+/* Did the run itself show something that forbids keeping its rows? */
+bool
+Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
+{
+	if (!watch.started)
+		ComplainOfHooks();
+	if (!ExaminationHolds(attempt->handle) || attempt->kept_old || watch.findings.kept_old)
+		*reason = Reason::changed_during_fill;
+	else if (watch.wrote)
+		*reason = Reason::nested_write;
+	else if (!watch.started || watch.uncacheable || watch.disturbed)
+		*reason = Reason::nested_uncacheable;
+	else if (watch.findings.ttl != Reason::hit ||
+			 Lacks(attempt->examined->findings, watch.findings))
+	{
+		*reason = Reason::nested_uncacheable;
+		Learn(attempt->handle, watch.findings);
+	}
+	else if (ReadUnexpected(attempt->examined->findings, watch.findings))
+		*reason = Reason::changed_during_fill;
+	else if (exact::OwnAnything() &&
+			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
+		*reason = Reason::own_write;
+	else if (watch.findings.opaque && exact::OwnWroteOpaque())
+		*reason = Reason::own_write;
+	else
+		return true;
+	return false;
+}
+
+/* Of his answers that the owner of a new one gives for it at most; a quota that was lowered may want more. */
+constexpr int kMostOwn = 20000;
+
+/* May the owner have an answer of so many bytes?  His least valuable ones go for it. */
+bool
+WithinQuota(const Owner &owner, uint64 bytes)
+{
+	if (!FitsQuota(owner, bytes))
+		return false;
+	/* whose it is shows when it is linked */
+	if (owner.inherit)
+		return true;
+	for (int evicted = 0; !QuotaHasRoom(owner, bytes); evicted++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (evicted == kMostOwn || !EvictOwn(owner))
+			return false;
+	}
+	return true;
+}
+
+/* Too cheap to be worth keeping? */
+bool
+Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
+{
+	int min_ms = attempt->call->options.min_fill_time_ms;
+
+	if (min_ms >= 0)
+		return fill_us < static_cast<int64>(min_ms) * 1000;
+
+	return CheaperThanHit(attempt, fill_us, rows.bytes);
+}
+
+} // namespace
+
+/*
+ * Was what the answer depends on the same from the snapshot to this moment, and not changed by this
+ * transaction itself?
+ */
+bool
+StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
+			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
+ * does, under whatever role.  A worker renews for whoever paid before.
+ */
+Owner
+OwnerHere(const Call &call)
+{
+	Owner owner = MakeOwner(MyDatabaseId, GetSessionUserId(), settings::quota_kb);
+
+	owner.inherit = call.by_worker;
+	return owner;
+}
+
+Reason
+Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *published)
+{
+	const Watch &watch = *yield.watch;
+	const exact::FillMark &mark = *yield.mark;
+	Reason reason = miss;
+	Dependencies d;
+	Meta meta = {};
+	EntryFacts facts = {};
+	char *bytes;
+	uint32 length;
+	bool exact_answer;
+	const Owner owner = OwnerHere(*attempt->call);
+	Published kept;
+
+	/*
+	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
+	 * this
+	 */
+	d = CollectDependencies(attempt, watch);
+	meta.slots = ArrayOf(d.slots, &meta.head.slots);
+	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+
+	if (rows->too_large)
+	{
+		if (rows->fill != nullptr)
+			NoteSize(attempt->key.hash, rows->bytes, true);
+		return Reason::too_large;
+	}
+	if (rows->no_memory || rows->fill == nullptr)
+		return Reason::no_memory;
+	if (!Reconsider(watch, attempt, &reason))
+		return reason;
+	if (Cheap(attempt, yield.fill_us, *rows))
+		return Reason::cheap;
+	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
+		meta.head.slots > 2 * kMaxDependencies)
+		return Reason::too_many_dependencies;
+
+	meta.write_slots = ArrayOf(d.write_slots, &meta.head.write_slots);
+	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
+	meta.tag = attempt->call->options.tag;
+	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
+	meta.query = attempt->call->query;
+	meta.head.query_length = static_cast<uint32>(attempt->call->query_length);
+	meta.args = attempt->args_text;
+	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
+	meta.head.encoding = GetDatabaseEncoding();
+	if (attempt->examined->params_lasting)
+		meta.origin = OriginOf(*attempt->call, &meta.origin_length);
+	if (exact::Generation() != mark.generation ||
+		!StillValid(attempt, mark, meta.slots, meta.head.slots))
+		return Reason::changed_during_fill;
+
+	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::hit &&
+				   StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
+	if (attempt->exact && watch.findings.exact != Reason::hit)
+		return watch.findings.exact;
+	if (attempt->exact && !exact_answer)
+		return Reason::changed_during_fill;
+
+	if (!WithinQuota(owner, rows->bytes))
+		return Reason::over_quota;
+
+	/* what is still missing evicts good answers: only now, when all speaks for keeping it */
+	if (rows->spilled)
+	{
+		if (!CompleteFill(rows))
+			return Reason::no_memory;
+		if (exact::Generation() != mark.generation ||
+			!StillValid(attempt, mark, meta.slots, meta.head.slots))
+			return Reason::changed_during_fill;
+		exact_answer =
+			exact_answer && StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
+		if (attempt->exact && !exact_answer)
+			return Reason::changed_during_fill;
+	}
+
+	facts.as_of = Min(yield.as_of, watch.oldest);
+	/* what now() says may be older than the snapshot */
+	if (attempt->examined->findings.clock || watch.findings.clock)
+		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
+	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
+	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
+	facts.fill_us = yield.fill_us;
+	facts.rows = rows->kept;
+	facts.pos = Min(attempt->view.pos, watch.lowest_position);
+	facts.generation = mark.generation;
+	facts.nboot = attempt->view.nboot;
+	facts.lag_ms = Max(yield.lag_ms, watch.lag_ms);
+	facts.database = MyDatabaseId;
+	facts.role = GetUserId();
+	facts.queryid = attempt->examined->queryid;
+	facts.flags =
+		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
+	bytes = EncodeMeta(meta, &length);
+	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
+	if (kept == Published::over_quota)
+		return Reason::over_quota;
+	*published = kept == Published::yes;
+	if (*published)
+	{
+		Count(Counter::stores);
+		NoteSize(attempt->key.hash, rows->bytes, false);
+		PassOn(attempt, rows->fill);
+	}
+	return reason;
+}
+
+} // namespace cq

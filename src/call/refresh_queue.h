@@ -1,0 +1,111 @@
+/*
+ * refresh_queue.h
+ *		Background refresh: requests in shared memory, and the workers that fulfil them.
+ */
+#pragma once
+
+#include "pg.h"
+#include "settings.h"
+
+namespace cq
+{
+
+struct Attempt;
+
+/*
+ * Ask a worker to renew the entry that the attempt has looked at.  True: a worker will, or has
+ * failed a moment ago, so take the rows as they are.  False: no worker can, it is the caller's task.
+ */
+extern bool RequestRefresh(const Attempt *attempt);
+
+/* --- between the queue (refresh_queue.cpp) and the worker (refresh_worker.cpp) ------------------------------- */
+
+constexpr uint32 kRequestBytes = 32 * 1024;
+constexpr uint32 kRequestTag = 256;
+
+/* What to renew, for whom and as what. */
+struct Request
+{
+	uint64 hash;
+	Oid database;
+	Oid session_user;
+	Oid role;             /* current user of the call; session_user may become it */
+	TimestampTz as_of;    /* of the entry: who finds a newer one has nothing to do */
+	TimestampTz too_late; /* nobody takes the old rows any more */
+	int64 ttl_us;
+	int64 fill_us; /* what the entry's fill took */
+	int stale_for_ms;
+	int min_fill_time_ms;
+	StoreKind store;
+	int redis_lease_ms;
+	uint32 key_length;
+	uint32 query_length;
+	uint32 settings_length;
+	char tag[kRequestTag + 1];
+	char bytes[kRequestBytes]; /* the key, the text, then the session's settings */
+};
+
+inline uint64
+BytesOf(const Request &request)
+{
+	return uint64{request.key_length} + request.query_length + request.settings_length;
+}
+
+inline char *
+QueryOf(Request *request)
+{
+	return request->bytes + request->key_length;
+}
+
+inline char *
+SettingsOf(Request *request)
+{
+	return QueryOf(request) + request->query_length;
+}
+
+enum class Refreshed
+{
+	done,
+	failed,    /* the query raised an error: try again later */
+	elsewhere, /* another server does it: look again later */
+	unsuitable /* this worker can't do it: callers must */
+};
+
+enum class Fed
+{
+	taken,
+	full,  /* no room now */
+	barred /* a worker for its role and database could not even start, or none may */
+};
+
+/* A request that no call made (warm_start.cpp). */
+extern Fed FeedRequest(const Request *request);
+
+/* The worker whose place and serial these are has started; false: nobody waits for it any more. */
+extern bool BeginWorker(int place, uint64 serial, Oid *database, Oid *session_user);
+/* The next request for it, copied; false when there is none. */
+extern bool NextRequest(int place, Request *to);
+extern void EndRequest(int place, Refreshed outcome);
+/* Give up the place if nobody asks for anything; false if somebody does. */
+extern bool RetireWorker(int place);
+/* Give it up in any case: it is the turn of others. */
+extern void YieldWorker(int place);
+/* The worker ends, at whatever point.  `useless`: it could not even connect. */
+extern void WorkerGone(int place, uint64 serial, bool useless);
+/* Requests that no worker serves and that could have one now. */
+extern void LaunchForOthers();
+extern bool OthersWait(int place);
+
+/* Have the workers of a database end, whatever they do (dismiss.cpp). */
+extern void DismissWorkers(Oid database);
+/* From _PG_init. */
+extern void InitDismissal();
+
+extern void RefreshRequestShmem();
+extern void RefreshInitShmem();
+
+} // namespace cq
+
+extern "C" {
+PGDLLEXPORT void cached_query_refresh_worker(Datum arg);
+}

@@ -1,0 +1,478 @@
+/*
+ * rows.cpp
+ *		Running a query and keeping its rows: in the store while they fit, else beside it.
+ */
+#include "pg.h"
+#include "call/singleflight.h"
+#include "remote/lease.h"
+#include "call/rows.h"
+#include "settings.h"
+
+extern "C" {
+#include "tcop/pquery.h"
+#include "utils/json.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* --- tuples --------------------------------------------------------------------------------- */
+
+/*
+ * Values that live elsewhere come here: a pointer into a TOAST table would outlive its row, an
+ * expanded object is this backend's.  Compressed ones stay compressed.
+ */
+Datum *
+FetchExternal(const Rows *rows, Datum *values, const bool *nulls, int natts)
+{
+	Datum *fetched = nullptr;
+
+	for (int i = 0; i < rows->varlena_count; i++)
+	{
+		int column = rows->varlenas[i];
+
+		if (nulls[column] || !VARATT_IS_EXTERNAL(DatumGetPointer(values[column])))
+			continue;
+		if (fetched == nullptr)
+		{
+			fetched = static_cast<Datum *>(palloc(sizeof(Datum) * natts));
+			memcpy(fetched, values, sizeof(Datum) * natts);
+		}
+		fetched[column] = PointerGetDatum(
+			detoast_external_attr(reinterpret_cast<varlena *>(DatumGetPointer(values[column]))));
+	}
+	return fetched ? fetched : values;
+}
+
+/* heap_form_minimal_tuple() in two steps, so that it can be written where it will stay. */
+struct TupleShape
+{
+	Size length;
+	Size header;
+	Size data;
+	bool has_null;
+};
+
+TupleShape
+MeasureTuple(TupleDesc desc, const Datum *values, const bool *nulls)
+{
+	TupleShape shape = {SizeofMinimalTupleHeader, 0, 0, false};
+
+	for (int i = 0; i < desc->natts && !shape.has_null; i++)
+		shape.has_null = nulls[i];
+	if (shape.has_null)
+		shape.length += BITMAPLEN(desc->natts);
+	shape.header = shape.length = MAXALIGN(shape.length);
+	shape.data =
+		heap_compute_data_size(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
+	shape.length += shape.data;
+	return shape;
+}
+
+void
+WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values,
+		   const bool *nulls)
+{
+	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
+
+	memset(to, 0, MAXALIGN(shape.length));
+	tuple->t_len = static_cast<uint32>(shape.length);
+	HeapTupleHeaderSetNatts(tuple, desc->natts);
+	tuple->t_hoff = static_cast<uint8>(shape.header + MINIMAL_TUPLE_OFFSET);
+	heap_fill_tuple(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls), to + shape.header,
+					shape.data, &tuple->t_infomask, shape.has_null ? tuple->t_bits : nullptr);
+}
+
+/*
+ * Most rows come as one piece already, straight from a table, a sort or a hash.  Then the piece
+ * is what is kept, and no column is looked at, unless a value lives elsewhere or columns were
+ * added since.
+ */
+struct Image
+{
+	const char *bytes; /* of a minimal tuple; its t_len may be missing */
+	Size length;
+};
+
+bool
+ImageOf(TupleTableSlot *slot, Image *image)
+{
+	int natts = slot->tts_tupleDescriptor->natts;
+
+	if (TTS_EMPTY(slot))
+		return false;
+	if (TTS_IS_MINIMALTUPLE(slot))
+	{
+		bool copied;
+		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &copied);
+
+		*image = {reinterpret_cast<char *>(tuple), tuple->t_len};
+		return !(tuple->t_infomask & HEAP_HASEXTERNAL) && HeapTupleHeaderGetNatts(tuple) == natts;
+	}
+	if (TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot))
+	{
+		bool copied;
+		HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
+
+		*image = {reinterpret_cast<char *>(tuple->t_data) + MINIMAL_TUPLE_OFFSET,
+				  tuple->t_len - MINIMAL_TUPLE_OFFSET};
+		return !HeapTupleHasExternal(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) == natts;
+	}
+	return false;
+}
+
+void
+WriteImage(char *to, const Image &image)
+{
+	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
+
+	memcpy(to, image.bytes, image.length);
+	memset(to + image.length, 0, MAXALIGN(image.length) - image.length);
+	tuple->t_len = static_cast<uint32>(image.length);
+}
+
+/* --- where a row goes ----------------------------------------------------------------------- */
+
+/* Nobody need wait for the rest of it. */
+void
+GiveUp(Rows *rows)
+{
+	if (rows->leads)
+	{
+		GiveUpLease(LeaseEnd::unstorable);
+		Land(Boarding::unstorable);
+	}
+	rows->leads = false;
+}
+
+/* May the entry take another tuple of this size? */
+bool
+MayKeep(Rows *rows, Size length)
+{
+	rows->bytes += MAXALIGN(length);
+	if (rows->fill == nullptr || rows->too_large || rows->no_memory)
+		return false;
+	rows->too_large = rows->bytes > rows->max_bytes || length > MaxAllocSize;
+	rows->no_memory = !rows->too_large && rows->bytes > StoreCapacity();
+	if (rows->too_large || rows->no_memory)
+	{
+		GiveUp(rows);
+		return false;
+	}
+	/* what this session has in use is bounded, what it makes included */
+	if (HeldBytes() + FillBytes(rows->fill) + length > MaxPinnedBytes())
+		rows->spilled = true;
+	return !rows->spilled;
+}
+
+/* Call write(place) for a place of this size in the entry, or for scratch memory that goes there in
+ * pieces.  True if the row is in the entry now. */
+template <typename Write>
+bool
+Keep(Rows *rows, Size length, Write write)
+{
+	char *place;
+
+	if (!MayKeep(rows, length))
+		return false;
+	place = ReserveTuple(rows->fill, static_cast<uint32>(length));
+	if (place != nullptr)
+		write(place);
+	else
+	{
+		char *scratch = static_cast<char *>(palloc(MAXALIGN(length)));
+
+		write(scratch);
+		rows->spilled =
+			!AppendTuple(rows->fill, scratch, static_cast<uint32>(length), rows->max_bytes);
+		if (rows->spilled)
+			return false;
+	}
+	rows->kept++;
+	return true;
+}
+
+void
+OpenRest(Rows *rows)
+{
+	if (rows->rest != nullptr)
+		return;
+	rows->rest = tuplestore_begin_heap(false, false, work_mem);
+	tuplestore_set_eflags(rows->rest, EXEC_FLAG_REWIND);
+}
+
+/* Into the tuplestore, whose memory and files are the caller's: put(store) adds the row. */
+template <typename Put>
+void
+PutAside(Rows *rows, Put put)
+{
+	MemoryContext caller = MemoryContextSwitchTo(rows->context);
+	ResourceOwner owner = CurrentResourceOwner;
+
+	CurrentResourceOwner = rows->owner;
+	OpenRest(rows);
+	put(rows->rest);
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(caller);
+}
+
+/* Both say whether the query is to go on: put(store) or make() takes the row that found no room. */
+template <typename Put, typename Make>
+bool
+TakeOther(Rows *rows, Put put, Make make)
+{
+	MemoryContext caller;
+	const bool go_on = !rows->may_stop || (rows->spilled && !rows->too_large && !rows->no_memory);
+
+	rows->stopped = !go_on;
+	if (go_on || rows->rest != nullptr)
+	{
+		PutAside(rows, put);
+		return go_on;
+	}
+	caller = MemoryContextSwitchTo(rows->context);
+	rows->next = make();
+	MemoryContextSwitchTo(caller);
+	return false;
+}
+
+bool
+TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
+{
+	TupleShape shape;
+
+	values = FetchExternal(rows, values, nulls, desc->natts);
+	rows->total++;
+	shape = MeasureTuple(desc, values, nulls);
+	if (Keep(rows, shape.length, [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))
+		return true;
+	return TakeOther(
+		rows, [&](Tuplestorestate *store) { tuplestore_putvalues(store, desc, values, nulls); },
+		[&]() { return compat::FormMinimalTuple(desc, values, nulls); });
+}
+
+bool
+TakeImage(Rows *rows, const Image &image, TupleTableSlot *slot)
+{
+	rows->total++;
+	if (Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
+		return true;
+	return TakeOther(
+		rows, [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); },
+		[&]() { return ExecCopySlotMinimalTuple(slot); });
+}
+
+/* --- the receiver --------------------------------------------------------------------------- */
+
+bool
+ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	Rows *rows = reinterpret_cast<Rows *>(self);
+	MemoryContext caller = MemoryContextSwitchTo(rows->row);
+	Image image;
+	bool go_on;
+
+	if (ImageOf(slot, &image))
+		go_on = TakeImage(rows, image, slot);
+	else
+	{
+		slot_getallattrs(slot);
+		go_on = TakeValues(rows, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->row);
+	return go_on;
+}
+
+/* One object of the array: what row_to_json() makes of the row. */
+bool
+ReceiveJsonRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	Rows *rows = reinterpret_cast<Rows *>(self);
+	MemoryContext caller = MemoryContextSwitchTo(rows->row);
+	HeapTuple tuple;
+	text *object;
+
+	slot_getallattrs(slot);
+	tuple = heap_form_tuple(rows->json_row, slot->tts_values, slot->tts_isnull);
+	object = DatumGetTextPP(DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple)));
+	appendStringInfoString(&rows->json, rows->json.len == 0 ? "[" : ",\n ");
+	appendBinaryStringInfo(&rows->json, VARDATA_ANY(object), VARSIZE_ANY_EXHDR(object));
+	if (static_cast<uint64>(rows->json.len) > rows->max_bytes)
+		GiveUp(rows);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->row);
+	return true;
+}
+
+void
+StartRows(DestReceiver *self, int, TupleDesc desc)
+{
+	Rows *rows = reinterpret_cast<Rows *>(self);
+
+	if (rows->shape == Shape::json)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(rows->context);
+
+		rows->json_row = BlessTupleDesc(CreateTupleDescCopy(desc));
+		initStringInfo(&rows->json);
+		MemoryContextSwitchTo(caller);
+	}
+}
+
+void
+EndRows(DestReceiver *)
+{
+}
+
+/* The array is complete: it is the one row of the answer, and goes to a file only on its way into
+ * the entry. */
+void
+FinishJson(Rows *rows)
+{
+	MemoryContext caller = MemoryContextSwitchTo(rows->row);
+	Datum value;
+	bool null = false;
+
+	appendStringInfoString(&rows->json, rows->json.len == 0 ? "[]" : "]");
+	value = PointerGetDatum(cstring_to_text_with_len(rows->json.data, rows->json.len));
+	pfree(rows->json.data);
+	rows->json.data = nullptr;
+	rows->may_stop = true;
+	TakeValues(rows, rows->desc, &value, &null);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(rows->row);
+}
+
+/* So many tell whether a query that was cheap still is. */
+constexpr uint64 kSomeRows = 64;
+
+/* A cursor (ours, SPI's or the protocol's), whose rows are fetched by pieces? */
+bool
+InCursor()
+{
+	return ActivePortal != nullptr && ActivePortal->name[0] != '\0';
+}
+
+/*
+ * Nothing to keep: rows are handed out as the query finds them.  Parallel workers can't wait between
+ * two rows, so a plan that has some is run at once, where PostgreSQL would use them, too (not for a
+ * cursor), and if its rows won't fill memory.
+ */
+bool
+RunsByRow(const Rows *rows, const Stream *stream)
+{
+	return rows->fill == nullptr && rows->shape == Shape::rows &&
+		   (!UsesWorkers(stream) || InCursor() || !ExpectsFewRows(stream));
+}
+
+} // namespace
+
+TupleDesc
+JsonDesc()
+{
+	TupleDesc desc = CreateTemplateTupleDesc(1);
+
+	TupleDescInitEntry(desc, 1, "cached_query_json", JSONOID, -1, 0);
+	return compat::FinishTupleDesc(desc);
+}
+
+void
+BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
+		  MemoryContext context)
+{
+	memset(rows, 0, sizeof(*rows));
+	rows->receiver.receiveSlot = shape == Shape::json ? ReceiveJsonRow : ReceiveRow;
+	rows->receiver.rStartup = StartRows;
+	rows->receiver.rShutdown = EndRows;
+	rows->receiver.rDestroy = EndRows;
+	rows->receiver.mydest = DestNone;
+	rows->shape = shape;
+	rows->fill = fill;
+	rows->max_bytes = max_bytes;
+	rows->bytes = fill != nullptr ? FillBytes(fill) : 0;
+	rows->context = context;
+	rows->owner = CurrentResourceOwner;
+	rows->row = AllocSetContextCreate(context, "CachedQueryRow", ALLOCSET_DEFAULT_SIZES);
+	rows->desc = desc;
+	rows->varlenas =
+		static_cast<int *>(MemoryContextAlloc(context, sizeof(int) * Max(desc->natts, 1)));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (TupleDescAttr(desc, i)->attlen == -1)
+			rows->varlenas[rows->varlena_count++] = i;
+	}
+}
+
+void
+ExpectTooLarge(Rows *rows)
+{
+	rows->too_large = true;
+	GiveUp(rows);
+}
+
+void
+RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
+{
+	Stream *stream = BeginStream(handle, params, rows->context);
+
+	if (RunsByRow(rows, stream))
+	{
+		rows->stream = stream;
+		if (rows->some_at_once && RunStream(stream, &rows->receiver, kSomeRows))
+			rows->stream = nullptr;
+	}
+	else
+	{
+		rows->may_stop = rows->shape == Shape::rows && !UsesWorkers(stream);
+		RunStream(stream, &rows->receiver, 0);
+		if (rows->shape == Shape::json)
+			FinishJson(rows);
+		if (rows->stopped && rows->shape == Shape::rows)
+			rows->stream = stream;
+	}
+	if (rows->stream == nullptr)
+		EndStream(stream);
+	MemoryContextDelete(rows->row);
+	rows->row = nullptr;
+}
+
+/* The rows stay where they are until the last one is in the entry, and can be read there if it fails. */
+bool
+CompleteFill(Rows *rows)
+{
+	TupleTableSlot *slot;
+	uint64 copied = 0;
+
+	if (!rows->spilled)
+		return true;
+	if (!ResumeFill(rows->fill, rows->bytes - FillBytes(rows->fill)))
+		return false;
+	slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->rest);
+	while (tuplestore_gettupleslot(rows->rest, true, false, slot))
+	{
+		bool owned;
+		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &owned);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!AppendTuple(rows->fill, tuple, tuple->t_len, rows->max_bytes))
+			break;
+		copied++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (rows->kept + copied < rows->total)
+	{
+		tuplestore_rescan(rows->rest);
+		return false;
+	}
+	tuplestore_end(rows->rest);
+	rows->rest = nullptr;
+	rows->kept = rows->total;
+	rows->spilled = false;
+	return true;
+}
+
+} // namespace cq

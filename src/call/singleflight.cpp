@@ -1,0 +1,338 @@
+/*
+ * singleflight.cpp
+ *		One execution per answer: callers that miss the same key wait for the one that fills it.
+ *
+ * A backend leads one flight at most, so each has a place of its own: keys[] tells by hash who
+ * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the
+ * landing everybody looks for its own key.
+ *
+ * Waiting must not make a deadlock that PostgreSQL's detector can't see.  A caller holds locks
+ * already, and the leader may come to wait for one of them.  So
+ *	 - a backend that leads never waits for another flight, its own key's included;
+ *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone
+ *	   when that one, or a parallel worker of its, waits for a heavyweight lock.
+ *
+ * Nor must waiting be worse than running.  Who leads may have another plan, or a slower machine under
+ * its feet: after twice the time that the query is known to take, counted from its take-off, it is left
+ * alone.  For one whose plan is much dearer than ours we wait a moment only.
+ *
+ * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the
+ * key's partition (tranche CachedQueryFlight; the last in the order, held for one look through
+ * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error lands
+ * in the error path of the fill; when the process exits, in an exit callback.
+ */
+#include "pg.h"
+#include "call/singleflight.h"
+
+extern "C" {
+#include "storage/condition_variable.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kPartitions = 16;
+constexpr int64 kLookAtLeaderMs = 1000;
+constexpr int64 kLeastExpectedUs = 50 * 1000; /* less than this is noise */
+constexpr int64 kMomentUs = 250 * 1000;
+constexpr double kMuchDearer = 2;
+const char *const tranche_name = "CachedQueryFlight";
+
+struct Flight
+{
+	PGPROC *leader;           /* partition lock; constant while it flies */
+	uint64 serial;            /* partition lock: raised at take-off; see Flying() */
+	Boarding outcome;         /* partition lock: of the last landing; see Flying() */
+	TimestampTz began;        /* partition lock; constant while it flies */
+	double cost;              /* partition lock; constant while it flies; the planner's estimate */
+	ConditionVariable landed; /* its own lock */
+};
+
+struct Shared
+{
+	int count;                /* constant */
+	Flight *flights;          /* constant; shared memory is at one address */
+	pg_atomic_uint64 keys[1]; /* hash being filled, 0 = none; atomic, see above */
+};
+
+Shared *shared = nullptr;
+LWLockPadded *locks = nullptr;
+int leading = -1; /* index of our flight while we lead */
+
+int
+PlaceCount()
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS + 1;
+}
+
+Size
+KeysSize()
+{
+	return MAXALIGN(
+		add_size(offsetof(Shared, keys), mul_size(sizeof(pg_atomic_uint64), PlaceCount())));
+}
+
+LWLock *
+LockOf(uint64 hash)
+{
+	return &locks[hash % kPartitions].lock;
+}
+
+/* 0 means no flight. */
+uint64
+KeyOf(uint64 hash)
+{
+	return hash != 0 ? hash : 1;
+}
+
+int
+Find(uint64 key)
+{
+	for (int i = 0; i < shared->count; i++)
+	{
+		if (pg_atomic_read_u64(&shared->keys[i]) == key)
+			return i;
+	}
+	return -1;
+}
+
+void
+LandAtExit(int, Datum)
+{
+	Land(Boarding::stopped);
+}
+
+void
+TakeOff(int place, uint64 key, double cost)
+{
+	Flight *flight = &shared->flights[place];
+
+	flight->leader = MyProc;
+	flight->began = GetCurrentTimestamp();
+	flight->cost = cost;
+	flight->serial++;
+	pg_atomic_write_u64(&shared->keys[place], key);
+	leading = place;
+}
+
+/* A flight that was seen under the lock. */
+struct Sighting
+{
+	int place;
+	uint64 key;
+	uint64 serial;
+	PGPROC *leader;
+	TimestampTz began;
+	double cost;
+};
+
+/*
+ * True while that very flight is in the air; else its outcome.  The leader may be on its next
+ * flight, of a key with another lock: that one's outcome comes after its serial, and then nobody
+ * can tell any more.
+ */
+bool
+Flying(const Sighting &seen, Boarding *outcome)
+{
+	Flight *flight = &shared->flights[seen.place];
+	LWLock *lock = LockOf(seen.key);
+	bool flying;
+
+	LWLockAcquire(lock, LW_SHARED);
+	flying =
+		flight->serial == seen.serial && pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
+	*outcome = flight->outcome;
+	pg_read_barrier();
+	if (flight->serial != seen.serial)
+		*outcome = Boarding::stored;
+	LWLockRelease(lock);
+	return flying;
+}
+
+bool
+IsBlocked(const PGPROC *proc)
+{
+	return *const_cast<LOCK *const volatile *>(&proc->waitLock) != nullptr;
+}
+
+/*
+ * Does the leader, or a parallel worker of its, wait for a heavyweight lock, perhaps one of ours?
+ * A glance without a lock will do: who is wrong now is right the next time.
+ */
+bool
+LeaderIsBlocked(const Sighting &seen)
+{
+	if (IsBlocked(seen.leader))
+		return true;
+	if (seen.leader->lockGroupLeader == nullptr)
+		return false;
+	for (uint32 i = 0; i < ProcGlobal->allProcCount; i++)
+	{
+		const PGPROC *proc = &ProcGlobal->allProcs[i];
+
+		if (proc->lockGroupLeader == seen.leader && IsBlocked(proc))
+			return true;
+	}
+	return false;
+}
+
+/* Until when is it worth to wait for this one? */
+TimestampTz
+EndOfPatience(const Sighting &seen, const Patience &patience)
+{
+	TimestampTz end = DT_NOEND;
+
+	if (patience.expected_us > 0)
+		end = seen.began + 2 * Max(patience.expected_us, kLeastExpectedUs);
+	if (patience.cost > 0 && seen.cost > patience.cost * kMuchDearer)
+		end = Min(end, seen.began + kMomentUs);
+	return end;
+}
+
+/* As for a lock; before 17 pg_stat_activity has no name for this wait, and never whom it is for. */
+void
+TellOfWait(const Sighting &seen)
+{
+	ereport(LOG, (errmsg("process %d still waits for an answer that process %d computes", MyProcPid,
+						 seen.leader->pid)));
+}
+
+Boarding
+Wait(const Sighting &seen, const Patience &patience)
+{
+	const TimestampTz patient = EndOfPatience(seen, patience);
+	const TimestampTz deadline = Min(patience.deadline, patient);
+
+	ConditionVariable *landed = &shared->flights[seen.place].landed;
+	Boarding outcome;
+	int64 glance = DeadlockTimeout;
+
+	ConditionVariablePrepareToSleep(landed);
+	while (Flying(seen, &outcome))
+	{
+		int64 left = (deadline - GetCurrentTimestamp() + 999) / 1000;
+
+		if (left <= 0)
+		{
+			outcome = patient < patience.deadline ? Boarding::late : Boarding::alone;
+			break;
+		}
+		if (!ConditionVariableTimedSleep(landed, static_cast<long>(Min(left, glance)),
+										 compat::FlightWaitEvent()))
+			continue;
+		if (log_lock_waits && glance == DeadlockTimeout)
+			TellOfWait(seen);
+		glance = kLookAtLeaderMs;
+		if (LeaderIsBlocked(seen))
+		{
+			outcome = Boarding::alone;
+			break;
+		}
+	}
+	ConditionVariableCancelSleep();
+	return outcome;
+}
+
+} // namespace
+
+Boarding
+Board(uint64 hash, const Patience &patience)
+{
+	static bool exit_registered = false;
+	const uint64 key = KeyOf(hash);
+	LWLock *lock = LockOf(key);
+	Sighting seen = {-1, key, 0, nullptr, 0, 0};
+
+	if (leading >= 0)
+		return Boarding::alone;
+	if (!exit_registered)
+	{
+		before_shmem_exit(LandAtExit, static_cast<Datum>(0));
+		exit_registered = true;
+	}
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	seen.place = Find(key);
+	if (seen.place < 0)
+		TakeOff(static_cast<int>(compat::BackendNumber()), key, patience.cost);
+	else
+	{
+		seen.serial = shared->flights[seen.place].serial;
+		seen.leader = shared->flights[seen.place].leader;
+		seen.began = shared->flights[seen.place].began;
+		seen.cost = shared->flights[seen.place].cost;
+	}
+	LWLockRelease(lock);
+
+	if (seen.place < 0)
+		return Boarding::lead;
+	/* not even a look at the outcome: who may not wait may not want it */
+	if (patience.deadline <= GetCurrentTimestamp())
+		return Boarding::alone;
+	return Wait(seen, patience);
+}
+
+uint64
+LaneOf(uint64 hash, int lane)
+{
+	return hash + static_cast<uint64>(lane) * UINT64CONST(0x9E3779B97F4A7C15);
+}
+
+void
+Land(Boarding outcome)
+{
+	Flight *flight;
+	LWLock *lock;
+
+	if (leading < 0)
+		return;
+	flight = &shared->flights[leading];
+	lock = LockOf(pg_atomic_read_u64(&shared->keys[leading]));
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	flight->outcome = outcome;
+	pg_atomic_write_u64(&shared->keys[leading], 0);
+	LWLockRelease(lock);
+	ConditionVariableBroadcast(&flight->landed);
+	leading = -1;
+}
+
+bool
+IsFlying(uint64 hash)
+{
+	return Find(KeyOf(hash)) >= 0;
+}
+
+void
+FlightRequestShmem()
+{
+	RequestAddinShmemSpace(add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())));
+	RequestNamedLWLockTranche(tranche_name, kPartitions);
+}
+
+void
+FlightInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = static_cast<Shared *>(
+		ShmemInitStruct("cached_query flights",
+						add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())), &found));
+	locks = GetNamedLWLockTranche(tranche_name);
+	if (!found)
+	{
+		shared->count = PlaceCount();
+		shared->flights = reinterpret_cast<Flight *>(reinterpret_cast<char *>(shared) + KeysSize());
+		for (int i = 0; i < shared->count; i++)
+		{
+			pg_atomic_init_u64(&shared->keys[i], 0);
+			shared->flights[i] = {};
+			ConditionVariableInit(&shared->flights[i].landed);
+		}
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq

@@ -1,0 +1,52 @@
+/*
+ * singleflight.h
+ *		One execution per answer: callers that miss the same key wait for the one that fills it.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+enum class Boarding
+{
+	lead,       /* nobody fills this key: we do, and must land */
+	alone,      /* fill it without anybody waiting for us */
+	stored,     /* we waited: an entry was published, or may have been */
+	elsewhere,  /* we waited: Redis has it, and memory hasn't */
+	unstorable, /* we waited: the answer can't be kept */
+	late,       /* we waited for as long as it was worth, and nothing came */
+	failed,     /* we waited: the query raised an error */
+	stopped     /* we waited: the other one was cancelled or has gone */
+};
+
+/* For how long is it worth to wait? */
+struct Patience
+{
+	TimestampTz deadline; /* not past it in any case; in the past: lead or fill alone */
+	int64 expected_us;    /* what the query is known to take, 0: nothing is known */
+	double cost;          /* the planner's estimate of our own run */
+};
+
+/*
+ * Take the lead for a key, or wait until the one who has it lands, as long as our patience lasts.
+ * Raises only what CHECK_FOR_INTERRUPTS does.
+ */
+extern Boarding Board(uint64 hash, const Patience &patience);
+/*
+ * A flight that takes too long is left to itself, and those who waited share another one of the same
+ * key, under another number.
+ */
+constexpr int kLanes = 4;
+extern uint64 LaneOf(uint64 hash, int lane);
+/* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */
+extern void Land(Boarding outcome);
+
+/* Does anybody fill this key right now?  A glance. */
+extern bool IsFlying(uint64 hash);
+
+extern void FlightRequestShmem();
+extern void FlightInitShmem();
+
+} // namespace cq

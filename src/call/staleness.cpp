@@ -1,0 +1,113 @@
+/*
+ * staleness.cpp
+ *		Stale answers, and such as are about to expire: who makes them new, and who takes them as they
+ *		are.
+ *
+ * Within stale_for after its ttl an entry is handed out like a fresh one, and everything that a
+ * hit must pass is asked of it but its age.  One caller renews it: who takes the lead of its
+ * flight, so that there is nothing to keep and nothing that could be left behind.  If that fails
+ * the next caller tries; the entry's age counts from its own moment and nothing else, so a failure
+ * makes no answer live longer.
+ *
+ * With cached_query.refresh = background a worker is asked instead (refresh_queue.cpp), and nobody
+ * waits.  Where no worker can be had it is the caller's task again.
+ *
+ * Locking: none of its own.
+ */
+#include "pg.h"
+#include "validity/age.h"
+#include "validity/lookup.h"
+#include "call/singleflight.h"
+#include "call/refresh_queue.h"
+
+#include <cmath>
+
+namespace cq
+{
+
+namespace
+{
+
+/*
+ * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
+ * As long as none has come since, they would be the same rows of the same age again, at each call.
+ */
+bool
+NothingNew(const Attempt *attempt)
+{
+	int32 lag_ms;
+
+	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
+}
+
+} // namespace
+
+int64
+LifeFor(const Call &call)
+{
+	int64 stale_us = static_cast<int64>(call.options.stale_for_ms) * 1000;
+
+	if (call.options.consistency == Consistency::exact)
+		return call.ttl_us;
+	return call.ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : call.ttl_us + stale_us;
+}
+
+/*
+ * What is kept around this call would pass the old rows on to callers who did not ask for them, and
+ * a backend that leads a flight can't lead another.
+ */
+bool
+MayRenew(const Attempt *attempt)
+{
+	return !attempt->exact && !Watching();
+}
+
+bool
+MayBeStale(const Attempt *attempt, const EntryFacts &facts)
+{
+	return attempt->may_renew && attempt->now - facts.as_of < LifeFor(*attempt->call);
+}
+
+/*
+ * Probabilistic early expiration (XFetch): A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal
+ * Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015.  Each hit draws how much earlier
+ * than the ttl it takes the entry for expired, exponentially distributed around the time that a
+ * fill takes: an answer that is hit often is renewed once, shortly before it expires, and one that
+ * is hit rarely is not.
+ */
+bool
+DrawLot(const Attempt *attempt, const EntryFacts &facts)
+{
+	constexpr double kFarthest = 40; /* -ln() of the smallest number that is drawn */
+	double delta = static_cast<double>(facts.fill_us) * settings::refresh_ahead;
+	double left = static_cast<double>(attempt->call->ttl_us) -
+				  static_cast<double>(attempt->now - facts.as_of);
+
+	if (delta <= 0 || !attempt->may_renew || attempt->call->options.mode != Mode::on ||
+		left > delta * kFarthest)
+		return false;
+	return -delta * std::log(1.0 - pg_prng_double(&pg_global_prng_state)) >= left;
+}
+
+bool
+StillThere(const Attempt *attempt)
+{
+	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	bool same = pin != nullptr && FactsOf(PinnedEntry(pin)).as_of == attempt->as_of;
+
+	if (pin != nullptr)
+		Unpin(pin);
+	return same;
+}
+
+bool
+OursToRenew(Attempt *attempt)
+{
+	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
+		return false;
+	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
+		return false;
+	return Board(attempt->key.hash, PatienceOf(*attempt, DT_NOBEGIN)) == Boarding::lead;
+}
+
+} // namespace cq

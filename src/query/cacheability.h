@@ -1,0 +1,171 @@
+/*
+ * cacheability.h
+ *		May this query's answer be kept, what does it depend on, and for whom is it good?
+ *
+ * One function decides, from the rewritten query trees (so views and policies are expanded) and
+ * the plan (so partitions are known).  What can't be known is taken for the worse.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "query/seen.h"
+#include "query/tree.h"
+#include "stats/reason.h"
+
+namespace cq
+{
+
+/* Under which settings and as whom a body runs: SET clauses and SECURITY DEFINER around it. */
+struct Environment;
+
+/* What a walk met and left for later. */
+struct Pending
+{
+	Thing thing;
+	Oid oid;
+	uint64 variant;
+	bool nested;
+	bool believed;  /* only what it depends on is asked for */
+	FuncExpr *call; /* of a body: types only, or NULL */
+	const Environment *environment;
+};
+
+/* Under which syscache hash values a new relation or type would capture an unqualified name. */
+struct NameHashes
+{
+	int count = 0;
+	int allocated = 0;
+	uint32 *hashes = nullptr;
+	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
+};
+
+struct Findings
+{
+	/* Reason::hit: may be kept; otherwise why the query is run instead, and what was found. */
+	Reason ttl = Reason::hit;
+	char *ttl_detail = nullptr;
+	Reason exact = Reason::hit;
+	char *exact_detail = nullptr;
+
+	/* A volatile function, if any: for ttl a setting decides what becomes of the query. */
+	char *volatile_detail = nullptr;
+
+	/* What the key must hold. */
+	bool role = false;         /* the answer may depend on the current role */
+	bool session_role = false; /* ... on the session's role */
+	bool regional = false;     /* ... on settings that conversion functions read */
+	bool customized = false;   /* ... on any customized setting, and row_security */
+	bool search_path = false;  /* ... on the search path */
+	bool names = false;        /* ... on what names mean when it is run, temporary ones too */
+	bool temp_schema = false; /* ... on which schema of temporary objects the session has, if any */
+	bool everything = false;  /* ... on any setting, since code in it was not understood */
+	bool literals = false;    /* parse analysis converted literals by regional settings */
+	bool checked_literal = false; /* ... and checked them by constraints of domains */
+	bool daily = false;           /* ... and one is a time in a zone, with the offset of the day */
+	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
+	bool kept_old = false; /* a function could not be compiled again, since it runs */
+	bool restricted = false;    /* ... or calls functions that not all may call */
+	bool folded = false;        /* ... or the planner may have evaluated what reads them */
+	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
+	bool clock = false;         /* rows may show when the statement or transaction began */
+	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
+	bool user_function = false; /* runs code whose own queries must be watched during a fill */
+	bool makes_text = false;    /* values may be converted to text inside the query */
+	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
+	List *settings = NIL;       /* names (char *) given to current_setting() */
+	bool catalogs = false;      /* functions read catalogs, which ones can't be told */
+	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
+	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
+	bool text_search = false;   /* reads configurations or dictionaries of text search */
+	bool foreign = false;       /* reads foreign tables */
+
+	/* What it depends on: sorted and unique. */
+	List *relations = NIL;      /* OIDs of relations read, views and partitions included */
+	List *rowtypes = NIL;       /* pg_class OIDs of composite types seen */
+	List *types = NIL;          /* OIDs of types that aren't built in */
+	List *types_believed = NIL; /* ... of code that is believed, until the examination ends */
+	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
+	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
+	List *inside = NIL;     /* OIDs of relations that only functions read */
+	List *names_late = NIL; /* slots (int) of names that bodies look up when they run */
+	/* read by the plan, and named by neither the trees nor a parent */
+	List *inlined = NIL;
+
+	/* What is in the key, and not in the query's own trees. */
+	Digest inside_digest = {}; /* of the trees of all bodies: what names in them mean */
+	bool unidentified = false; /* ... which have parts of another module */
+
+	/* the walk */
+	MemoryContext context = nullptr;    /* of all lists */
+	NameHashes *names_inside = nullptr; /* where names in bodies go, if anywhere */
+	bool nested = false;                /* what is judged is called by a function */
+	bool at_run = false;                /* ... and was met while it ran: views aren't expanded */
+	bool words_inside = false;          /* the statement analysed last has a word like 'now' */
+	Node *call = nullptr;               /* the node whose functions are judged */
+	const Environment *environment = nullptr; /* of what is walked */
+	List *environments = NIL;                 /* all that were met */
+	Seen seen;
+	bool believed = false; /* the code that is walked is IMMUTABLE or trusted */
+	Seen seen_believed;    /* what was met in such */
+	List *pending = NIL;   /* Pending: bodies and types to be judged, those done included */
+	int followed = 0;      /* so many of them are done */
+	int bodies = 0;        /* of which functions */
+};
+
+/* Results are allocated in the current context. */
+extern void Examine(Findings *findings, List *queries, PlannedStmt *plan, TupleDesc desc,
+					bool depends_on_rls, bool time_words);
+
+/* The raw parse tree: does a string constant hold a word like 'today'? */
+extern bool HasTimeWord(Node *raw);
+extern bool IsTimeWord(const char *constant);
+
+extern void CollectNames(Node *raw, NameHashes *names);
+
+/* A type that a variable of a body has. */
+extern void NoteType(Findings *findings, Oid type);
+/* A relation that a declaration names for the types of its columns. */
+extern void NoteDescribed(Findings *findings, Oid relation);
+/* A name that a body's text has, without a schema: the session looked it up when it compiled it. */
+extern void NoteNameInside(Findings *findings, compat::CacheId cache, const char *name);
+/* A name that a body looks up when it runs; all of a statement in a body. */
+extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
+extern void CollectLateNames(Findings *findings, Node *raw);
+
+/* Was something seen that a key made of what is known doesn't have? */
+extern bool Lacks(const Findings &known, const Findings &seen);
+/* Know it, too. */
+extern void Widen(Findings *known, const Findings &seen);
+
+/* What speaks against keeping the answer; the first finding is kept. */
+extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
+extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
+/* It asks for the date or time of the statement or transaction. */
+extern void NoteClock(Findings *findings, const char *detail);
+/* Code that can't be followed: not exact, and within a ttl everything goes into the key. */
+extern void NotUnderstood(Findings *findings, const char *detail);
+/* Judge what was put off: after JudgeRelation() outside of Examine(). */
+extern void FollowUp(Findings *findings);
+/* A function that is called by whatever is walked. */
+extern void JudgeCalled(Findings *findings, Oid function);
+/* An analysed query, or any expression of one. */
+extern void WalkTree(Findings *findings, Node *tree);
+/* A setting that is read. */
+extern void NoteSetting(Findings *findings, const char *name);
+/* A value converted to another type by assignment, as PL/pgSQL does it. */
+extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
+							int32 target_typmod);
+
+/* Our own plan node, which is none of another module. */
+constexpr const char *kScanName = "Cached Query";
+/*
+ * What speaks against keeping the plan's rows: scans of other modules; and what its expressions
+ * call, where no tree was walked.
+ */
+extern void JudgePlan(Findings *findings, PlannedStmt *plan, bool expressions);
+
+/* Adds a relation and what speaks against it; also for relations met while a fill runs. */
+extern void JudgeRelation(Findings *findings, Oid relation);
+
+} // namespace cq

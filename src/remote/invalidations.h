@@ -1,0 +1,53 @@
+/*
+ * invalidations.h
+ *		What servers that share a namespace tell each other through Redis: which answers were
+ *		invalidated, and how far the primary's history has come.
+ *
+ * Invalidations reach the others within about a second.  Until a server has taken in what the others
+ * have told it does not believe values of theirs.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+
+namespace cq
+{
+
+/* Of an answer that a standby computed: nobody can prove how old it is. */
+constexpr int32 kLagUnknown = PG_INT32_MAX;
+
+/* --- in any process ------------------------------------------------------------------------- */
+
+/*
+ * May values of others be believed, as far as they tell what they invalidated?  Asks Redis if nobody
+ * has for long.  Raises only what redis::Run() does.
+ */
+extern bool RelayInStep();
+/* On a standby: what a snapshot of that moment shows is of this moment of the primary, or later. */
+extern bool ProvedAt(TimestampTz taken, TimestampTz *shown);
+
+/* --- in the carrier ------------------------------------------------------------------------- */
+
+/* Is there anybody to talk to? */
+extern bool RelayWanted();
+/* Once a second: hear what others say and say how far we are.  Returns when to come again, in ms. */
+extern int RelayTick();
+/* Tell the others; false: not yet. */
+extern bool RelayInvalidation(exact::SlotNo slot);
+
+/* --- for the view --------------------------------------------------------------------------- */
+
+struct RelayStatus
+{
+	uint64 sent;     /* invalidations */
+	uint64 received; /* of others */
+	int64 heard_ms;  /* ago; -1: never */
+	int64 lag_ms;    /* of a standby; -1: unknown */
+};
+extern void GetRelayStatus(RelayStatus *status);
+
+extern void RelayRequestShmem();
+extern void RelayInitShmem();
+
+} // namespace cq

@@ -1,0 +1,484 @@
+/*
+ * lease.cpp
+ *		One execution per answer over all servers that share a Redis: a lease on the key there.
+ *
+ * The leader of a flight (singleflight.cpp) that would run the query first sets a key beside the value's,
+ * in the same slot of a cluster, if it is not there:
+ *
+ *		SET cached_query:<namespace>:{<hash>}:lease <16 random bytes> NX PX <redis_lease>
+ *
+ * Whose bytes are there runs the query.  Others look again and again, after pauses that grow with
+ * the time they have waited, until the value comes, or the lease is free, or they have waited for
+ * wait_timeout; then they run the query without it.
+ *
+ * The lease is held until the value can be read, so it is the carrier that ends it, after it has
+ * written the value: whoever gets the next lease finds it.  When the query raised an error or was
+ * cancelled the lease is removed, and one of those who wait takes over.  When its answer can't be
+ * kept a mark takes the lease's place for a moment, and nobody waits for the next one to find that
+ * out.  What ends a lease is a job for the carrier too: there is no I/O in error paths.  Nobody
+ * prolongs a lease.  A server that dies, or a query that takes longer, loses it at the end of its
+ * life, and the query may run twice.
+ *
+ * It saves work and protects nothing, so all that can happen to it is harmless: a second execution.
+ * That is why it is compared and removed in two steps, which needs no more permissions in Redis than
+ * values do (SET, GET, GETRANGE, UNLINK; no scripts), and why with any trouble we do without.
+ *
+ * A waiter holds locks of its transaction, as everybody does who runs a query.  No deadlock detector
+ * sees another server, so this wait is bounded by time only, by the shorter one of wait_timeout and
+ * statement_timeout.  A backend waits here at the beginning of its one flight and while it holds no
+ * lease, so there is no circle of leases.
+ *
+ * Locking: none.  `held` belongs to the process.
+ */
+#include "pg.h"
+#include "validity/age.h"
+#include "remote/writer.h"
+#include "call/singleflight.h"
+#include "remote/lease.h"
+#include "remote/invalidations.h"
+#include "remote/lookup.h"
+#include "redis/command.h"
+#include "redis/identity.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "storage/latch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr char kUnstorable[] = "-"; /* instead of an id */
+constexpr char kMarkMs[] = "1000";  /* longer than any pause */
+constexpr int64 kMinPauseUs = 1000;
+constexpr int64 kMaxPauseUs = 100 * 1000;
+constexpr int64 kAgainUs = 30 * 1000;
+constexpr int64 kPauseShare = 8; /* of the time that was waited so far */
+
+/* The lease of this process. */
+struct Held
+{
+	Lease lease;
+	uint64 hash; /* of the key, as the store knows it */
+};
+
+Held held = {};
+
+redis::Slice
+Bytes(const redis::LeaseId &id)
+{
+	return {reinterpret_cast<const char *>(id.bytes), sizeof(id.bytes)};
+}
+
+bool
+Same(const redis::LeaseId &a, const redis::LeaseId &b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/* --- asking for the lease ------------------------------------------------------------------- */
+
+enum class Claim
+{
+	ours,
+	busy,
+	unstorable, /* somebody has just found out that there is nothing to wait for */
+	none        /* no answer, or one that makes no sense: do without */
+};
+
+/* One look: the lease, and the beginning of the value that may be there. */
+struct Inquiry
+{
+	redis::EntryHash name;
+	redis::LeaseId id; /* ours, if we get it */
+	char lease[redis::kNameRoom];
+	char head[redis::kNameRoom];
+	redis::Slice lease_name;
+	redis::Slice head_name;
+	char life[16];
+	char last[16]; /* of the bytes of the value that are looked at */
+
+	/* what was found */
+	Claim state;
+	redis::LeaseId holder; /* busy: whose */
+	char value[sizeof(redis::Header)];
+	size_t value_length;
+};
+
+bool
+BeginInquiry(const Attempt *attempt, Inquiry *inquiry)
+{
+	const redis::Identity &identity = redis::GetIdentity();
+
+	memset(inquiry, 0, sizeof(*inquiry));
+	if (!identity.usable || !redis::NewFillId(&inquiry->id) ||
+		!redis::HashKey(identity, attempt->key.bytes, attempt->key.length, &inquiry->name))
+		return false;
+	inquiry->lease_name = {inquiry->lease, static_cast<size_t>(redis::LeaseName(
+											   identity, inquiry->name, inquiry->lease))};
+	inquiry->head_name = {inquiry->head, static_cast<size_t>(redis::HeadName(
+											 identity, inquiry->name, inquiry->head))};
+	snprintf(inquiry->life, sizeof(inquiry->life), "%d", attempt->call->options.redis_lease_ms);
+	snprintf(inquiry->last, sizeof(inquiry->last), "%zu", sizeof(inquiry->value) - 1);
+	return true;
+}
+
+/*
+ * Run twice, after a connection was lost, the second SET fails on what the first one has set; so
+ * it is what GET says that tells whose the lease is.
+ */
+int
+AskInquiry(void *arg, int index, redis::Slice *argv, int)
+{
+	const Inquiry *inquiry = static_cast<Inquiry *>(arg);
+
+	switch (index)
+	{
+	case 0:
+		argv[0] = {"SET", 3};
+		argv[1] = inquiry->lease_name;
+		argv[2] = Bytes(inquiry->id);
+		argv[3] = {"NX", 2};
+		argv[4] = {"PX", 2};
+		argv[5] = redis::Text(inquiry->life);
+		return 6;
+	case 1:
+		argv[0] = {"GET", 3};
+		argv[1] = inquiry->lease_name;
+		return 2;
+	default:
+		argv[0] = {"GETRANGE", 8};
+		argv[1] = inquiry->head_name;
+		argv[2] = {"0", 1};
+		argv[3] = redis::Text(inquiry->last);
+		return 4;
+	}
+}
+
+/* Who has the lease? */
+Claim
+Interpret(Inquiry *inquiry, const redis::Reply &reply)
+{
+	if (reply.type == redis::Reply::Type::nil)
+		return Claim::busy; /* it was, when we tried to set it */
+	if (reply.type != redis::Reply::Type::string)
+		return Claim::none;
+	if (reply.length == sizeof(kUnstorable) - 1)
+		return Claim::unstorable;
+	if (reply.length != sizeof(inquiry->holder))
+		return Claim::none;
+	memcpy(&inquiry->holder, reply.bytes, sizeof(inquiry->holder));
+	return Same(inquiry->holder, inquiry->id) ? Claim::ours : Claim::busy;
+}
+
+bool
+TakeInquiry(void *arg, int index, const redis::Reply &reply)
+{
+	Inquiry *inquiry = static_cast<Inquiry *>(arg);
+
+	if (reply.type == redis::Reply::Type::error) /* full, read-only, not permitted */
+	{
+		inquiry->state = Claim::none;
+		return false;
+	}
+	if (index == 1)
+		inquiry->state = Interpret(inquiry, reply);
+	else if (index == 2 && reply.type == redis::Reply::Type::string &&
+			 reply.length <= sizeof(inquiry->value))
+	{
+		memcpy(inquiry->value, reply.bytes, reply.length);
+		inquiry->value_length = reply.length;
+	}
+	return true;
+}
+
+void
+LoseAtExit(int, Datum)
+{
+	GiveUpLease(LeaseEnd::free);
+}
+
+/* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
+void
+Hold(const Attempt *attempt, const Inquiry &inquiry)
+{
+	static bool exit_registered = false;
+
+	if (!exit_registered)
+	{
+		before_shmem_exit(LoseAtExit, static_cast<Datum>(0));
+		exit_registered = true;
+	}
+	held = {{true, inquiry.name, inquiry.id}, attempt->key.hash};
+}
+
+/* If it raises, the leader gives the lease up as it does in any error. */
+Claim
+Inquire(const Attempt *attempt, Inquiry *inquiry)
+{
+	inquiry->state = Claim::none;
+	inquiry->holder = {};
+	inquiry->value_length = 0;
+	if (!redis::Usable() || !RelayInStep())
+		return Claim::none;
+	EnsureCarrier(); /* who will end it */
+	Hold(attempt, *inquiry);
+	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
+		redis::Result::done)
+	{
+		GiveUpLease(LeaseEnd::free);
+		return Claim::none;
+	}
+	if (inquiry->state == Claim::ours)
+		Count(Counter::redis_leases);
+	else
+		held.lease.any = false;
+	return inquiry->state;
+}
+
+/*
+ * Would an answer of ours be of use to others?  Not that of a standby that can't tell how far behind
+ * it is, nor if it has replayed nothing for so long that its rows are older than the ttl already.
+ */
+bool
+HelpsOthers(const Attempt *attempt)
+{
+	int32 lag_ms;
+	const TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+
+	return attempt->now - as_of < LifeFor(*attempt->call) &&
+		   (lag_ms != kLagUnknown || !RelayWanted());
+}
+
+/*
+ * Does the call want a lease?  Exact answers don't come from other servers, and who asked for a
+ * fresh one doesn't want another's.
+ */
+bool
+WantsLease(const Attempt *attempt, Reason miss)
+{
+	const CallOptions &options = attempt->call->options;
+
+	return options.redis_lease_ms > 0 && !attempt->exact && miss != Reason::miss_refresh &&
+		   UsesRedis(options) && !held.lease.any && HelpsOthers(attempt);
+}
+
+/* --- waiting for it ------------------------------------------------------------------------- */
+
+void
+SleepUntil(TimestampTz end)
+{
+	for (;;)
+	{
+		const int64 left = end - GetCurrentTimestamp();
+
+		CHECK_FOR_INTERRUPTS();
+		if (left <= 0)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 static_cast<long>((left + 999) / 1000), compat::LeaseWaitEvent());
+		ResetLatch(MyLatch);
+	}
+}
+
+void
+Pause(TimestampTz since, TimestampTz deadline)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+	const int64 longest = Max(kMinPauseUs, Min((now - since) / kPauseShare, kMaxPauseUs));
+	/* waiters of different servers shall not come all at once */
+	const double part = 0.5 + pg_prng_double(&pg_global_prng_state) / 2;
+
+	SleepUntil(Min(deadline, now + static_cast<int64>(static_cast<double>(longest) * part)));
+}
+
+/*
+ * In a stampede of new connections a request may have been given up for no good reason (see
+ * redis/breaker.h): once it is tried again.
+ */
+bool
+TryAgain(bool *tried, TimestampTz deadline)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+
+	if (*tried || now >= deadline || !redis::Usable())
+		return false;
+	*tried = true;
+	SleepUntil(Min(deadline, now + kAgainUs));
+	return true;
+}
+
+/* What has been seen of a key while it was waited for. */
+struct Vigil
+{
+	TimestampTz began; /* 0: not yet */
+	redis::LeaseId holder;
+	int holders;
+	char value[sizeof(redis::Header)];
+	size_t value_length;
+};
+
+/* Another value than the last time we looked?  That one was not for us. */
+bool
+IsNews(Vigil *vigil, const Inquiry &inquiry)
+{
+	if (inquiry.value_length == 0 ||
+		(inquiry.value_length == vigil->value_length &&
+		 memcmp(inquiry.value, vigil->value, vigil->value_length) == 0))
+		return false;
+	memcpy(vigil->value, inquiry.value, inquiry.value_length);
+	vigil->value_length = inquiry.value_length;
+	return true;
+}
+
+/*
+ * A query that fails for each, or whose answers are good for nobody else, shall not make a queue of
+ * servers: nobody waits for a third one.
+ */
+bool
+WaitsOn(Vigil *vigil, const Inquiry &inquiry, TimestampTz deadline)
+{
+	const TimestampTz now = GetCurrentTimestamp();
+
+	if (!Same(vigil->holder, inquiry.holder))
+	{
+		vigil->holder = inquiry.holder;
+		vigil->holders++;
+	}
+	if (vigil->holders > 2 || now >= deadline || IsolationUsesXactSnapshot())
+		return false;
+	if (vigil->began == 0)
+	{
+		vigil->began = now;
+		Count(Counter::redis_lease_waits);
+	}
+	return true;
+}
+
+} // namespace
+
+Reason
+AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool *published)
+{
+	Inquiry inquiry;
+	Vigil vigil = {};
+	bool tried = false;
+
+	*published = false;
+	if (!WantsLease(attempt, miss) || !BeginInquiry(attempt, &inquiry))
+		return miss;
+	for (;;)
+	{
+		const Claim claim = Inquire(attempt, &inquiry);
+
+		if (claim == Claim::none)
+		{
+			if (!TryAgain(&tried, deadline) || !BeginInquiry(attempt, &inquiry))
+				return miss;
+			continue;
+		}
+		if (IsNews(&vigil, inquiry))
+		{
+			attempt->asked_redis = false;
+			if (LookUpRedis(attempt, answer, miss, published) == Reason::redis_hit)
+			{
+				GiveUpLease(LeaseEnd::free);
+				if (vigil.began != 0)
+					Count(Counter::coalesced);
+				return Reason::redis_hit;
+			}
+		}
+		if (claim == Claim::unstorable)
+			Land(Boarding::unstorable); /* nor need those wait who wait for us */
+		if (claim != Claim::busy || !WaitsOn(&vigil, inquiry, deadline))
+			return miss;
+		Pause(vigil.began, deadline);
+	}
+}
+
+bool
+LeasedElsewhere(Attempt *attempt)
+{
+	Inquiry inquiry;
+
+	return WantsLease(attempt, Reason::miss_expired) && BeginInquiry(attempt, &inquiry) &&
+		   Inquire(attempt, &inquiry) == Claim::busy;
+}
+
+Lease
+HandOverLease(uint64 hash)
+{
+	Lease lease = {};
+
+	if (!held.lease.any || held.hash != hash)
+		return lease;
+	lease = held.lease;
+	held.lease.any = false;
+	return lease;
+}
+
+void
+GiveUpLease(LeaseEnd end)
+{
+	Job job = {};
+
+	if (!held.lease.any)
+		return;
+	job.kind = Job::Kind::lease;
+	job.lease = held.lease;
+	job.lease_end = end;
+	held.lease.any = false;
+	(void) PutJob(job);
+}
+
+/* --- for the carrier ------------------------------------------------------------------------ */
+
+namespace
+{
+
+struct Ending
+{
+	redis::Slice name;
+	redis::LeaseId id;
+	bool ours;
+};
+
+bool
+TakeWhose(void *arg, const redis::Reply &reply)
+{
+	Ending *ending = static_cast<Ending *>(arg);
+
+	ending->ours = reply.type == redis::Reply::Type::string && reply.length == sizeof(ending->id) &&
+				   memcmp(reply.bytes, &ending->id, sizeof(ending->id)) == 0;
+	return true;
+}
+
+} // namespace
+
+bool
+EndLease(const Lease &lease, LeaseEnd end)
+{
+	const redis::Identity &identity = redis::GetIdentity();
+	char text[redis::kNameRoom];
+	Ending ending = {{text, 0}, lease.id, false};
+
+	if (!identity.usable)
+		return true;
+	ending.name.length = static_cast<size_t>(redis::LeaseName(identity, lease.name, text));
+
+	const redis::Slice whose[] = {{"GET", 3}, ending.name};
+	const redis::Slice removal[] = {{"UNLINK", 6}, ending.name};
+	const redis::Slice mark[] = {
+		{"SET", 3}, ending.name, redis::Text(kUnstorable), {"PX", 2}, redis::Text(kMarkMs)};
+
+	if (!redis::RunCommand(ending.name, whose, lengthof(whose), TakeWhose, &ending))
+		return false;
+	if (!ending.ours)
+		return true;
+	return end == LeaseEnd::free ? redis::RunCommand(ending.name, removal, lengthof(removal))
+								 : redis::RunCommand(ending.name, mark, lengthof(mark));
+}
+
+} // namespace cq

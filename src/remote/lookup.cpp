@@ -1,0 +1,515 @@
+/*
+ * lookup.cpp
+ *		Redis as a second store: looking for an answer there, and passing new ones on.
+ *
+ * A value is fetched head first.  Nothing of it is used before it is authenticated, and its rows are
+ * not fetched before it is known that they may be served: that they are young enough, and that
+ * nothing they depend on has changed.  For a value that this server has written since its start
+ * the position and the slots tell, as for an entry in memory, and what other servers have invalidated.  Any other has an age only: its life less
+ * what Redis says is left of it, so that no clocks are compared; what it depends on must not have changed here since (exact/elsewhere.cpp).  Exact answers never come from elsewhere.
+ *
+ * Rows go into an entry of the store, chunk by chunk.  In `tiered` mode it is published and serves
+ * others from then on; in `redis` mode it is read by its maker and freed.
+ */
+#include "pg.h"
+#include "remote/writer.h"
+#include "remote/queue.h"
+#include "remote/lease.h"
+#include "remote/invalidations.h"
+#include "remote/lookup.h"
+#include "redis/client.h"
+#include "redis/identity.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "access/xlogrecovery.h"
+#include "catalog/catversion.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr uint32 kMetaVersion = 5; /* of EntryFacts, Meta and the numbers of slots in it */
+
+/*
+ * Ages come from Redis; other servers' clocks tell only when somebody has prolonged the life of old values.
+ */
+constexpr int64 kMaxClockSkew = 5 * 60 * USECS_PER_SEC;
+constexpr int kWindow = 4;
+
+/* A value that was found; its head is authentic and is under our key. */
+struct Found
+{
+	redis::EntryHash hash;
+	redis::Head head;
+	int64 left_ms;
+	TimestampTz asked; /* before we asked for it */
+	int64 asked_ms;    /* MonotonicMs() */
+};
+
+/* A value that is not to be believed; somebody should know. */
+void
+Reject(redis::Decoded why)
+{
+	Count(Counter::redis_rejected);
+	if (!NoteRejected())
+		return;
+	ereport(LOG, (errmsg("a value in Redis was not used: %s", redis::NameOf(why)),
+				  errhint("Servers that share a namespace must be of one cluster and have the same "
+						  "PostgreSQL version and cached_query.redis_secret. This is said once a "
+						  "minute at most; redis_rejected in cached_query_stats counts it.")));
+}
+
+/* No answer from Redis; a name that it couldn't look up is looked up by the carrier. */
+void
+NoAnswer()
+{
+	Count(Counter::redis_skipped);
+	if (redis::ResolveWanted())
+		EnsureCarrier();
+}
+
+/* --- the head ------------------------------------------------------------------------------- */
+
+struct HeadRequest
+{
+	redis::Slice name;
+	int64 left_ms; /* until it expires; negative: none, or no expiry */
+	char *bytes;   /* palloc'd */
+	size_t length;
+};
+
+/* The life first: a newer value that comes between the two is taken for older than it is. */
+int
+AskForHead(void *arg, int index, redis::Slice *argv, int)
+{
+	const HeadRequest *request = static_cast<HeadRequest *>(arg);
+
+	argv[0] = index == 0 ? redis::Slice{"PTTL", 4} : redis::Slice{"GET", 3};
+	argv[1] = request->name;
+	return 2;
+}
+
+bool
+TakeHead(void *arg, int index, const redis::Reply &reply)
+{
+	HeadRequest *request = static_cast<HeadRequest *>(arg);
+
+	if (index == 0)
+		request->left_ms = reply.type == redis::Reply::Type::integer ? reply.integer : -2;
+	else if (reply.type == redis::Reply::Type::string)
+	{
+		request->bytes = static_cast<char *>(palloc(reply.length));
+		request->length = reply.length;
+		memcpy(request->bytes, reply.bytes, reply.length);
+	}
+	return true;
+}
+
+/* False: there is none that can be used. */
+bool
+FetchHead(const Key &key, Found *found)
+{
+	const redis::Identity &identity = redis::GetIdentity();
+	char name[redis::kNameRoom];
+	HeadRequest request = {};
+	redis::Decoded decoded;
+
+	if (!identity.usable || !redis::HashKey(identity, key.bytes, key.length, &found->hash))
+	{
+		Count(Counter::redis_skipped);
+		return false;
+	}
+	request.name = {name, static_cast<size_t>(redis::HeadName(identity, found->hash, name))};
+	request.left_ms = -2;
+	found->asked = GetCurrentTimestamp();
+	found->asked_ms = exact::MonotonicMs();
+	if (redis::Run({request.name, 2, 2, AskForHead, TakeHead, &request}) != redis::Result::done)
+	{
+		NoAnswer();
+		return false;
+	}
+	if (request.bytes == nullptr || request.left_ms == -2)
+	{
+		Count(Counter::redis_misses);
+		return false;
+	}
+	decoded = redis::DecodeHead(request.bytes, request.length, identity.secret,
+								{OriginHere(), key.bytes, key.length}, &found->head);
+	/* without an expiry, or with more of it than it was given, its age can't be told */
+	if (decoded == redis::Decoded::ok &&
+		(request.left_ms < 0 || request.left_ms > found->head.header.px_ms))
+		decoded = redis::Decoded::corrupt;
+	if (decoded != redis::Decoded::ok)
+	{
+		Reject(decoded);
+		return false;
+	}
+	found->left_ms = request.left_ms;
+	return true;
+}
+
+/* --- may it be served? ---------------------------------------------------------------------- */
+
+/* The value in this server's terms. */
+struct Candidate
+{
+	EntryFacts facts;
+	Meta meta;
+	bool own;      /* written by this server since its start */
+	int64 then_ms; /* the moment of its rows, on our monotonic clock */
+};
+
+/*
+ * How old its rows were when we asked; false: it can't be told.  In a namespace of our own it was our clock that
+ * the moment of the rows was read from, and nobody can put back an old value with a new life.
+ */
+bool
+AgeOf(const Found &found, int64 *age_us)
+{
+	const redis::Header &header = found.head.header;
+
+	const int64 kept_us = (header.px_ms - found.left_ms) * 1000;
+
+	const int64 by_clock = found.asked - header.written_us;
+
+	*age_us = header.age_us + kept_us;
+	if (redis::GetIdentity().own)
+	{
+		*age_us = Max(*age_us, by_clock);
+		return true;
+	}
+	return by_clock - kept_us <= kMaxClockSkew;
+}
+
+bool
+Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
+{
+	const redis::Header &header = found.head.header;
+	EntryFacts &facts = candidate->facts;
+	char *meta = static_cast<char *>(palloc(header.meta_length));
+	int64 age_us;
+
+	memcpy(meta, found.head.meta, header.meta_length); /* for its alignment */
+	if (header.facts_length != sizeof(EntryFacts) ||
+		!DecodeMeta(meta, header.meta_length, &candidate->meta))
+		return false;
+	memcpy(&facts, header.facts, sizeof(EntryFacts));
+	facts.flags &= ~kEntryTransit;
+	candidate->own = header.incarnation == exact::Incarnation() && !(facts.flags & kEntryElsewhere);
+	if (candidate->own)
+	{
+		candidate->then_ms = found.asked_ms - (found.asked - facts.as_of) / 1000;
+		return true;
+	}
+	if (header.timeline != TimelineHere() || !AgeOf(found, &age_us))
+		return false;
+	facts.as_of = found.asked - age_us;
+	facts.flags = kEntryElsewhere;
+	facts.lag_ms = 0; /* its age has it */
+	facts.generation = exact::Generation();
+	facts.nboot = attempt->view.nboot;
+	facts.pos = attempt->view.pos;
+	candidate->then_ms = found.asked_ms - age_us / 1000;
+	return true;
+}
+
+/* Nothing that it depends on has this transaction changed or invalidated itself. */
+bool
+UntouchedByUs(const Meta &meta)
+{
+	for (uint32 i = 0; i < meta.head.slots; i++)
+	{
+		if (exact::OwnInvalidated(meta.slots[i]))
+			return false;
+	}
+	return JudgeOwn(meta) == Reason::hit;
+}
+
+bool
+MayServe(const Attempt *attempt, const Candidate &candidate)
+{
+	const Meta &meta = candidate.meta;
+
+	if (JudgeFacts(attempt, candidate.facts) != Reason::hit)
+		return false;
+	if (exact::VoidedSince(meta.slots, meta.head.slots, candidate.then_ms))
+		return false;
+	if (candidate.own)
+		return JudgeMeta(attempt, candidate.facts, meta) == Reason::hit;
+	return exact::CheckElsewhere(meta.slots, meta.head.slots, attempt->view, candidate.then_ms,
+								 redis::GetIdentity().own) == exact::Verdict::valid &&
+		   UntouchedByUs(meta);
+}
+
+/* --- the rows ------------------------------------------------------------------------------- */
+
+struct Load
+{
+	const redis::Identity *identity;
+	const Found *found;
+	Pin *fill;
+	char *plain; /* room for a decompressed chunk, or nullptr */
+	char names[kWindow][redis::kNameRoom];
+	bool good;
+};
+
+/* A chunk is checked, then it goes into the entry. */
+bool
+TakeChunk(Load *load, uint32 n, const void *bytes, size_t length)
+{
+	const redis::Head &head = load->found->head;
+	const redis::Chunk chunk = redis::GetChunk(head, n);
+	const bool last = n + 1 == head.header.chunk_count;
+
+	if (!redis::CheckChunk(head, n, bytes, length))
+	{
+		Reject(redis::Decoded::corrupt);
+		return false;
+	}
+	if (chunk.stored < chunk.plain)
+	{
+		if (load->plain == nullptr)
+			load->plain = static_cast<char *>(palloc(redis::kChunkBytes));
+		if (!redis::Decompress(head, n, bytes, length, load->plain, redis::kChunkBytes))
+		{
+			Reject(redis::Decoded::corrupt);
+			return false;
+		}
+		bytes = load->plain;
+	}
+	return chunk.plain == MAXALIGN(chunk.plain) &&
+		   AppendStream(load->fill, bytes, chunk.plain, last ? head.header.rows : 0,
+						MaxEntryBytes());
+}
+
+int
+AskForChunk(void *arg, int index, redis::Slice *argv, int)
+{
+	Load *load = static_cast<Load *>(arg);
+	char *name = load->names[index % kWindow];
+	const int length =
+		redis::ChunkName(*load->identity, load->found->hash, load->found->head.header.fill_id,
+						 static_cast<uint32>(index), name);
+
+	argv[0] = {"GET", 3};
+	argv[1] = {name, static_cast<size_t>(length)};
+	return 2;
+}
+
+bool
+TakeChunkReply(void *arg, int index, const redis::Reply &reply)
+{
+	Load *load = static_cast<Load *>(arg);
+
+	load->good = reply.type == redis::Reply::Type::string &&
+				 TakeChunk(load, static_cast<uint32>(index), reply.bytes, reply.length);
+	return load->good;
+}
+
+/* All rows into the fill; false: they were not all there, not to be believed, or too many. */
+bool
+LoadRows(const Found &found, Pin *fill)
+{
+	const redis::Head &head = found.head;
+	const redis::Identity identity = redis::GetIdentity();
+	Load load = {};
+	char name[redis::kNameRoom];
+	redis::Slice route;
+
+	load.identity = &identity;
+	load.found = &found;
+	load.fill = fill;
+	if (head.header.chunk_count == 0)
+		return head.header.rows == 0;
+	if (head.header.chunk_count == 1)
+		return TakeChunk(&load, 0, head.inside, head.inside_length);
+
+	route = {name, static_cast<size_t>(redis::HeadName(identity, found.hash, name))};
+	switch (redis::Run({route, static_cast<int>(head.header.chunk_count), kWindow, AskForChunk,
+						TakeChunkReply, &load}))
+	{
+	case redis::Result::done:
+		return load.good;
+	case redis::Result::stopped:
+		return false;
+	case redis::Result::unavailable:
+		break;
+	}
+	NoAnswer();
+	return false;
+}
+
+/* What is going to be kept may evict good answers for its rows, whose size is known; what only passes
+ * through may not (store/room.h).  False: they don't fit. */
+bool
+MakeRoom(const Attempt *attempt, const Found &found, Pin *fill)
+{
+	const redis::Head &head = found.head;
+	uint64 bytes = 0;
+
+	if (attempt->call->options.store != StoreKind::tiered)
+		return true;
+	for (uint32 n = 0; n < head.header.chunk_count; n++)
+		bytes += redis::GetChunk(head, n).plain;
+	return FillBytes(fill) + bytes <= MaxEntryBytes() && ResumeFill(fill, bytes);
+}
+
+/* Does all that was asked before still hold, now that the rows are here? */
+bool
+StillServable(Attempt *attempt, const exact::FillMark &mark, const Candidate &candidate)
+{
+	const Meta &meta = candidate.meta;
+
+	return exact::Generation() == mark.generation && ExaminationHolds(attempt->handle) &&
+		   StillValid(attempt, mark, meta.slots, meta.head.slots) && MayServe(attempt, candidate);
+}
+
+/* The fill becomes the answer, and in `tiered` mode everybody's. */
+void
+Serve(Attempt *attempt, Answer *answer, const Found &found, const Candidate &candidate, Pin *fill,
+	  bool *published)
+{
+	EntryFacts facts = candidate.facts;
+
+	facts.ttl_us = Max(facts.ttl_us, LifeFor(*attempt->call));
+	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
+	*published = attempt->call->options.store == StoreKind::tiered &&
+				 PublishFill(fill, &facts, OwnerHere(*attempt->call), found.head.meta,
+							 found.head.header.meta_length) == Published::yes;
+	if (!*published)
+		SealFill(fill, found.head.header.rows);
+	answer->pin = fill;
+	answer->rows = facts.rows;
+	answer->age_us = Max(GetCurrentTimestamp() - facts.as_of, 0);
+	TellWatch(attempt, facts, candidate.meta);
+	Count(Counter::redis_hits);
+	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));
+}
+
+bool
+FromRedis(Attempt *attempt, Answer *answer, bool *published)
+{
+	Found found;
+	Candidate candidate;
+	exact::FillMark mark;
+	Pin *fill;
+
+	exact::MarkFill(&mark);
+	if (!FetchHead(attempt->key, &found))
+		return false;
+	if (!Interpret(attempt, found, &candidate) || !MayServe(attempt, candidate))
+	{
+		Count(Counter::redis_rejected);
+		return false;
+	}
+	fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	if (fill == nullptr)
+		return false;
+	if (!MakeRoom(attempt, found, fill) || !LoadRows(found, fill) ||
+		!StillServable(attempt, mark, candidate))
+	{
+		Unpin(fill);
+		return false;
+	}
+	Serve(attempt, answer, found, candidate, fill, published);
+	return true;
+}
+
+/* Will an answer that another server has run do?  For a worker, if the one it is to renew has expired. */
+bool
+WillDo(const Attempt *attempt, Reason miss)
+{
+	if (miss == Reason::miss_refresh)
+		return attempt->call->by_worker && attempt->as_of != 0 &&
+			   attempt->now - attempt->as_of >= attempt->call->ttl_us;
+	return Describe(miss).kind == Kind::miss && miss != Reason::miss_ahead && miss != Reason::cheap;
+}
+
+} // namespace
+
+redis::Origin
+OriginHere()
+{
+	return {GetSystemIdentifier(), PG_VERSION_NUM / 10000, CATALOG_VERSION_NO,
+			MAXIMUM_ALIGNOF | sizeof(Datum) << 8 | kMetaVersion << 16, 0};
+}
+
+/* A promoted standby goes on without what its old primary may have done last. */
+uint32
+TimelineHere()
+{
+	TimeLineID timeline;
+
+	if (!RecoveryInProgress())
+		return GetWALInsertionTimeLine();
+	GetXLogReplayRecPtr(&timeline);
+	return timeline;
+}
+
+bool
+UsesRedis(const CallOptions &options)
+{
+	return options.store != StoreKind::memory && redis::Configured();
+}
+
+bool
+IsTransit(const CallOptions &options)
+{
+	return options.store == StoreKind::redis && redis::Configured();
+}
+
+Reason
+LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
+{
+	MemoryContext scratch;
+	MemoryContext caller;
+	bool found;
+
+	*published = false;
+	if (attempt->asked_redis || !UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
+		return miss;
+	attempt->asked_redis = true;
+	EnsureCarrier();
+	if (!redis::Usable() || !RelayInStep())
+	{
+		NoAnswer();
+		return miss;
+	}
+	scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryRedis", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(scratch);
+	found = FromRedis(attempt, answer, published);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+	return found ? Reason::redis_hit : miss;
+}
+
+void
+PassOn(const Attempt *attempt, const Pin *pin)
+{
+	if (!UsesRedis(attempt->call->options))
+		return;
+	EnsureCarrier();
+	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && RelayWanted()) ||
+		!CarryEntry(pin, HandOverLease(attempt->key.hash)))
+		Count(Counter::redis_dropped);
+}
+
+bool
+PeekRedis(const Key &key, Remote *remote)
+{
+	Found found;
+
+	if (!redis::Configured() || !redis::Usable() || !FetchHead(key, &found) ||
+		!AgeOf(found, &remote->age_us))
+		return false;
+	remote->rows = found.head.header.rows;
+	remote->bytes = found.head.header.plain_size;
+	remote->left_us = found.left_ms * 1000;
+	return true;
+}
+
+} // namespace cq

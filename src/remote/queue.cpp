@@ -1,0 +1,223 @@
+/*
+ * queue.cpp
+ *		The queue of what is to be carried to Redis, in shared memory.
+ */
+#include "pg.h"
+#include "remote/queue.h"
+
+extern "C" {
+#include "port/pg_bitutils.h"
+#include "storage/latch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr uint32 kRoom = 1024;
+constexpr uint32 kForRemovals = 256; /* of these, not for what can be lost */
+constexpr int64 kLaunchPauseMs = 1000;
+constexpr int64 kRejectedPauseMs = 60 * 1000;
+
+struct Shared
+{
+	slock_t lock;
+	uint32 first;                /* lock */
+	uint32 count;                /* lock; read without */
+	bool lost;                   /* lock: one of these found no room */
+	Latch *carrier;              /* lock: nullptr: there is none */
+	int pid;                     /* lock; read without */
+	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
+	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
+	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
+	pg_atomic_uint32 changes[exact::kSlots / 32];
+	Job jobs[kRoom]; /* lock */
+};
+
+Shared *shared = nullptr;
+
+/* Was it so long ago?  True for one of those who ask at the same time, and counted from now then. */
+bool
+Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
+{
+	const uint64 now = static_cast<uint64>(exact::MonotonicMs());
+	uint64 then = pg_atomic_read_u64(last);
+
+	return (then == 0 || static_cast<int64>(now - then) >= pause_ms) &&
+		   pg_atomic_compare_exchange_u64(last, &then, now);
+}
+
+/* An entry is not stored then, a lease ends by its life. */
+bool
+MayBeLost(const Job &job)
+{
+	return job.kind == Job::Kind::entry || job.kind == Job::Kind::lease;
+}
+
+} // namespace
+
+bool
+PutJob(const Job &job)
+{
+	const uint32 room = MayBeLost(job) ? kRoom - kForRemovals : kRoom;
+	Latch *carrier;
+	bool done;
+
+	SpinLockAcquire(&shared->lock);
+	done = shared->count < room;
+	if (done)
+		shared->jobs[(shared->first + shared->count++) % kRoom] = job;
+	else if (!MayBeLost(job))
+		shared->lost = true;
+	carrier = shared->carrier;
+	SpinLockRelease(&shared->lock);
+
+	/* it may be gone by now: then somebody is woken for nothing */
+	if (carrier != nullptr)
+		SetLatch(carrier);
+	return done;
+}
+
+bool
+TakeJob(Job *job)
+{
+	bool found = true;
+
+	SpinLockAcquire(&shared->lock);
+	if (shared->lost)
+	{
+		shared->lost = false;
+		*job = {};
+		job->kind = Job::Kind::clear;
+	}
+	else if (shared->count > 0)
+	{
+		*job = shared->jobs[shared->first];
+		shared->first = (shared->first + 1) % kRoom;
+		shared->count--;
+	}
+	else
+		found = false;
+	SpinLockRelease(&shared->lock);
+	return found;
+}
+
+void
+ReturnChange(exact::SlotNo slot)
+{
+	pg_atomic_fetch_or_u32(&shared->changes[slot / 32], 1U << slot % 32);
+}
+
+void
+PutChange(exact::SlotNo slot)
+{
+	Latch *carrier;
+
+	ReturnChange(slot);
+	SpinLockAcquire(&shared->lock);
+	carrier = shared->carrier;
+	SpinLockRelease(&shared->lock);
+	if (carrier != nullptr)
+		SetLatch(carrier);
+}
+
+bool
+TakeChange(exact::SlotNo *slot)
+{
+	for (uint32 i = 0; i < lengthof(shared->changes); i++)
+	{
+		const uint32 word = pg_atomic_read_u32(&shared->changes[i]);
+
+		if (word == 0)
+			continue;
+
+		const uint32 bit = static_cast<uint32>(pg_rightmost_one_pos32(word));
+
+		pg_atomic_fetch_and_u32(&shared->changes[i], ~(1U << bit));
+		*slot = i * 32 + bit;
+		return true;
+	}
+	return false;
+}
+
+uint32
+JobsQueued()
+{
+	uint32 count = shared->count;
+
+	for (pg_atomic_uint32 &word : shared->changes)
+		count += static_cast<uint32>(pg_popcount32(pg_atomic_read_u32(&word)));
+	return count;
+}
+
+bool
+CarrierPresent(bool present)
+{
+	bool alone;
+
+	SpinLockAcquire(&shared->lock);
+	alone = shared->pid == 0 || shared->pid == MyProcPid;
+	if (alone)
+	{
+		shared->carrier = present ? MyLatch : nullptr;
+		shared->pid = present ? MyProcPid : 0;
+	}
+	SpinLockRelease(&shared->lock);
+	if (present)
+		pg_atomic_write_u32(&shared->complained, 0);
+	return alone;
+}
+
+bool
+NoteNoCarrier()
+{
+	return pg_atomic_exchange_u32(&shared->complained, 1) == 0;
+}
+
+int
+CarrierPid()
+{
+	return shared->pid;
+}
+
+bool
+CarrierMissing()
+{
+	return shared->pid == 0 && Elapsed(&shared->launched, kLaunchPauseMs);
+}
+
+bool
+NoteRejected()
+{
+	return Elapsed(&shared->rejected, kRejectedPauseMs);
+}
+
+void
+JobsRequestShmem()
+{
+	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+}
+
+void
+JobsInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = static_cast<Shared *>(
+		ShmemInitStruct("cached_query jobs for Redis", sizeof(Shared), &found));
+	if (!found)
+	{
+		memset(shared, 0, offsetof(Shared, jobs));
+		SpinLockInit(&shared->lock);
+		pg_atomic_init_u64(&shared->rejected, 0);
+		pg_atomic_init_u64(&shared->launched, 0);
+		pg_atomic_init_u32(&shared->complained, 0);
+		for (pg_atomic_uint32 &word : shared->changes)
+			pg_atomic_init_u32(&word, 0);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq

@@ -1,0 +1,76 @@
+/*
+ * queue.h
+ *		The queue of what is to be carried to Redis, in shared memory.
+ *
+ * Locking: a spinlock protects the ring, a few instructions at a time.  Many put in, the carrier alone
+ * takes out.  The changes are a bit for each slot, atomic.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "redis/identity.h"
+#include "store/store.h"
+
+namespace cq
+{
+
+/* A lease on a key in Redis (lease.cpp). */
+struct Lease
+{
+	bool any;
+	redis::EntryHash name; /* of the key */
+	redis::LeaseId id;
+};
+
+enum class LeaseEnd : uint8
+{
+	free,      /* the next one may have it */
+	unstorable /* whoever waits had better not */
+};
+
+struct Job
+{
+	enum class Kind : uint8
+	{
+		entry,   /* write it */
+		removal, /* remove the head of a key */
+		clear,   /* remove everything */
+		lease    /* end it */
+	} kind;
+	LeaseEnd lease_end;
+	redis::EntryHash name; /* of a removal */
+	Lease lease;           /* of an entry: it ends with that */
+	EntryTicket ticket;
+};
+
+/* False: no room.  What must not be lost leaves a note then, see TakeJob().  Raises nothing. */
+extern bool PutJob(const Job &job);
+/* The oldest one; when removals were lost, a `clear` instead of them. */
+extern bool TakeJob(Job *job);
+
+/*
+ * Slots that the other servers are to be told of.  However many changes come while Redis is away or
+ * slow, each is there once.  TakeChange(): any one, false: none; who can't tell it returns it.
+ */
+extern void PutChange(exact::SlotNo slot);
+extern bool TakeChange(exact::SlotNo *slot);
+extern void ReturnChange(exact::SlotNo slot);
+
+/* Jobs and changes. */
+extern uint32 JobsQueued();
+
+/* The carrier comes and goes. */
+extern bool CarrierPresent(bool present); /* false: there is one already */
+extern int CarrierPid();
+/* May the caller try to start it now?  At most one in a second. */
+extern bool CarrierMissing();
+/* It could not be started: is that to be said?  Once until it was there again. */
+extern bool NoteNoCarrier();
+/* A value of Redis's was not believed: is that to be said?  Once a minute at most. */
+extern bool NoteRejected();
+
+extern void JobsRequestShmem();
+extern void JobsInitShmem();
+
+} // namespace cq

@@ -1,0 +1,358 @@
+/*
+ * judge.cpp
+ *		May the cache be used for this call, and is the entry that was found good for it?
+ *
+ * What forbids the cache for the query comes first, then what does for this transaction, then the
+ * entry's validity: generation, age, position, and the slots that it depends on.
+ */
+#include "pg.h"
+#include "validity/lookup.h"
+#include "validity/meta.h"
+#include "query/catalog.h"
+#include "query/fingerprint.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "catalog/pg_constraint.h"
+}
+
+extern "C" {
+#include "catalog/pg_am.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+Reason
+ReasonOf(exact::Standing standing)
+{
+	switch (standing)
+	{
+	case exact::Standing::ok:
+		return Reason::hit;
+	case exact::Standing::serializable:
+		return Reason::serializable;
+	case exact::Standing::foreign:
+		return Reason::foreign_snapshot;
+	case exact::Standing::parallel_worker:
+		return Reason::parallel_worker;
+	case exact::Standing::no_snapshot:
+	case exact::Standing::committing:
+	case exact::Standing::crowded:
+		break;
+	}
+	return Reason::no_snapshot;
+}
+
+Reason
+ReasonOf(exact::Verdict verdict)
+{
+	switch (verdict)
+	{
+	case exact::Verdict::valid:
+		return Reason::hit;
+	case exact::Verdict::changed:
+		return Reason::miss_invalidated;
+	case exact::Verdict::too_old:
+		return Reason::older_than_change;
+	case exact::Verdict::in_ddl:
+		return Reason::ddl_in_progress;
+	case exact::Verdict::overflow:
+		break;
+	}
+	return Reason::in_flight;
+}
+
+/* Of another server or access method: what this transaction wrote there can't be told apart. */
+bool
+OwnOpaque(Oid relation)
+{
+	char kind = 0;
+	char persistence;
+	bool row_security;
+	Oid access_method = InvalidOid;
+
+	return exact::OwnWroteOpaque() &&
+		   RelationFacts(relation, &kind, &persistence, &row_security, &access_method) &&
+		   (kind == RELKIND_FOREIGN_TABLE ||
+			(OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID));
+}
+
+/* Has this transaction changed one of these? */
+bool
+OwnChange(const Oid *relations, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (exact::OwnWrote(relations[i]) || OwnOpaque(relations[i]))
+			return true;
+	}
+	return false;
+}
+
+} // namespace
+
+/* Leaves open what the entry depends on: hit, or stale_hit where that will do. */
+Reason
+JudgeFacts(const Attempt *attempt, const EntryFacts &facts)
+{
+	bool expired;
+
+	if (facts.generation != exact::Generation())
+		return Reason::miss_invalidated;
+	if (attempt->exact && (!(facts.flags & kEntryExact)))
+		return Reason::miss_not_exact;
+	if (!exact::SameBoot(attempt->view, facts.nboot, attempt->exact))
+		return attempt->exact ? Reason::miss_not_exact : Reason::miss_invalidated;
+	expired = attempt->now - facts.as_of >= attempt->call->ttl_us;
+	if (expired && !MayBeStale(attempt, facts))
+		return Reason::miss_expired;
+	if (IsolationUsesXactSnapshot() && !attempt->exact &&
+		(facts.pos > attempt->view.pos || (facts.flags & kEntryElsewhere)))
+		return expired ? Reason::miss_expired : Reason::newer_than_snapshot;
+	return expired ? Reason::stale_hit : Reason::hit;
+}
+
+Reason
+JudgeOwn(const Meta &meta)
+{
+	if ((exact::OwnAnything() || exact::OwnWroteOpaque()) &&
+		OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
+		return Reason::own_write;
+	return Reason::hit;
+}
+
+Reason
+JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+{
+	Reason reason = CheckSlots(meta.slots, meta.head.slots, attempt->view, facts.pos);
+
+	if (reason == Reason::hit && attempt->exact)
+		reason = CheckSlots(meta.write_slots, meta.head.write_slots, attempt->view, facts.pos);
+	return reason == Reason::hit ? JudgeOwn(meta) : reason;
+}
+
+void
+TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+{
+	if (!Watching())
+		return;
+	WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
+	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+	WatchAnswer(facts, (facts.flags & kEntryExact) && attempt->exact);
+}
+
+namespace
+{
+
+/* By what another server of our namespace has invalidated since. */
+bool
+VoidElsewhere(const EntryFacts &facts, const Meta &meta)
+{
+	return exact::LastVoided() != 0 &&
+		   exact::VoidedSince(meta.slots, meta.head.slots, MomentOf(facts));
+}
+
+Reason
+JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
+{
+	Reason age = JudgeFacts(attempt, facts);
+	Reason reason;
+
+	if (age != Reason::hit && age != Reason::stale_hit)
+		return age;
+	*meta = ReadDependencies(PinnedEntry(pin), buffer, size);
+	reason = JudgeMeta(attempt, facts, *meta);
+	if (reason == Reason::hit && VoidElsewhere(facts, *meta))
+		reason = Reason::miss_invalidated;
+	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
+		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
+	return reason;
+}
+
+} // namespace
+
+void
+NoticeVolatile(const char *detail)
+{
+	static bool noticed = false;
+
+	if (!noticed)
+		ereport(NOTICE, (errmsg("query is run, not cached: it calls a volatile function"),
+						 errdetail("The query calls %s.", detail),
+						 errhint("This is said once a session; cached_query_reasons counts it. "
+								 "See cached_query.nondeterministic.")));
+	noticed = true;
+}
+
+Reason
+TtlVerdict(const Findings &findings, Shape shape, char **detail)
+{
+	if (findings.ttl != Reason::hit)
+	{
+		*detail = findings.ttl_detail;
+		return findings.ttl;
+	}
+	if ((findings.names || (shape == Shape::json && findings.name_values)) && HasTempObjects())
+	{
+		*detail = pstrdup("this session has temporary objects that names inside may mean");
+		return Reason::temp_relation;
+	}
+	if (findings.volatile_detail != nullptr &&
+		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))
+	{
+		*detail = findings.volatile_detail;
+		return Reason::volatile_function;
+	}
+	return Reason::hit;
+}
+
+Reason
+JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail)
+{
+	const Findings &findings = query.findings;
+	Reason reason;
+
+	if (exact && findings.exact != Reason::hit)
+	{
+		*detail = findings.exact_detail;
+		return findings.exact;
+	}
+	if (exact && shape == Shape::json && findings.name_values)
+	{
+		*detail = pstrdup("the text of a name");
+		return Reason::dep_catalog;
+	}
+	reason = TtlVerdict(findings, shape, detail);
+	if (reason == Reason::volatile_function &&
+		settings::nondeterministic == static_cast<int>(Nondeterministic::error))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cannot cache a query that calls a volatile function"),
+						errdetail("The query calls %s.", *detail),
+						errhint("Set cached_query.nondeterministic to \"bypass\" or \"cache\".")));
+	return reason;
+}
+
+bool
+OwnChange(List *relations)
+{
+	ListCell *cell;
+
+	foreach (cell, relations)
+	{
+		if (exact::OwnWrote(lfirst_oid(cell)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Has this transaction changed what names in bodies mean, or a type or what it is checked by?  Not all of
+ * that is told to us before it commits, but it was written.
+ */
+bool
+OwnChangedInside(const Findings &findings)
+{
+	if ((findings.late || findings.functions != NIL) && exact::OwnWrote(RelationRelationId))
+		return true;
+	return (findings.late || findings.functions != NIL || findings.types != NIL) &&
+		   (exact::OwnWrote(TypeRelationId) || exact::OwnWrote(ConstraintRelationId));
+}
+
+Reason
+JudgeTransaction(Attempt *attempt)
+{
+	Reason reason = ReasonOf(attempt->standing);
+
+	if (reason != Reason::hit)
+		return reason;
+	if (attempt->exact && RecoveryInProgress())
+		return Reason::exact_in_recovery;
+	if ((attempt->examined->findings.opaque && exact::OwnWroteOpaque()) ||
+		(attempt->examined->findings.catalogs && exact::OwnWroteCatalogs()))
+		return Reason::own_write;
+	if (exact::OwnAnything() &&
+		(exact::OwnChangedEverything() || OwnChangedInside(attempt->examined->findings) ||
+		 OwnChange(attempt->examined->findings.relations) ||
+		 OwnChange(attempt->examined->findings.rowtypes)))
+		return Reason::own_write;
+	return Reason::hit;
+}
+
+Reason
+CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, uint64 position)
+{
+	for (uint32 i = 0; i < count && unlikely(exact::OwnAnything()); i++)
+	{
+		if (exact::OwnInvalidated(slots[i]))
+			return Reason::own_invalidation;
+	}
+	return ReasonOf(exact::CheckAll(slots, count, view, position));
+}
+
+Reason
+LookUp(Attempt *attempt, Answer *answer)
+{
+	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	char buffer[512];
+	EntryFacts facts;
+	Meta meta = {};
+	Reason reason;
+
+	if (pin == nullptr)
+		return Reason::miss_cold;
+	facts = FactsOf(PinnedEntry(pin));
+	if (attempt->call->options.store == StoreKind::redis && !(facts.flags & kEntryTransit))
+	{
+		/* whether that one is the latest, only Redis knows */
+		Unpin(pin);
+		return Reason::miss_cold;
+	}
+	attempt->inherited_ttl = facts.ttl_us;
+	attempt->as_of = facts.as_of;
+	attempt->fill_us = facts.fill_us;
+	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
+	if (Describe(reason).kind != Kind::hit)
+	{
+		if (reason == Reason::miss_invalidated)
+		{
+			DropEntry(pin);
+			Count(Counter::invalidations);
+			attempt->inherited_ttl = 0;
+		}
+		Unpin(pin);
+		return reason;
+	}
+
+	TellWatch(attempt, facts, meta);
+	answer->pin = pin;
+	answer->rows = facts.rows;
+	answer->age_us = Max(attempt->now - facts.as_of, 0); /* it may have come after we asked */
+	attempt->early = reason == Reason::hit && DrawLot(attempt, facts);
+	if (reason == Reason::hit && !attempt->early)
+		CountServed(attempt, answer);
+	return reason;
+}
+
+void
+CountServed(const Attempt *attempt, const Answer *answer)
+{
+	CountHit(answer->pin, attempt->now, LifeFor(*attempt->call));
+	Count(Counter::saved_us, static_cast<uint64>(FactsOf(PinnedEntry(answer->pin)).fill_us));
+}
+
+void
+InheritTtl(Attempt *attempt)
+{
+	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+
+	if (pin == nullptr)
+		return;
+	attempt->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
+	attempt->as_of = FactsOf(PinnedEntry(pin)).as_of;
+	Unpin(pin);
+}
+
+} // namespace cq

@@ -1,0 +1,66 @@
+/*
+ * watch.h
+ *		What happens inside a query while its rows are being kept.
+ *
+ * The plan tells what a query reads itself; what the functions it calls read is seen only when
+ * they run it.  While a fill runs, hooks note in the innermost Watch what plans are started, what
+ * is analysed, which functions that aren't built in are looked up; a cached answer used inside passes on what it depends on and how old it is.
+ * When a watch ends, the one around it takes over all it saw.
+ *
+ * An error that code inside catches may have decided what the rows are.  One that tells of the data would
+ * come again; a timeout, a limit, a lock or the state of the session is another's no business.
+ *
+ * Backend-local; the stack of watches is unwound by PG_TRY in the fill.
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "query/cacheability.h"
+#include "store/store.h"
+
+namespace cq
+{
+
+struct Watch
+{
+	Watch *outer;
+	ErrorContextCallback errors; /* is told of those that are caught inside, too */
+	MemoryContext context;       /* of the lists */
+	Findings findings;           /* relations met, and what speaks against keeping them */
+	List *called;                /* OIDs of functions that ran and weren't expected */
+	bool started;                /* the query itself was seen: ExecutorStart comes to us */
+	List *slots;                 /* of cached answers used inside (int) */
+	bool wrote;                  /* data-modifying or utility statement, row locks */
+	bool uncacheable;            /* a cached_query call inside could not be cached */
+	bool disturbed;     /* an error that tells of this moment or session was raised inside */
+	bool inexact;       /* a cached answer inside was a ttl one */
+	bool user_code;     /* what runs inside may be anything: no parallel workers */
+	bool strange_code;  /* ... that wasn't read, so plans are looked into when they start */
+	TimestampTz oldest; /* as_of of the oldest cached answer used; or the future */
+	int32 lag_ms;       /* the largest of those, see EntryFacts */
+	uint64 lowest_position;
+};
+
+/*
+ * `query`: what is known of the query itself; views and policies of its relations were judged
+ * already.
+ */
+extern void BeginWatch(Watch *watch, MemoryContext context, const Findings &query);
+/* Success: the outer watch, if any, learns everything. */
+extern void EndWatch(Watch *watch);
+/* Error: just take it off. */
+extern void DropWatch(Watch *watch);
+extern bool Watching();
+
+/* An answer was used inside whatever is watched. */
+extern void WatchRelations(const Oid *relations, int count);
+extern void WatchSlots(const exact::SlotNo *slots, int count);
+extern void WatchAnswer(const EntryFacts &facts, bool exact);
+extern void WatchUncacheable();
+
+/* From _PG_init, and when all libraries have been loaded. */
+extern void InitWatch();
+extern void HookWatch();
+
+} // namespace cq

@@ -1,0 +1,276 @@
+/*
+ * sweeper.cpp
+ *		The process that gives back the memory of what is void.
+ *
+ * An answer that is invalidated is refused by each look-up from the commit on; its memory is of no
+ * interest to who invalidated it, who would have to look at every entry to find it.  So one process
+ * does that, in small steps: some entries under a lock, then nothing held, and a pause after each
+ * fraction of a millisecond, so that hits beside it do not wait.  Nothing depends on it: what it has
+ * not come to yet is dropped by the next look-up, or is the first that is evicted.
+ *
+ * It looks when something was invalidated, and then rests nine times as long as it worked: a
+ * trigger that invalidates at each write must not keep a processor busy.  Once a minute it looks
+ * anyway and takes its time: for what a definition has voided, and for what expired long ago.
+ *
+ * Locking: `wanted` and `idle` are atomic, a spinlock protects the latch.
+ */
+#include "pg.h"
+#include "call/answer.h"
+#include "workers/sweeper.h"
+#include "stats/stats.h"
+#include "base/process.h"
+
+extern "C" {
+#include "access/xact.h"
+#include "storage/latch.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr int64 kWorkUs = 200;          /* in one go */
+constexpr int64 kPauseMs = 1;           /* after it, when somebody waits for memory */
+constexpr int64 kSlowPauseMs = 10;      /* ... and when nobody does */
+constexpr int64 kRestFactor = 9;        /* of the time that a pass has worked */
+constexpr int64 kMaxRestMs = 10 * 1000; /* before the next one that is asked for */
+constexpr int64 kIdleMs = 60 * 1000;    /* before the next one that isn't */
+constexpr int64 kExpiredUs = 60000000;  /* for so long it may be asked for with a longer ttl */
+
+struct Shared
+{
+	pg_atomic_uint64 wanted; /* requests so far; atomic */
+	pg_atomic_uint32 idle;   /* it must be woken up; atomic */
+	slock_t lock;
+	Latch *latch; /* lock; null: it does not run */
+};
+
+Shared *shared = nullptr;
+
+/* The sweeper's: how far it is. */
+struct Pass
+{
+	uint64 wanted; /* what it was begun for */
+	uint32 below;
+	int64 worked_us;
+};
+
+int64
+Microseconds()
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
+}
+
+/* Is it void?  Counted where it is, as who finds it out at a look-up does. */
+struct Tally
+{
+	TimestampTz now;
+	uint64 invalid;
+};
+
+/*
+ * Expired means older than anybody has asked for so far, and the next may ask for more.  So it stays
+ * for as long again, and for a minute.
+ */
+bool
+ExpiredLongAgo(const Entry *entry, TimestampTz now)
+{
+	const EntryFacts facts = FactsOf(entry);
+	const int64 age = now - facts.as_of;
+
+	return age >= facts.ttl_us && age - facts.ttl_us >= Max(facts.ttl_us, kExpiredUs);
+}
+
+/* Under the directory's lock. */
+bool
+IsDead(const Entry *entry, void *arg)
+{
+	Tally *tally = static_cast<Tally *>(arg);
+
+	if (!EntryInvalid(entry))
+		return ExpiredLongAgo(entry, tally->now);
+	tally->invalid++;
+	return true;
+}
+
+/*
+ * Who has committed is only listed in its slots until a snapshot sees it complete.  In a transaction,
+ * as that gives the snapshot back at its end.
+ */
+void
+Settle()
+{
+	StartTransactionCommand();
+	exact::SettleAll();
+	CommitTransactionCommand();
+}
+
+bool
+IsWanted(const Pass &pass)
+{
+	return pg_atomic_read_u64(&shared->wanted) != pass.wanted;
+}
+
+void
+Begin(Pass *pass)
+{
+	const int64 start = Microseconds();
+
+	*pass = {pg_atomic_read_u64(&shared->wanted), PG_UINT32_MAX, 0};
+	if (LinkedEntries() == 0)
+		pass->below = 0;
+	else
+		Settle();
+	pass->worked_us = Microseconds() - start;
+}
+
+/* For a moment; false at the end of the pass. */
+bool
+Work(Pass *pass)
+{
+	const int64 start = Microseconds();
+	Tally tally = {GetCurrentTimestamp(), 0};
+	uint64 swept = 0;
+	bool more;
+
+	do
+	{
+		more = SweepSome(&pass->below, IsDead, &tally, &swept);
+	}
+	while (more && Microseconds() - start < kWorkUs);
+	if (tally.invalid > 0)
+		Count(Counter::invalidations, tally.invalid);
+	pass->worked_us += Microseconds() - start;
+	return more;
+}
+
+void
+Sleep(int64 ms)
+{
+	workers::Wait(ms, compat::SweepWaitEvent());
+}
+
+void
+SleepUntil(int64 end_us)
+{
+	for (int64 left = end_us - Microseconds(); left > 0; left = end_us - Microseconds())
+		Sleep(left / 1000 + 1);
+}
+
+/* Nobody waits: until a request comes, or it is time to look anyway.  First the flag, then the look. */
+void
+WaitForRequest(const Pass &pass)
+{
+	const int64 end = Microseconds() + kIdleMs * 1000;
+
+	for (;;)
+	{
+		const int64 left = end - Microseconds();
+
+		pg_atomic_write_u32(&shared->idle, 1);
+		pg_memory_barrier();
+		if (left <= 0 || IsWanted(pass))
+			break;
+		Sleep(left / 1000 + 1);
+	}
+	pg_atomic_write_u32(&shared->idle, 0);
+}
+
+void
+Loop()
+{
+	Pass pass = {};
+
+	for (;;)
+	{
+		bool asked = IsWanted(pass);
+
+		Begin(&pass);
+		while (Work(&pass))
+		{
+			asked = asked || IsWanted(pass);
+			Sleep(asked ? kPauseMs : kSlowPauseMs);
+		}
+		SleepUntil(Microseconds() + Min(pass.worked_us * kRestFactor, kMaxRestMs * 1000));
+		WaitForRequest(pass);
+	}
+}
+
+void
+SetSweeper(Latch *latch)
+{
+	SpinLockAcquire(&shared->lock);
+	shared->latch = latch;
+	SpinLockRelease(&shared->lock);
+}
+
+void
+Leave(int, Datum)
+{
+	SetSweeper(nullptr);
+}
+
+} // namespace
+
+void
+RequestSweep()
+{
+	Latch *latch;
+
+	pg_atomic_fetch_add_u64(&shared->wanted, 1);
+	if (pg_atomic_read_u32(&shared->idle) == 0 || pg_atomic_exchange_u32(&shared->idle, 0) == 0)
+		return;
+	SpinLockAcquire(&shared->lock);
+	latch = shared->latch;
+	SpinLockRelease(&shared->lock);
+	if (latch != nullptr)
+		SetLatch(latch);
+}
+
+void
+InitSweeper()
+{
+	const workers::Process sweeper = {"cached_query sweeper", "cached_query_sweeper_main", 5};
+
+	workers::StartWithServer(sweeper);
+}
+
+void
+SweeperRequestShmem()
+{
+	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+}
+
+void
+SweeperInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = static_cast<Shared *>(ShmemInitStruct("cached_query sweeper", sizeof(Shared), &found));
+	if (!found)
+	{
+		memset(static_cast<void *>(shared), 0, sizeof(Shared));
+		pg_atomic_init_u64(&shared->wanted, 0);
+		pg_atomic_init_u32(&shared->idle, 0);
+		SpinLockInit(&shared->lock);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq
+
+void
+cached_query_sweeper_main(Datum)
+{
+	using namespace cq;
+
+	workers::Begin();
+	before_shmem_exit(Leave, static_cast<Datum>(0));
+	SetSweeper(MyLatch);
+	Loop();
+}
