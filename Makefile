@@ -1,6 +1,6 @@
-# cached_query - answers of SELECTs kept in shared memory
+# cached_query - caches the results of SELECTs in shared memory
 #
-#   make                 build the extension (README.md names the packages it needs)
+#   make                 build the extension (README.md names the packages that this needs)
 #   make install         install it into the server that PG_CONFIG belongs to
 #   make installcheck    SQL, isolation and TAP tests with private servers, after make install
 #   make deb             Debian packages, one for each server whose -dev package is installed, in dist/
