@@ -13,9 +13,10 @@ use PostgreSQL::Test::Utils;
 use RedisTest;
 use Test::More;
 
-# with no more rights in Redis than README.md says
-my $redis = start_redis(lines => [ 'user cq on >pw ~cached_query:* +get +set +getrange +pttl +unlink +time +scan '
-	  . '+cluster|slots +xadd +xlen +xrange +select +client|setname' ]);
+# with no more rights in Redis than docs/redis.md says
+my ($rights) = slurp_file("$FindBin::RealBin/../../docs/redis.md") =~ /^ACL SETUSER cq on >password (~.*)$/m
+  or die 'docs/redis.md does not say which rights are needed';
+my $redis = start_redis(lines => ["user cq on >pw $rights"]);
 (my $url = $redis->unix_url) =~ s{//}{//cq:pw\@};
 my $primary = start_node('primary', { allows_streaming => 1 },
 	"cached_query.redis_url = '$url'",
