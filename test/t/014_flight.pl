@@ -105,13 +105,7 @@ sub begin_counting
 	return;
 }
 
-sub executions
-{
-	my ($what) = @_;
-	my $log = slurp_file($node->logfile, $marks->{log});
-
-	return scalar(() = $log =~ /LOG:  executing \Q$what\E$/mg);
-}
+sub executions { return executions_since($node, $_[0], $marks->{log}); }
 
 sub counted
 {

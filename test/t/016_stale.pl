@@ -56,13 +56,7 @@ sub begin_counting
 
 sub counted { return counters()->{ $_[0] } - $before->{ $_[0] }; }
 
-sub executions
-{
-	my ($what) = @_;
-	my $log = slurp_file($node->logfile, $log_start);
-
-	return scalar(() = $log =~ /LOG:  executing \Q$what\E$/mg);
-}
+sub executions { return executions_since($node, $_[0], $log_start); }
 
 sub slow
 {

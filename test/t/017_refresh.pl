@@ -59,13 +59,7 @@ sub counters
 sub begin_counting { $before = counters(); $start_of_log = -s $node->logfile; return; }
 sub counted { return counters()->{ $_[0] } - $before->{ $_[0] }; }
 
-sub executions
-{
-	my ($what) = @_;
-	my $log = slurp_file($node->logfile, $start_of_log);
-
-	return scalar(() = $log =~ /LOG:  executing \Q$what\E$/mg);
-}
+sub executions { return executions_since($node, $_[0], $start_of_log); }
 
 sub workers { return value(q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'cached_query refresh worker'}); }
 

@@ -103,7 +103,7 @@ sub executions
 
 	foreach my $node (@which ? @which : @nodes)
 	{
-		$sum += () = slurp_file($node->logfile, $log_start{ $node->name }) =~ /LOG:  executing \Q$what\E$/mg;
+		$sum += executions_since($node, $what, $log_start{ $node->name });
 	}
 	return $sum;
 }

@@ -37,12 +37,7 @@ $node->safe_psql('postgres', q{
 
 sub value { return $node->safe_psql('postgres', $_[0]); }
 
-sub executions
-{
-	my ($what, $offset) = @_;
-
-	return scalar(() = slurp_file($node->logfile, $offset) =~ /LOG:  executing \Q$what\E$/mg);
-}
+sub executions { return executions_since($node, $_[0], $_[1]); }
 
 sub session
 {

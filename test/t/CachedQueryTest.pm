@@ -17,7 +17,8 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
   session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits
-  slow_functions using_objects start_node_at_xid check_exact run_regress);
+  slow_functions executions_since using_objects start_node_at_xid check_exact
+  run_regress);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -191,6 +192,14 @@ sub wait_until
 		sleep 0.05;
 	}
 	return 1;
+}
+
+# How often the log says, from this offset on, that a function of slow_functions() ran.
+sub executions_since
+{
+	my ($node, $what, $offset) = @_;
+
+	return scalar(() = slurp_file($node->logfile, $offset) =~ /LOG:  executing \Q$what\E$/mg);
 }
 
 # SQL for functions over a table t with a column v: slow(seconds, what) takes so long, and writes a line
