@@ -1,6 +1,6 @@
 # The documentation names what there is: each setting with its default and context, each function with its
-# arguments, each view with its columns, each reason code and each option. It names no setting, reason or
-# option that there isn't. Links between the documents lead to a file and a heading that exist.
+# arguments, each view with its columns, each reason code, option, wait event and background process. It
+# names no setting, reason or option that there isn't. Links between the documents lead to a file and a heading that exist.
 
 use strict;
 use warnings;
@@ -137,6 +137,18 @@ foreach (@views)
 	isnt($section, '', "view $name is documented");
 	is_deeply(missing([ split / /, $columns ], $section =~ /`(\w+)`/g), [], "every column of $name is documented");
 }
+
+# ---- Wait events and background processes, as the sources name them ----
+
+my $sources = join "\n", map { slurp_file($_) } glob("$root/src/*.h $root/src/*.cpp $root/src/*/*.cpp");
+my @events = ($sources =~ /NamedWaitEvent\(&event, "(\w+)"/g, $sources =~ /(?:tranche_name = |RequestNamedLWLockTranche\()"(\w+)"/g);
+my @processes = $sources =~ /workers::Process \w+ = \{\s*"([^"]+)"/g;
+
+cmp_ok(scalar @events, '>', 5, 'there are wait events');
+is_deeply(missing(\@events, section($monitoring, 'Wait events') =~ /`(\w+)`/g), [], 'every wait event is documented');
+cmp_ok(scalar @processes, '>', 3, 'there are background processes');
+is_deeply(missing(\@processes, first_cells(section(document('docs/operations.md'), 'Background processes'))), [],
+	'every background process is documented');
 
 # ---- Comments in the database: of each function, view and column ----
 
