@@ -178,6 +178,40 @@ cmp_ok(scalar @reasons, '>', 40, 'there are reasons');
 is_deeply(missing(\@reasons, @explained), [], 'every reason is documented');
 is_deeply(missing(\@explained, @reasons), [], 'every documented reason exists');
 
+# ---- The examples in SQL run, those that make what others need first ----
+
+sub examples
+{
+	my ($text) = @_;
+	my @examples;
+
+	while ($text =~ /^```(\w*)\n(.*?)^```/msg)
+	{
+		my ($language, $code) = ($1, $2);
+		push @examples, $language eq 'sql' ? $code : $code =~ /^=> (.*?;)(?: *--.*)?$/msg;
+	}
+	return @examples;
+}
+
+my (%once, @examples);
+foreach my $name ('README.md', map { s{^\Q$root\E/}{}r } sort glob("$root/docs/*.md"))
+{
+	push @examples, map { [ $name, $_ ] } grep { !$once{$_}++ } examples(document($name));
+}
+my $first = qr/^CREATE (EXTENSION|TABLE)/;
+@examples = ((grep { $_->[1] =~ $first } @examples), (grep { $_->[1] !~ $first } @examples));
+
+$node->safe_psql('postgres', "CREATE ROLE app; CREATE DATABASE shop; CREATE DATABASE documents");
+$node->safe_psql('documents', 'CREATE TABLE prices (item text, price numeric)');
+cmp_ok(scalar @examples, '>', 10, 'there are examples');
+foreach (@examples)
+{
+	my ($name, $code) = @$_;
+
+	my $status = $node->psql('documents', $code, on_error_stop => 1, stderr => \my $complaint);
+	my ($line) = $code =~ /(.*)/;
+	is("$status $complaint", '0 ', "$name: $line");
+}
 $node->stop;
 
 # ---- The documents themselves ----
