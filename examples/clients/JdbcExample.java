@@ -1,9 +1,9 @@
 // JDBC: java -cp /usr/share/java/postgresql.jar JdbcExample.java [jdbc:postgresql:...]
 //
-// ? is the driver's, $1 inside the quotes the cached query's.  setInt, setLong, setObject and so on
-// send the value with its type, setString as varchar; a cast like ?::date says what is meant.  After
+// ? is a parameter of the driver, $1 inside the quotes is a parameter of the cached query.  setInt, setLong, setObject and so on
+// send the value with its type, setString as varchar; a cast like ?::date gives another type.  After
 // five executions the driver prepares the statement on the server; behind a pooler in transaction
-// mode say prepareThreshold=0.
+// mode set prepareThreshold=0.
 
 import java.sql.Connection;
 import java.sql.DriverManager;

@@ -1,4 +1,4 @@
-"""Django: Model.objects.raw() with cached_query_as, and a cursor for what is no model.
+"""Django: Model.objects.raw() with cached_query_as, and a cursor for rows that are no model.
 
 Settings and model stand here so that the file runs by itself.
 """

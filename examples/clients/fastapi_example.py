@@ -1,4 +1,4 @@
-"""FastAPI: a document that PostgreSQL made and cached goes to the client as it is.
+"""FastAPI: a document that PostgreSQL made and cached goes to the client unchanged.
 
     uvicorn fastapi_example:app
 """
@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 app = FastAPI()
 
-# $1 inside the quotes is the cached query's, the other one asyncpg's.
+# $1 inside the quotes is a parameter of the cached query, the other one is a parameter of asyncpg.
 TOTALS = """
     SELECT cached_query_json(
         'SELECT paid, count(*) AS payments, sum(amount) AS total FROM payments

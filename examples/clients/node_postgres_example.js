@@ -1,15 +1,15 @@
-// node-postgres: values go without types and take those that the cached query wants.
+// node-postgres: values are sent without types and get the types that the cached query expects.
 'use strict';
 
 const { Pool } = require('pg');
 
-// $1, $2 inside the quotes are the cached query's, those outside the driver's.
+// $1, $2 inside the quotes are parameters of the cached query, those outside are parameters of the driver.
 const LATEST = `
 	SELECT * FROM cached_query(
 		'SELECT id, amount, paid::text FROM payments WHERE region = $1 ORDER BY id DESC LIMIT $2',
 		'60s', $1, $2) AS t(id bigint, amount numeric, paid text)`;
 
-// A document to pass on: as text, or else node-postgres parses it.
+// A document that is passed on is requested as text. Otherwise node-postgres parses it.
 const DOCUMENT = {
 	name: 'totals', // prepared once a connection; leave it out behind a pooler in transaction mode
 	text: `SELECT cached_query_json('SELECT region, sum(amount) AS total FROM payments
