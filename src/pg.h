@@ -9,7 +9,6 @@
 
 extern "C" {
 #include "postgres.h"
-
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -57,6 +56,20 @@ extern "C" {
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 }
+
+/*
+ * We want PqCommMethods and touch no Port, whose members for GSS and TLS ask for those libraries'
+ * headers.
+ */
+#pragma push_macro("ENABLE_GSS")
+#pragma push_macro("USE_OPENSSL")
+#undef ENABLE_GSS
+#undef USE_OPENSSL
+extern "C" {
+#include "libpq/libpq.h"
+}
+#pragma pop_macro("ENABLE_GSS")
+#pragma pop_macro("USE_OPENSSL")
 
 #include "compat.h"
 

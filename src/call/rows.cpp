@@ -3,6 +3,7 @@
  *		Running a query and keeping its rows: in the store while they fit, else beside it.
  */
 #include "pg.h"
+#include "call/tuple_form.h"
 #include "call/singleflight.h"
 #include "remote/lease.h"
 #include "call/rows.h"
@@ -10,128 +11,12 @@
 
 extern "C" {
 #include "tcop/pquery.h"
-#include "utils/json.h"
 }
 
 namespace cq
 {
 namespace
 {
-
-/* --- tuples --------------------------------------------------------------------------------- */
-
-/*
- * Values that live elsewhere come here: a pointer into a TOAST table would outlive its row, an
- * expanded object is this backend's.  Compressed ones stay compressed.
- */
-Datum *
-FetchExternal(const Rows *rows, Datum *values, const bool *nulls, int natts)
-{
-	Datum *fetched = nullptr;
-
-	for (int i = 0; i < rows->varlena_count; i++)
-	{
-		int column = rows->varlenas[i];
-
-		if (nulls[column] || !VARATT_IS_EXTERNAL(DatumGetPointer(values[column])))
-			continue;
-		if (fetched == nullptr)
-		{
-			fetched = static_cast<Datum *>(palloc(sizeof(Datum) * natts));
-			memcpy(fetched, values, sizeof(Datum) * natts);
-		}
-		fetched[column] = PointerGetDatum(
-			detoast_external_attr(reinterpret_cast<varlena *>(DatumGetPointer(values[column]))));
-	}
-	return fetched ? fetched : values;
-}
-
-/* heap_form_minimal_tuple() in two steps, so that it can be written where it will stay. */
-struct TupleShape
-{
-	Size length;
-	Size header;
-	Size data;
-	bool has_null;
-};
-
-TupleShape
-MeasureTuple(TupleDesc desc, const Datum *values, const bool *nulls)
-{
-	TupleShape shape = {SizeofMinimalTupleHeader, 0, 0, false};
-
-	for (int i = 0; i < desc->natts && !shape.has_null; i++)
-		shape.has_null = nulls[i];
-	if (shape.has_null)
-		shape.length += BITMAPLEN(desc->natts);
-	shape.header = shape.length = MAXALIGN(shape.length);
-	shape.data =
-		heap_compute_data_size(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
-	shape.length += shape.data;
-	return shape;
-}
-
-void
-WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values,
-		   const bool *nulls)
-{
-	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
-
-	memset(to, 0, MAXALIGN(shape.length));
-	tuple->t_len = static_cast<uint32>(shape.length);
-	HeapTupleHeaderSetNatts(tuple, desc->natts);
-	tuple->t_hoff = static_cast<uint8>(shape.header + MINIMAL_TUPLE_OFFSET);
-	heap_fill_tuple(desc, const_cast<Datum *>(values), const_cast<bool *>(nulls), to + shape.header,
-					shape.data, &tuple->t_infomask, shape.has_null ? tuple->t_bits : nullptr);
-}
-
-/*
- * Most rows come as one piece already, straight from a table, a sort or a hash.  Then the piece
- * is what is kept, and no column is looked at, unless a value lives elsewhere or columns were
- * added since.
- */
-struct Image
-{
-	const char *bytes; /* of a minimal tuple; its t_len may be missing */
-	Size length;
-};
-
-bool
-ImageOf(TupleTableSlot *slot, Image *image)
-{
-	int natts = slot->tts_tupleDescriptor->natts;
-
-	if (TTS_EMPTY(slot))
-		return false;
-	if (TTS_IS_MINIMALTUPLE(slot))
-	{
-		bool copied;
-		MinimalTuple tuple = ExecFetchSlotMinimalTuple(slot, &copied);
-
-		*image = {reinterpret_cast<char *>(tuple), tuple->t_len};
-		return !(tuple->t_infomask & HEAP_HASEXTERNAL) && HeapTupleHeaderGetNatts(tuple) == natts;
-	}
-	if (TTS_IS_HEAPTUPLE(slot) || TTS_IS_BUFFERTUPLE(slot))
-	{
-		bool copied;
-		HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &copied);
-
-		*image = {reinterpret_cast<char *>(tuple->t_data) + MINIMAL_TUPLE_OFFSET,
-				  tuple->t_len - MINIMAL_TUPLE_OFFSET};
-		return !HeapTupleHasExternal(tuple) && HeapTupleHeaderGetNatts(tuple->t_data) == natts;
-	}
-	return false;
-}
-
-void
-WriteImage(char *to, const Image &image)
-{
-	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
-
-	memcpy(to, image.bytes, image.length);
-	memset(to + image.length, 0, MAXALIGN(image.length) - image.length);
-	tuple->t_len = static_cast<uint32>(image.length);
-}
 
 /* --- where a row goes ----------------------------------------------------------------------- */
 

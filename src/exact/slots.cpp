@@ -14,6 +14,7 @@
  * is stored before `state`, so that who sees a slot empty also sees why.
  */
 #include "pg.h"
+#include "exact/slot_words.h"
 #include "exact/slots.h"
 
 namespace cq::exact
@@ -24,92 +25,6 @@ Shared *shared = nullptr;
 int debug_room = kRoom;
 bool debug_no_check = false;
 
-namespace
-{
-
-/* A slot's contents at one moment. */
-struct Contents
-{
-	uint64 words[kRoom];
-	uint64 overflow;
-};
-
-/* What a snapshot makes of them. */
-struct Judgement
-{
-	uint64 gone[kRoom]; // to be retired
-	int ngone;
-	uint64 overflow; // to be cleared, if it is still that; 0 = not
-	bool in_ddl;
-	bool crowded;
-};
-
-uint64
-Mix(uint64 h)
-{
-	h = (h ^ h >> 33) * UINT64CONST(0xff51afd7ed558ccd);
-	h = (h ^ h >> 33) * UINT64CONST(0xc4ceb9fe1a85ec53);
-	return h ^ h >> 33;
-}
-
-/*
- * Each sort of change has slots of its own, or a name that is made now and then would hit, by its hash,
- * an answer that depends on no names.  In each region a database has one stripe: what its sessions change
- * meets no answers in databases of another stripe, however much it is.  Databases that were made one after
- * the other have different ones.
- */
-struct Region
-{
-	uint32 first;
-	uint32 size;
-};
-constexpr uint32 kStripes = 8;
-constexpr Region
-After(const Region &before, uint32 size)
-{
-	return {before.first + before.size, size};
-}
-constexpr Region kOfAll = {2, 510};                 /* of no single database; not in stripes */
-constexpr Region kRoles = After(kOfAll, 1024);      /* not in stripes */
-constexpr Region kGroups = After(kRoles, 256 * 16); /* 16 for a database, without hash */
-constexpr Region kDefinitions = After(kGroups, 8 * 4096);
-constexpr Region kRows = After(kDefinitions, 8 * 4096);
-constexpr Region kKeys = After(kRows, 8 * 2048);
-constexpr Region kTags = After(kKeys, 8 * 2048);
-constexpr Region kObjects = After(kTags, 8 * 2048);
-constexpr Region kNames = After(kObjects, 8 * 1024);
-static_assert(kNames.first + kNames.size == kSlots);
-static_assert(kSlots % 32 == 0, "who keeps a bit for each has whole words");
-
-uint64
-HashOf(uint32 kind, uint32 a, uint64 b)
-{
-	return Mix(Mix(static_cast<uint64>(kind) << 32 | a) + b);
-}
-
-SlotNo
-Hashed(const Region &region, uint32 kind, uint32 a, uint64 b)
-{
-	return region.first + static_cast<uint32>(HashOf(kind, a, b) % region.size);
-}
-
-SlotNo
-Striped(const Region &region, uint32 kind, Oid database, uint64 b)
-{
-	const uint32 size = region.size / kStripes;
-
-	return region.first + database % kStripes * size +
-		   static_cast<uint32>(HashOf(kind, database, b) % size);
-}
-
-/* What there is once for a database: the number is below 16. */
-SlotNo
-OfDatabase(Oid database, uint32 number)
-{
-	return kGroups.first + database % (kGroups.size / 16) * 16 + number;
-}
-
-/* Take the lock and make readers that look now come back. */
 void
 BeginChange(Slot &slot)
 {
@@ -118,11 +33,6 @@ BeginChange(Slot &slot)
 	pg_write_barrier();
 }
 
-/*
- * Everything of before is void.  `now` was taken before the lock, and after the change was seen
- * complete, or is 0 if it was noted before; it is stored first, so that who sees the new `last`
- * sees when it came.
- */
 void
 RaiseLast(Slot &slot, uint64 pos, int64 now)
 {
@@ -133,7 +43,6 @@ RaiseLast(Slot &slot, uint64 pos, int64 now)
 		pg_atomic_write_u64(&slot.last, pos);
 }
 
-/* Tell readers what is left, `last` before `state`. */
 void
 EndChange(Slot &slot)
 {
@@ -150,141 +59,6 @@ EndChange(Slot &slot)
 	SpinLockRelease(&slot.lock);
 }
 
-/* The word's place, whatever bits were added to it; null if it isn't there. */
-pg_atomic_uint64 *
-Find(Slot &slot, uint64 word)
-{
-	for (pg_atomic_uint64 &place : slot.words)
-	{
-		const uint64 there = pg_atomic_read_u64(&place);
-
-		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)))
-			return &place;
-	}
-	return nullptr;
-}
-
-void
-CopyWords(Slot &slot, Contents *contents)
-{
-	for (int i = 0; i < kRoom; i++)
-		contents->words[i] = pg_atomic_read_u64(&slot.words[i]);
-	contents->overflow = pg_atomic_read_u64(&slot.overflow);
-}
-
-/* Without the lock if nobody is at it. */
-void
-ReadContents(Slot &slot, Contents *contents)
-{
-	for (int tries = 0; tries < 4; tries++)
-	{
-		const uint32 seq = pg_atomic_read_u32(&slot.seq);
-
-		if (seq % 2 != 0)
-			continue;
-		pg_read_barrier();
-		CopyWords(slot, contents);
-		pg_read_barrier();
-		if (pg_atomic_read_u32(&slot.seq) == seq)
-			return;
-	}
-	SpinLockAcquire(&slot.lock);
-	CopyWords(slot, contents);
-	SpinLockRelease(&slot.lock);
-}
-
-/*
- * An id that no transaction has had, or none that could still run: no writer has listed that.  Its word was
- * read before we look at the next id, and a writer has its id before it lists it.
- */
-bool
-CannotBe(uint64 xid)
-{
-	uint64 next;
-
-	pg_read_barrier();
-	next = compat::NextXid();
-	return xid >= next || xid + (UINT64CONST(1) << 31) < next ||
-		   !TransactionIdIsNormal(static_cast<TransactionId>(xid));
-}
-
-/* Which of the listed transactions object, and which are history? */
-void
-Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement)
-{
-	judgement->ngone = 0;
-	judgement->overflow = 0;
-	judgement->in_ddl = false;
-	judgement->crowded = false;
-	for (const uint64 word : contents.words)
-	{
-		if (word == 0)
-			continue;
-
-		const uint64 xid = word & kXidMask;
-		const bool running = IsRunning(m, xid);
-		const bool unsent = (word & kDdl) != 0 && (word & kSent) == 0;
-
-		/* Retired, a damaged word voids what there is; believed, it would object for ever. */
-		if ((!running && !unsent) || CannotBe(xid))
-		{
-			judgement->gone[judgement->ngone++] = word;
-			continue;
-		}
-
-		/*
-		 * Definitions are read with the newest snapshot, and so is a table that was truncated or
-		 * rewritten: a DDL that we don't see matters all the same.
-		 */
-		if ((word & kDdl) != 0)
-		{
-			judgement->in_ddl = true;
-			if (!running && (word & kPrepared) != 0)
-				Suspected(no, word);
-		}
-	}
-	if (contents.overflow != 0)
-	{
-		const uint64 xid = contents.overflow & kXidMask;
-		const bool ddl = (contents.overflow & kDdl) != 0;
-
-		/* A DDL among them has no word here that could say that its messages are out. */
-		if (CannotBe(xid) || (xid < Widen(m.xmin, m.latest) && !(ddl && UnsentUpTo(xid))))
-			judgement->overflow = contents.overflow;
-		else
-			judgement->crowded = true;
-	}
-}
-
-/*
- * Take out what the snapshot at `pos` has seen complete.  The slot may have changed since we read
- * it: a word that got a bit more or was retired by another is left alone.  One that came meanwhile
- * was not complete when our snapshot was taken, so it isn't among ours.
- */
-void
-Retire(Slot &slot, const Judgement &judgement, uint64 pos)
-{
-	/* of a definition it was noted when its messages were out: before that nobody passed */
-	bool noted = judgement.overflow == 0;
-	const int64 now = MonotonicMs();
-
-	BeginChange(slot);
-	for (int i = 0; i < judgement.ngone; i++)
-	{
-		noted = noted && (judgement.gone[i] & kSent) != 0;
-		for (pg_atomic_uint64 &place : slot.words)
-		{
-			if (pg_atomic_read_u64(&place) == judgement.gone[i])
-				pg_atomic_write_u64(&place, 0);
-		}
-	}
-	if (judgement.overflow != 0 && pg_atomic_read_u64(&slot.overflow) == judgement.overflow)
-		pg_atomic_write_u64(&slot.overflow, 0);
-	RaiseLast(slot, pos, noted ? 0 : now);
-	EndChange(slot);
-}
-
-/* The answer's position and ours against the newest change that everybody knows of. */
 Verdict
 Compare(Slot &slot, uint64 pos, uint64 pe)
 {
@@ -294,6 +68,9 @@ Compare(Slot &slot, uint64 pos, uint64 pe)
 		return Verdict::changed;
 	return last > pos ? Verdict::too_old : Verdict::valid;
 }
+
+namespace
+{
 
 /* Places that may be taken. */
 int
@@ -359,200 +136,6 @@ Clear(SlotNo no)
 }
 
 } // namespace
-
-/* Slots that answers of several databases depend on. */
-bool
-IsShared(SlotNo slot)
-{
-	return slot < kOfAll.first + kOfAll.size;
-}
-
-bool
-IsRole(SlotNo slot)
-{
-	return slot - kRoles.first < kRoles.size;
-}
-
-SlotNo
-DdlSlot(Oid database, Oid relation)
-{
-	return Striped(kDefinitions, 1, database, relation);
-}
-
-SlotNo
-WriteSlot(Oid database, Oid relation)
-{
-	return Striped(kRows, 2, database, relation);
-}
-
-SlotNo
-DatabaseSlot(Oid database)
-{
-	return OfDatabase(database, 0);
-}
-
-SlotNo
-AllRowsSlot(Oid database)
-{
-	return OfDatabase(database, 1);
-}
-
-SlotNo
-CatalogSlot(int cacheid, uint32 hash, Oid database)
-{
-	if (cacheid == DATABASEOID || cacheid == AUTHOID)
-		return Hashed(cacheid == AUTHOID ? kRoles : kOfAll, 3, static_cast<uint32>(cacheid), hash);
-	return Striped(kObjects, 64 + static_cast<uint32>(cacheid), database, hash);
-}
-
-SlotNo
-ObjectSlot(int cacheid, Oid oid)
-{
-	return CatalogSlot(cacheid, murmurhash32(oid), MyDatabaseId);
-}
-
-SlotNo
-RoleSlot(Oid role)
-{
-	return ObjectSlot(AUTHOID, role);
-}
-
-SlotNo
-GroupSlot(Group group, Oid database)
-{
-	const uint32 number = static_cast<uint32>(group);
-
-	static_assert(static_cast<uint32>(Group::unknown_role) + 2 < 16);
-	return OidIsValid(database) ? OfDatabase(database, 2 + number) : Hashed(kOfAll, 16, number, 0);
-}
-
-SlotNo
-NameSlot(NameKind kind, Oid database, const char *name)
-{
-	return Striped(kNames, 32 + static_cast<uint32>(kind), database,
-				   hash_bytes_extended(reinterpret_cast<const unsigned char *>(name),
-									   static_cast<int>(strlen(name)), 0));
-}
-
-SlotNo
-NamedSlot(Named kind, Oid database, const void *name, Size len)
-{
-	return Striped(
-		kind == Named::tag ? kTags : kKeys, 4 + static_cast<uint32>(kind), database,
-		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
-}
-
-namespace
-{
-
-/* Who is listed decides, too.  Not inlined: the contents take room on the stack. */
-pg_noinline Verdict
-CheckListed(SlotNo no, const View &view, uint64 pe)
-{
-	Slot &slot = shared->slots[no];
-	Contents contents;
-	Judgement judgement;
-	Verdict verdict;
-
-	ReadContents(slot, &contents);
-	Judge(no, contents, MomentOf(view.snapshot), &judgement);
-	if (judgement.ngone > 0 || judgement.overflow != 0)
-		Retire(slot, judgement, view.pos);
-	pg_read_barrier();
-	verdict = Compare(slot, view.pos, pe);
-	if (verdict == Verdict::valid && judgement.in_ddl)
-		verdict = Verdict::in_ddl;
-	else if (verdict == Verdict::valid && judgement.crowded)
-		verdict = Verdict::overflow;
-	return verdict;
-}
-
-/*
- * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
- * retired on the way.
- */
-inline Verdict
-CheckOne(SlotNo no, const View &view, uint64 pe)
-{
-	Slot &slot = shared->slots[no];
-	Verdict verdict;
-
-#ifdef CQ_DEBUG
-	if (debug_no_check)
-		return Verdict::valid;
-#endif
-
-	/* Before `last`: who ends a hold raises that first. */
-	const bool held = no == kSlotAllDdl && AnyHold();
-
-	/*
-	 * Empty: `last` tells all.  Whoever lists himself between these two reads was not complete when
-	 * our snapshot was taken.  Whoever is retired in between raised `last` first.
-	 */
-	if (likely(pg_atomic_read_u32(&slot.state) == 0))
-	{
-		pg_read_barrier();
-		verdict = Compare(slot, view.pos, pe);
-	}
-	else
-		verdict = CheckListed(no, view, pe);
-	if (unlikely(held) && verdict == Verdict::valid)
-		verdict = Verdict::in_ddl;
-	return verdict;
-}
-
-} // namespace
-
-Verdict
-Check(SlotNo no, const View &view, uint64 pe)
-{
-	return CheckOne(no, view, pe);
-}
-
-Verdict
-CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
-{
-	for (uint32 i = 0; i < count; i++)
-	{
-		Verdict verdict = CheckOne(slots[i], view, pe);
-
-		if (unlikely(verdict != Verdict::valid))
-			return verdict;
-	}
-	return Verdict::valid;
-}
-
-bool
-MovedSince(SlotNo no, uint64 pe)
-{
-	return pg_atomic_read_u64(&shared->slots[no].last) > pe;
-}
-
-/*
- * Nobody may look at a slot for a long time after a change, least of all at that of a tag that was
- * invalidated.  A snapshot of our own sees what is complete, as any reader's would.
- */
-void
-SettleAll()
-{
-	Contents contents;
-	Judgement judgement;
-	View view;
-
-	if (!Describe(TakeSnapshot(), &view))
-		return;
-	for (SlotNo no = 0; no < kSlots; no++)
-	{
-		Slot &slot = shared->slots[no];
-
-		if (likely(pg_atomic_read_u32(&slot.state) == 0))
-			continue;
-		ReadContents(slot, &contents);
-		Judge(no, contents, MomentOf(view.snapshot), &judgement);
-		if (judgement.ngone > 0 || judgement.overflow != 0)
-			Retire(slot, judgement, view.pos);
-	}
-}
 
 /*
  * Publish: from here on readers judge this transaction by their own snapshots.  A full slot is

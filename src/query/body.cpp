@@ -3,8 +3,8 @@
  *		What the body of a SQL or PL/pgSQL function tells about the answers it takes part in.
  */
 #include "pg.h"
+#include "query/environment.h"
 #include "query/body.h"
-#include "query/catalog.h"
 #include "query/procedural.h"
 
 extern "C" {
@@ -19,141 +19,8 @@ extern "C" {
 
 namespace cq
 {
-
-struct Environment
-{
-	uint64 id;
-	Oid role;       /* of the function's owner; invalid: the caller's */
-	List *settings; /* name, value, name, value.. (char *), by name */
-};
-
 namespace
 {
-
-constexpr int kMaxEnvironments = 100;
-
-/* --- environments --------------------------------------------------------------------------- */
-
-uint64
-HashText(const char *text, uint64 seed)
-{
-	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(text),
-							   static_cast<int>(strlen(text)), seed);
-}
-
-/* In order of the names; a later value takes an earlier one's place. */
-List *
-Setting(List *settings, char *name, char *value)
-{
-	int i = 0;
-
-	while (i < list_length(settings) &&
-		   pg_strcasecmp(static_cast<char *>(list_nth(settings, i)), name) < 0)
-		i += 2;
-	if (i < list_length(settings) &&
-		pg_strcasecmp(static_cast<char *>(list_nth(settings, i)), name) == 0)
-	{
-		lfirst(list_nth_cell(settings, i + 1)) = value;
-		return settings;
-	}
-	settings = list_insert_nth(settings, i, name);
-	return list_insert_nth(settings, i + 1, value);
-}
-
-bool
-SameEnvironment(const Environment &a, const Environment &b)
-{
-	if (a.id != b.id || a.role != b.role || list_length(a.settings) != list_length(b.settings))
-		return false;
-	for (int i = 0; i < list_length(a.settings); i++)
-	{
-		if (strcmp(static_cast<char *>(list_nth(a.settings, i)),
-				   static_cast<char *>(list_nth(b.settings, i))) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* The one like this; NULL: there are too many. */
-const Environment *
-Intern(Findings *f, Environment *environment)
-{
-	ListCell *cell;
-	int count = list_length(f->environments);
-
-	environment->id = environment->role;
-	foreach (cell, environment->settings)
-		environment->id = HashText(static_cast<char *>(lfirst(cell)), environment->id);
-	foreach (cell, f->environments)
-	{
-		const Environment *known = static_cast<Environment *>(lfirst(cell));
-
-		if (SameEnvironment(*known, *environment))
-			return known;
-	}
-	if (count == kMaxEnvironments)
-		return nullptr;
-	f->environments = lappend(f->environments, environment);
-	return environment;
-}
-
-/* The settings and the role within a function: its caller's, and what it changes itself. */
-const Environment *
-EnvironmentWithin(Findings *f, HeapTuple function, bool *known)
-{
-	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
-	bool null;
-	Datum config = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proconfig, &null);
-	Environment *inner;
-	Datum *elements = nullptr;
-	int count = 0;
-
-	*known = true;
-	if (null && !form->prosecdef)
-		return f->environment;
-	inner = static_cast<Environment *>(palloc0(sizeof(Environment)));
-	if (f->environment)
-	{
-		inner->role = f->environment->role;
-		inner->settings = list_copy(f->environment->settings);
-	}
-	if (form->prosecdef)
-		inner->role = form->proowner;
-	if (!null)
-		deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT, &elements,
-						  nullptr, &count);
-	for (int i = 0; i < count; i++)
-	{
-		char *name;
-		char *value;
-
-		ParseLongOption(TextDatumGetCString(elements[i]), &name, &value);
-		if (value != nullptr)
-			inner->settings = Setting(inner->settings, name, value);
-	}
-	inner = const_cast<Environment *>(Intern(f, inner));
-	*known = inner != nullptr;
-	return inner;
-}
-
-/* Undone by the end of the subtransaction. */
-void
-Enter(const Environment *environment)
-{
-	Oid role;
-	int security;
-
-	if (environment == nullptr)
-		return;
-	GetUserIdAndSecContext(&role, &security);
-	if (OidIsValid(environment->role))
-		SetUserIdAndSecContext(environment->role, security | SECURITY_LOCAL_USERID_CHANGE);
-	for (int i = 0; i < list_length(environment->settings); i += 2)
-		(void) set_config_option(static_cast<char *>(list_nth(environment->settings, i)),
-								 static_cast<char *>(list_nth(environment->settings, i + 1)),
-								 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-}
 
 /* --- calls ---------------------------------------------------------------------------------- */
 

@@ -143,6 +143,11 @@ extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
 /* It asks for the date or time of the statement or transaction. */
 extern void NoteClock(Findings *findings, const char *detail);
+/*
+ * Rows from code of another module: the other server may know the role by a name of its own, read
+ * settings, and show what the transaction saw first.  What it reads here is watched.
+ */
+extern void JudgeOpaque(Findings *findings, Reason reason, const char *detail);
 /* Code that can't be followed: not exact, and within a ttl everything goes into the key. */
 extern void NotUnderstood(Findings *findings, const char *detail);
 /* Judge what was put off: after JudgeRelation() outside of Examine(). */

@@ -22,6 +22,7 @@
  * moments that a standby has heard of are the carrier's own.
  */
 #include "pg.h"
+#include "remote/peers.h"
 #include "remote/invalidations.h"
 #include "workers/sweeper.h"
 #include "remote/lookup.h"
@@ -34,60 +35,20 @@ extern "C" {
 
 namespace cq
 {
+
+PeersState *peers_state = nullptr;
+
 namespace
 {
 
-constexpr int kTickMs = 1000;
-constexpr int64 kSilentMs = 3 * kTickMs; /* then who needs it asks himself */
 constexpr int kBatch = 500;
 constexpr int kMaxLength = 16384;
-constexpr int kIdRoom = 48;
-constexpr int kMoments = 128;
-constexpr int kProofs = 64;
-constexpr int64 kClockLifeMs = 60 * 1000;
 
-/* A standby's snapshot of then or later shows what the primary showed at another moment. */
-struct Proof
-{
-	int64 then_ms; /* both MonotonicMs() */
-	int64 shown_ms;
-};
-
-struct Shared
-{
-	slock_t lock;
-	uint64 circle;              /* lock: of which Redis and namespace the rest is; 0: none */
-	char cursor[kIdRoom];       /* lock: the last record that was taken in */
-	uint64 nproofs;             /* lock: so far */
-	Proof proofs[kProofs];      /* lock */
-	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
-	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
-	pg_atomic_uint64 sent;
-	pg_atomic_uint64 received;
-};
-
-Shared *shared = nullptr;
-
-/* The carrier's: moments of the primary that were not proved to be shown yet, oldest first. */
-struct Moment
-{
-	int64 at_ms; /* MonotonicMs(), rather too early */
-	XLogRecPtr wal;
-};
-Moment moments[kMoments];
-int nmoments = 0;
+/* The carrier's. */
 int64 ticked_at = 0;
 bool said = false; /* that Redis refuses */
 
 /* --- names ---------------------------------------------------------------------------------- */
-
-struct Names
-{
-	char changes[redis::kNameRoom];
-	char clock[redis::kNameRoom];
-	char numbering[64]; /* what must be the same for slots to mean the same */
-	char me[24];
-};
 
 void
 MakeNames(const redis::Identity &identity, Names *names)
@@ -197,7 +158,7 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 		return;
 	exact::InvalidatedElsewhere(static_cast<exact::SlotNo>(slot),
 								OnOurClock(intake, strtoll(intake->cursor, nullptr, 10)));
-	pg_atomic_fetch_add_u64(&shared->received, 1);
+	pg_atomic_fetch_add_u64(&peers_state->received, 1);
 	intake->any = true;
 }
 
@@ -254,7 +215,8 @@ AskForChanges(void *arg, int index, redis::Slice *argv, int)
 }
 static_assert(kBatch == 500, "as AskForChanges() says it");
 
-/* Says once that Redis has refused a command, which its ACL may. */
+} // namespace
+
 bool
 Refused(const redis::Reply &reply)
 {
@@ -270,6 +232,9 @@ Refused(const redis::Reply &reply)
 	said = true;
 	return true;
 }
+
+namespace
+{
 
 bool
 TakeChanges(void *arg, int index, const redis::Reply &reply)
@@ -337,22 +302,22 @@ Listen(const redis::Identity &identity)
 	bool done;
 
 	MakeNames(identity, &names);
-	SpinLockAcquire(&shared->lock);
-	if (shared->circle == circle)
-		memcpy(intake.cursor, shared->cursor, sizeof(intake.cursor));
-	SpinLockRelease(&shared->lock);
+	SpinLockAcquire(&peers_state->lock);
+	if (peers_state->circle == circle)
+		memcpy(intake.cursor, peers_state->cursor, sizeof(intake.cursor));
+	SpinLockRelease(&peers_state->lock);
 	done = ReadChanges(names, &intake);
 	if (intake.any)
 		RequestSweep();
 	if (!done)
 		return false;
 
-	SpinLockAcquire(&shared->lock);
-	if (shared->circle != circle || IsLater(intake.cursor, shared->cursor))
-		memcpy(shared->cursor, intake.cursor, sizeof(shared->cursor));
-	shared->circle = circle;
-	SpinLockRelease(&shared->lock);
-	pg_atomic_write_u64(&shared->heard_at, static_cast<uint64>(exact::MonotonicMs()));
+	SpinLockAcquire(&peers_state->lock);
+	if (peers_state->circle != circle || IsLater(intake.cursor, peers_state->cursor))
+		memcpy(peers_state->cursor, intake.cursor, sizeof(peers_state->cursor));
+	peers_state->circle = circle;
+	SpinLockRelease(&peers_state->lock);
+	pg_atomic_write_u64(&peers_state->heard_at, static_cast<uint64>(exact::MonotonicMs()));
 	return true;
 }
 
@@ -361,178 +326,10 @@ InCircle(const redis::Identity &identity)
 {
 	uint64 circle;
 
-	SpinLockAcquire(&shared->lock);
-	circle = shared->circle;
-	SpinLockRelease(&shared->lock);
+	SpinLockAcquire(&peers_state->lock);
+	circle = peers_state->circle;
+	SpinLockRelease(&peers_state->lock);
 	return circle == CircleOf(identity);
-}
-
-/* --- how far the primary is ----------------------------------------------------------------- */
-
-struct ClockRequest
-{
-	const redis::Slice *argv;
-	int argc;
-	int64 redis_ms;
-	char text[128];
-	size_t length;
-	bool good;
-};
-
-/* TIME, and then the command that was given, if any. */
-int
-AskClock(void *arg, int index, redis::Slice *argv, int)
-{
-	const ClockRequest *request = static_cast<ClockRequest *>(arg);
-
-	if (index == 0)
-	{
-		argv[0] = {"TIME", 4};
-		return 1;
-	}
-	for (int i = 0; i < request->argc; i++)
-		argv[i] = request->argv[i];
-	return request->argc;
-}
-
-bool
-TakeClock(void *arg, int index, const redis::Reply &reply)
-{
-	ClockRequest *request = static_cast<ClockRequest *>(arg);
-
-	request->good = !Refused(reply);
-	if (index == 0 && request->good)
-		request->good = redis::TimeIn(reply, &request->redis_ms);
-	else if (reply.type == redis::Reply::Type::string && reply.length < sizeof(request->text))
-	{
-		memcpy(request->text, reply.bytes, reply.length);
-		request->length = reply.length;
-	}
-	return request->good;
-}
-
-bool
-Clock(const Names &names, const redis::Slice *argv, int argc, ClockRequest *request)
-{
-	*request = {argv, argc, 0, {}, 0, false};
-	return redis::Run({redis::Text(names.clock), argc > 0 ? 2 : 1, 2, AskClock, TakeClock,
-					   request}) == redis::Result::done &&
-		   request->good;
-}
-
-/* The signature, in hex, of what stands before it. */
-bool
-SignClock(const redis::Identity &identity, const char *text, char *digits)
-{
-	char signed_text[192];
-	redis::EntryHash hash;
-	const int length = snprintf(signed_text, sizeof(signed_text), "cached_query clock %s %s",
-								identity.name_space, text);
-
-	if (!redis::HashKey(identity, signed_text, static_cast<size_t>(length), &hash))
-		return false;
-	(void) redis::AppendHex(digits, hash.bytes, sizeof(hash.bytes));
-	return true;
-}
-
-/* The moment comes first: what is written by then is all that was to be seen at it. */
-void
-Tell(const redis::Identity &identity, const Names &names)
-{
-	char text[128];
-	char digits[2 * sizeof(redis::EntryHash) + 1];
-	char value[256];
-	char life[24];
-	ClockRequest request;
-	const redis::Slice argv[] = {{"SET", 3}, redis::Text(names.clock), {}, {"PX", 2}, {}};
-	redis::Slice full[lengthof(argv)];
-
-	if (!Clock(names, nullptr, 0, &request))
-		return;
-	snprintf(text, sizeof(text), INT64_FORMAT " %llx %u %s", request.redis_ms,
-			 static_cast<unsigned long long>(GetXLogInsertRecPtr()), TimelineHere(),
-			 names.numbering);
-	if (!SignClock(identity, text, digits))
-		return;
-	snprintf(value, sizeof(value), "%s %s", text, digits);
-	snprintf(life, sizeof(life), INT64_FORMAT, kClockLifeMs);
-	memcpy(full, argv, sizeof(full));
-	full[2] = redis::Text(value);
-	full[4] = redis::Text(life);
-	(void) Clock(names, full, lengthof(full), &request);
-}
-
-/* What the primary said; false: nothing, or not to be believed. */
-bool
-ReadTick(const redis::Identity &identity, const Names &names, const ClockRequest &request,
-		 int64 *redis_ms, XLogRecPtr *wal)
-{
-	char text[sizeof(request.text)];
-	char digits[2 * sizeof(redis::EntryHash) + 1];
-	char *signature;
-	char numbering[sizeof(names.numbering)];
-	long long ms;
-	unsigned long long at;
-	unsigned int timeline;
-
-	memcpy(text, request.text, sizeof(text));
-	text[Min(request.length, sizeof(text) - 1)] = '\0';
-	signature = strrchr(text, ' ');
-	if (signature == nullptr)
-		return false;
-	*signature++ = '\0';
-	if (!SignClock(identity, text, digits) || strcmp(signature, digits) != 0 ||
-		sscanf(text, "%lld %llx %u %63s", &ms, &at, &timeline, numbering) != 4 ||
-		timeline != TimelineHere() || strcmp(numbering, names.numbering) != 0)
-		return false;
-	*redis_ms = ms;
-	*wal = static_cast<XLogRecPtr>(at);
-	return true;
-}
-
-void
-AddMoment(int64 at_ms, XLogRecPtr wal)
-{
-	if (nmoments > 0 && moments[nmoments - 1].at_ms >= at_ms)
-		return;
-	if (nmoments == kMoments)
-		memmove(moments, moments + 1, sizeof(Moment) * static_cast<size_t>(--nmoments));
-	moments[nmoments++] = {at_ms, wal};
-}
-
-/* What has been replayed by now proves some of the moments. */
-void
-Prove()
-{
-	const XLogRecPtr replayed = GetXLogReplayRecPtr(nullptr);
-	Proof proof = {exact::MonotonicMs(), 0};
-	int proved = 0;
-
-	while (proved < nmoments && moments[proved].wal <= replayed)
-		proof.shown_ms = moments[proved++].at_ms;
-	if (proved == 0)
-		return;
-	/* the last one stays: until there is another, time goes on and it is still true */
-	nmoments -= proved - 1;
-	memmove(moments, moments + proved - 1, sizeof(Moment) * static_cast<size_t>(nmoments));
-	SpinLockAcquire(&shared->lock);
-	shared->proofs[shared->nproofs++ % kProofs] = proof;
-	SpinLockRelease(&shared->lock);
-}
-
-void
-Follow(const redis::Identity &identity, const Names &names)
-{
-	const redis::Slice argv[] = {{"GET", 3}, redis::Text(names.clock)};
-	const int64 asked_ms = exact::MonotonicMs();
-	ClockRequest request;
-	int64 redis_ms;
-	XLogRecPtr wal;
-
-	if (Clock(names, argv, lengthof(argv), &request) &&
-		ReadTick(identity, names, request, &redis_ms, &wal) && redis_ms <= request.redis_ms)
-		AddMoment(asked_ms - (request.redis_ms - redis_ms), wal);
-	Prove();
 }
 
 } // namespace
@@ -550,17 +347,17 @@ RelayInStep()
 {
 	const redis::Identity identity = redis::GetIdentity();
 	const int64 now = exact::MonotonicMs();
-	uint64 asking = pg_atomic_read_u64(&shared->asking_at);
+	uint64 asking = pg_atomic_read_u64(&peers_state->asking_at);
 	const bool known = InCircle(identity);
 
 	if (!identity.usable || identity.own)
 		return identity.usable;
-	if (known && now - static_cast<int64>(pg_atomic_read_u64(&shared->heard_at)) < kSilentMs)
+	if (known && now - static_cast<int64>(pg_atomic_read_u64(&peers_state->heard_at)) < kSilentMs)
 		return true;
 	/* the carrier is late: one asks, and until there is an answer the others do without Redis */
-	if (known &&
-		(now - static_cast<int64>(asking) < kTickMs ||
-		 !pg_atomic_compare_exchange_u64(&shared->asking_at, &asking, static_cast<uint64>(now))))
+	if (known && (now - static_cast<int64>(asking) < kTickMs ||
+				  !pg_atomic_compare_exchange_u64(&peers_state->asking_at, &asking,
+												  static_cast<uint64>(now))))
 		return false;
 	return Listen(identity);
 }
@@ -571,14 +368,14 @@ ProvedAt(TimestampTz taken, TimestampTz *shown)
 	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - taken) / 1000;
 	int64 shown_ms = -1;
 
-	SpinLockAcquire(&shared->lock);
-	for (uint64 i = 0; i < Min(shared->nproofs, static_cast<uint64>(kProofs)); i++)
+	SpinLockAcquire(&peers_state->lock);
+	for (uint64 i = 0; i < Min(peers_state->nproofs, static_cast<uint64>(kProofs)); i++)
 	{
 		/* clocks are read one after the other, and in milliseconds */
-		if (shared->proofs[i].then_ms < then_ms && shared->proofs[i].shown_ms > shown_ms)
-			shown_ms = shared->proofs[i].shown_ms;
+		if (peers_state->proofs[i].then_ms < then_ms && peers_state->proofs[i].shown_ms > shown_ms)
+			shown_ms = peers_state->proofs[i].shown_ms;
 	}
-	SpinLockRelease(&shared->lock);
+	SpinLockRelease(&peers_state->lock);
 	*shown = taken - (then_ms - shown_ms) * 1000;
 	return shown_ms >= 0;
 }
@@ -644,19 +441,19 @@ RelayInvalidation(exact::SlotNo slot)
 	if (!redis::RunCommand(redis::Text(names.changes), argv, lengthof(argv), TakeNoticed, &good) ||
 		!good)
 		return false;
-	pg_atomic_fetch_add_u64(&shared->sent, 1);
+	pg_atomic_fetch_add_u64(&peers_state->sent, 1);
 	return true;
 }
 
 void
 GetRelayStatus(RelayStatus *status)
 {
-	const uint64 heard_at = pg_atomic_read_u64(&shared->heard_at);
+	const uint64 heard_at = pg_atomic_read_u64(&peers_state->heard_at);
 	const TimestampTz now = GetCurrentTimestamp();
 	TimestampTz shown;
 
-	status->sent = pg_atomic_read_u64(&shared->sent);
-	status->received = pg_atomic_read_u64(&shared->received);
+	status->sent = pg_atomic_read_u64(&peers_state->sent);
+	status->received = pg_atomic_read_u64(&peers_state->received);
 	status->heard_ms =
 		heard_at == 0 ? -1 : Max(exact::MonotonicMs() - static_cast<int64>(heard_at), 0);
 	if (!RecoveryInProgress())
@@ -670,7 +467,7 @@ GetRelayStatus(RelayStatus *status)
 void
 RelayRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestAddinShmemSpace(add_size(sizeof(PeersState), PG_CACHE_LINE_SIZE));
 }
 
 void
@@ -679,15 +476,16 @@ RelayInitShmem()
 	bool found;
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(ShmemInitStruct("cached_query relay", sizeof(Shared), &found));
+	peers_state = static_cast<PeersState *>(
+		ShmemInitStruct("cached_query relay", sizeof(PeersState), &found));
 	if (!found)
 	{
-		memset(static_cast<void *>(shared), 0, sizeof(Shared));
-		SpinLockInit(&shared->lock);
-		pg_atomic_init_u64(&shared->heard_at, 0);
-		pg_atomic_init_u64(&shared->asking_at, 0);
-		pg_atomic_init_u64(&shared->sent, 0);
-		pg_atomic_init_u64(&shared->received, 0);
+		memset(static_cast<void *>(peers_state), 0, sizeof(PeersState));
+		SpinLockInit(&peers_state->lock);
+		pg_atomic_init_u64(&peers_state->heard_at, 0);
+		pg_atomic_init_u64(&peers_state->asking_at, 0);
+		pg_atomic_init_u64(&peers_state->sent, 0);
+		pg_atomic_init_u64(&peers_state->received, 0);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }

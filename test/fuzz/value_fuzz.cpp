@@ -2,7 +2,7 @@
  * value_fuzz.cpp
  *		libFuzzer target: bytes from Redis against the decoder of values.
  *
- * sources: src/redis/value.cpp
+ * sources: src/redis/value.cpp src/redis/value_crypto.cpp
  * libraries: -lcrypto -llz4 -lzstd
  *
  * The first byte says what is done with the others:

@@ -2,7 +2,7 @@
  * value_test.cpp
  *		Redis values: what is written is read back, and nothing else is ever taken for it.
  *
- * sources: src/redis/value.cpp
+ * sources: src/redis/value.cpp src/redis/value_crypto.cpp
  * libraries: -lcrypto -llz4 -lzstd
  */
 #include <algorithm>

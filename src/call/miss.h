@@ -1,0 +1,37 @@
+/*
+ * miss.h
+ *		Who runs a query that is not in the cache: this call, or another that it waits for.
+ */
+#pragma once
+
+#include "pg.h"
+#include "validity/lookup.h"
+
+namespace cq
+{
+
+/* Run the query and keep nothing. */
+extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
+/*
+ * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts
+ * up to the moment we asked, not to the end of our waiting: our own run would have shown the same
+ * moment.
+ *
+ * Others than the one we waited for may want the same again: when the query failed, or the entry
+ * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
+ * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
+ *
+ * Nobody waits longer than it is worth (Patience).  Those who have lost it do not run the query all
+ * at once, but wait for one of them in the next lane, and twice as long: so that many who want the same
+ * are never more than a few who run it, also where the server is so busy that everything takes longer.
+ */
+extern Reason FillOrShare(Attempt *attempt, Answer *answer, Reason miss);
+/*
+ * Rows that are stale, or fresh but to be renewed early: one caller renews them, in its call or by
+ * a worker, and the others take them as they are.
+ */
+extern Reason RenewOrServe(Attempt *attempt, Answer *answer, Reason found);
+/* What a bypass says about an answer that is being kept around this call. */
+extern void TellOuterWatch(Reason reason);
+
+} // namespace cq

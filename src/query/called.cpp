@@ -1,0 +1,370 @@
+/*
+ * called.cpp
+ *		The functions that a query calls: what they may read, and whether they can be cached (declared in walk.h).
+ */
+#include "pg.h"
+#include "query/walk.h"
+#include "query/body.h"
+#include "query/catalog.h"
+#include "query/functions.h"
+#include "query/cacheability.h"
+#include "settings.h"
+
+extern "C" {
+#include "access/nbtree.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_language.h"
+#include "commands/proclang.h"
+#include "parser/parse_coerce.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/regproc.h"
+}
+
+#include <initializer_list>
+
+namespace cq
+{
+namespace
+{
+
+/* More than any real query needs; a walk over them takes some 10 ms. */
+constexpr int kMaxPending = 20000;
+constexpr int kMaxBodies = 1000;
+
+} // namespace
+
+void
+NoteVolatile(Findings *f, const char *detail)
+{
+	if (f->volatile_detail == nullptr && !f->nested)
+		f->volatile_detail =
+			Keep(f, detail); /* inside, a function that calls itself STABLE is believed */
+	RefuseExact(f, Reason::volatile_function, detail);
+}
+
+void
+Defer(Findings *f, Thing thing, Oid oid, uint64 variant, bool nested, FuncExpr *call, bool believed)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+	Pending *item = static_cast<Pending *>(palloc(sizeof(Pending)));
+
+	*item = {thing, oid, variant, nested, believed || f->believed, call, f->environment};
+	f->pending = lappend(f->pending, item);
+	MemoryContextSwitchTo(caller);
+}
+
+namespace
+{
+
+char *
+FunctionDetail(Oid function)
+{
+	return psprintf("function %s", format_procedure(function));
+}
+
+/*
+ * May a body that isn't read look names up while it runs?  C code that is declared IMMUTABLE is believed
+ * not to; what a parsed body calls is told by the plans that run.
+ */
+bool
+MayLookUp(Oid function, Oid language, char volatility)
+{
+	if (volatility == PROVOLATILE_IMMUTABLE &&
+		(language == ClanguageId || language == INTERNALlanguageId))
+		return false;
+	return !BodyIsTree(function);
+}
+
+/*
+ * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
+ * trusted.  That holds as long as what it is made of stays the same: what it calls, the types it has, what
+ * names in it mean.  So this is noted, and nothing else of what is met.
+ */
+template <typename Work>
+void
+Believing(Findings *f, Work work)
+{
+	const Findings before = *f;
+	Findings after;
+
+	f->believed = true;
+	f->seen = before.seen_believed;
+	f->types = before.types_believed;
+	work();
+	after = *f;
+	*f = before;
+	f->seen_believed = after.seen;
+	f->types_believed = after.types;
+	f->functions = after.functions;
+	f->rowtypes = after.rowtypes;
+	f->names_late = after.names_late;
+	f->late = after.late;
+	f->text_search = after.text_search;
+	f->fleeting = after.fleeting;
+	f->kept_old = after.kept_old;
+	f->environments = after.environments;
+	f->pending = after.pending;
+}
+
+/* Its body, if that can be read. */
+void
+JudgeCode(Findings *f, Oid function, char volatility)
+{
+	const Oid language = FunctionLanguage(function);
+	const bool readable =
+		language == SQLlanguageId || language == get_language_oid("plpgsql", true);
+	const bool believed =
+		f->believed || volatility == PROVOLATILE_IMMUTABLE || TrustedFunction(function);
+	Seen *seen = believed && !f->believed ? &f->seen_believed : &f->seen;
+	FuncExpr *call;
+	uint64 variant;
+
+	if (believed)
+	{
+		f->unread = f->unread || language != ClanguageId;
+		f->late = f->late || (!readable && MayLookUp(function, language, volatility));
+	}
+	else if (!readable)
+		NotUnderstood(f, FunctionDetail(function));
+	if (!readable)
+		return;
+	variant = BodyVariant(f, function, &call);
+	if (FirstTime(seen, Thing::body, function, variant))
+		Defer(f, Thing::body, function, variant, true, call, believed);
+}
+
+/* Code in another language may make text of rows and of values of any type that it gets. */
+bool
+MayMakeText(Oid function)
+{
+	const Oid language = FunctionLanguage(function);
+	Oid *types;
+	int count;
+
+	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
+		return false;
+	(void) get_func_signature(function, &types, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (IsPolymorphicType(types[i]) || types[i] == RECORDOID || types[i] == ANYOID)
+			return true;
+	}
+	return false;
+}
+
+/* Everything that a user's function could do is assumed of it, within its declared volatility. */
+void
+JudgeUserFunction(Findings *f, Oid function, char volatility)
+{
+	f->user_function = true;
+	f->role = true;
+	f->session_role = true;
+	f->regional = true;
+	f->customized = true;
+	f->search_path = true;
+	f->names = true;
+	f->folded = f->folded || volatility == PROVOLATILE_IMMUTABLE;
+	if (FirstTime(&f->seen, Thing::object, function))
+		f->functions = lappend_oid(f->functions, function);
+
+	if (volatility == PROVOLATILE_VOLATILE && !f->nested && !TrustedFunction(function))
+		NoteVolatile(f, FunctionDetail(function));
+	f->makes_text = f->makes_text || MayMakeText(function);
+	JudgeCode(f, function, volatility);
+}
+
+/* By its list; what is on none reads everything. */
+void
+JudgeList(Findings *f, Oid function, BuiltinList list)
+{
+	switch (list)
+	{
+	case BuiltinList::pure:
+	case BuiltinList::compares:
+	case BuiltinList::session: /* refused already */
+		return;
+	case BuiltinList::prints:
+		f->makes_text = true;
+		f->regional = true;
+		return;
+	case BuiltinList::regional:
+	case BuiltinList::reads: /* what it reads into is judged with the call */
+		f->regional = true;
+		return;
+	case BuiltinList::clock:
+		f->regional = true;
+		NoteClock(f, FunctionDetail(function));
+		return;
+	case BuiltinList::names:
+		f->search_path = true;
+		f->names = f->late = true;
+		f->regional = true;
+		[[fallthrough]];
+	case BuiltinList::role:
+		f->role = true;
+		f->session_role = true;
+		f->catalogs = true;
+		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
+		return;
+	case BuiltinList::catalog:
+		f->role = true;
+		f->regional = true;
+		f->catalogs = true;
+		RefuseExact(f, Reason::dep_catalog, FunctionDetail(function));
+		return;
+	case BuiltinList::setting: /* by an operator, say: of whatever name */
+	case BuiltinList::opaque:
+	case BuiltinList::none:
+		f->user_function = true;
+		f->catalogs = true;
+		NotUnderstood(f, FunctionDetail(function));
+		return;
+	}
+}
+
+void
+JudgeBuiltin(Findings *f, Oid function, char volatility)
+{
+	BuiltinList list;
+
+	if (!FirstTime(&f->seen, Thing::builtin, function, f->nested))
+		return;
+	list = ListOf(function);
+	if (list == BuiltinList::session)
+		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
+	else if (volatility == PROVOLATILE_VOLATILE)
+		NoteVolatile(f, FunctionDetail(function));
+	JudgeList(f, function, list);
+	if (function == F_CURRENT_SCHEMA || function == F_CURRENT_SCHEMAS)
+		f->temp_schema = true;
+
+	/* the planner may evaluate it, under the settings of that time */
+	if (volatility == PROVOLATILE_IMMUTABLE && list != BuiltinList::pure &&
+		list != BuiltinList::compares)
+		f->folded = true;
+}
+
+void JudgeAggregate(Findings *f, Oid function);
+
+} // namespace
+
+bool
+JudgeFunction(Oid function, void *arg)
+{
+	Findings *f = static_cast<Findings *>(arg);
+	char volatility;
+	char kind;
+	bool has_acl;
+
+	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
+		return false; /* dropped meanwhile: running the query will tell */
+
+	/* A hit skips the executor's EXECUTE check, so a restricted function is for its callers. */
+	if (has_acl)
+		f->role = f->restricted = true;
+	f->text_search = f->text_search || UsesTextSearch(function);
+	if (function >= FirstUnpinnedObjectId)
+		JudgeUserFunction(f, function, volatility);
+	else if (kind != PROKIND_AGGREGATE)
+		JudgeBuiltin(f, function, volatility);
+	if (kind == PROKIND_AGGREGATE)
+		JudgeAggregate(f, function);
+	return false;
+}
+
+namespace
+{
+
+/* As PostgreSQL does it, an aggregate is as volatile as it says; what its parts do counts, too. */
+void
+JudgeAggregate(Findings *f, Oid function)
+{
+	const bool nested = f->nested;
+	Node *call = f->call;
+
+	f->nested = true;
+	VisitAggregateParts(
+		function,
+		call && IsA(call, Aggref) && function >= FirstUnpinnedObjectId
+			? reinterpret_cast<Aggref *>(call)
+			: nullptr,
+		[](Oid part, Node *part_call, void *arg) {
+			Findings *inner = static_cast<Findings *>(arg);
+
+			inner->call = part_call;
+			JudgeFunction(part, inner);
+		},
+		f);
+	f->nested = nested;
+	f->call = call;
+}
+
+void
+Run(Findings *f, const Pending *item)
+{
+	switch (item->thing)
+	{
+	case Thing::body:
+		JudgeBody(f, item);
+		break;
+	case Thing::domain:
+		if (!Tried(f, [=] { JudgeChecks(f, item->oid); }))
+			NotUnderstood(f, psprintf("checks of domain %s", format_type_be(item->oid)));
+		break;
+	case Thing::defaults:
+		JudgeDefaults(f, item);
+		break;
+	case Thing::type:
+		JudgeParts(f, item->oid);
+		break;
+	case Thing::input:
+		JudgeReading(f, item->oid);
+		break;
+	case Thing::output:
+		JudgeWriting(f, item->oid);
+		break;
+	default:
+		break;
+	}
+}
+
+} // namespace
+
+void
+JudgeCalled(Findings *f, Oid function)
+{
+	if (func_volatile(function) == PROVOLATILE_IMMUTABLE)
+		Believing(f, [=] { JudgeFunction(function, f); });
+	else
+		JudgeFunction(function, f);
+}
+
+/* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
+void
+FollowUp(Findings *f)
+{
+	const bool nested = f->nested;
+
+	for (; f->followed < list_length(f->pending); f->followed++)
+	{
+		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
+
+		CHECK_FOR_INTERRUPTS();
+		if (f->followed >= kMaxPending || (item->thing == Thing::body && ++f->bodies > kMaxBodies))
+		{
+			NotUnderstood(f, "more functions and types than are followed");
+			return;
+		}
+		f->nested = item->nested;
+		f->environment = item->environment;
+		if (item->believed)
+			Believing(f, [=] { Run(f, item); });
+		else
+			Run(f, item);
+		f->nested = nested;
+		f->environment = nullptr;
+	}
+}
+
+} // namespace cq

@@ -1,0 +1,35 @@
+/*
+ * handle_internal.h
+ *		Inside of handle.h: what finding a handle and revalidating it share.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/handle.h"
+
+namespace cq
+{
+
+constexpr int kChains = 1024;
+
+extern Handle *chains[kChains];
+extern dlist_head recently_used; /* head: last used */
+extern Size total_memory;
+extern ProcessUtility_hook_type previous_process_utility;
+
+/* Longer than a key may be: it is run and no more, so what is not needed for that isn't found out. */
+extern bool TooLong(const Handle *handle);
+/*
+ * Bring it up to date and check rights on relations.  False: it is to be made anew, because a name
+ * may mean something else now, or because its plan can't be believed.
+ *
+ * A plan is not believed if messages came in while it was made.  Planning reads which children a
+ * table has, then locks them, and that may wait for a transaction that detaches one.  Its message finds
+ * no plan to invalidate yet: PostgreSQL would keep the child in the plan for good, and we would
+ * hand its answer to everybody.
+ *
+ * When that never ends, the last one is used once all the same: ExaminationHolds() is false then.
+ */
+extern bool Revalidate(Handle *handle, bool last);
+
+} // namespace cq

@@ -1,0 +1,55 @@
+/*
+ * procedural_walk.h
+ *		Inside of procedural.h: what the walk over statements and that over expressions share.
+ */
+#pragma once
+
+#include "pg.h"
+#include "query/body.h"
+#include "query/compiled.h"
+
+namespace cq
+{
+
+/* The function while it is walked. */
+struct Body
+{
+	Findings *f;
+	PLpgSQL_function function;
+	PLpgSQL_execstate state; /* what names are resolved with */
+	bool *several;           /* by number of the variable: a record that takes several shapes */
+	TupleDesc *cursors;      /* by number of the variable: what is fetched from it */
+	int depth;
+};
+
+/* What an expression or query gives. */
+struct Outcome
+{
+	bool known;
+	TupleDesc columns; /* of a query */
+	Node *value;       /* of an expression */
+	Oid type;
+	int32 typmod;
+};
+
+extern PLpgSQL_datum *CopyDatum(PLpgSQL_datum *datum);
+/* Values of it are made and checked, even if no expression has it. */
+extern void NoteTypeOf(Findings *f, const PLpgSQL_datum *datum);
+extern void NotUnderstoodInside(Body *body, const char *what);
+extern Outcome Examine(Body *body, const PLpgSQL_expr *expr);
+extern void ExamineList(Body *body, List *exprs);
+extern void Convert(Body *body, Oid source, int32 source_typmod, Oid target, int32 target_typmod);
+/* The outcome of an expression as a value of this type, as for a condition or a bound. */
+extern void ConvertTo(Body *body, const Outcome &outcome, Oid type);
+extern PLpgSQL_datum *VariableOf(Body *body, int number);
+/* The type that a variable, record or field has; false: it has none, or not yet. */
+extern bool TypeOf(Body *body, PLpgSQL_datum *datum, Oid *type, int32 *typmod);
+/* One column after the other; dropped ones are left out. */
+extern void AssignColumns(Body *body, TupleDesc columns, PLpgSQL_datum *target);
+extern void AssignValue(Body *body, Oid type, int32 typmod, Node *value, PLpgSQL_datum *target);
+extern void AssignOutcome(Body *body, const Outcome &outcome, PLpgSQL_datum *target);
+extern void AssignRows(Body *body, const Outcome &outcome, PLpgSQL_variable *target);
+/* Rows of a query that is put together at run time. */
+extern void AssignUnknown(Body *body, PLpgSQL_variable *target);
+
+} // namespace cq

@@ -1,0 +1,20 @@
+/*
+ * connect.h
+ *		Opening a connection: addresses, TLS, password and what the server must say.
+ */
+#pragma once
+
+#include "pg.h"
+#include "redis/connection.h"
+
+namespace cq::redis
+{
+
+extern Verdict RunSetup(Connection *connection, Patience *patience);
+extern Verdict FromWait(Connection *connection, Waited waited, const char *doing);
+/* Up to the point where commands can be sent.  *reached: somebody listens at this address. */
+extern Verdict Connect(Connection *connection, const Address &address, const Patience &patience,
+					   bool *reached);
+extern Verdict FindAddresses(const Endpoint &endpoint, Address *addresses, int *count);
+
+} // namespace cq::redis

@@ -1,0 +1,61 @@
+/*
+ * peers.h
+ *		Inside of invalidations.h: names and shared state of what servers of a namespace tell each other.
+ */
+#pragma once
+
+#include "pg.h"
+#include "remote/invalidations.h"
+#include "redis/client.h"
+#include "redis/identity.h"
+
+namespace cq
+{
+
+constexpr int kTickMs = 1000;
+constexpr int64 kSilentMs = 3 * kTickMs; /* then who needs it asks himself */
+constexpr int kIdRoom = 48;
+constexpr int kProofs = 64;
+
+/* A standby's snapshot of then or later shows what the primary showed at another moment. */
+struct Proof
+{
+	int64 then_ms; /* both MonotonicMs() */
+	int64 shown_ms;
+};
+
+struct PeersState
+{
+	slock_t lock;
+	uint64 circle;              /* lock: of which Redis and namespace the rest is; 0: none */
+	char cursor[kIdRoom];       /* lock: the last record that was taken in */
+	uint64 nproofs;             /* lock: so far */
+	Proof proofs[kProofs];      /* lock */
+	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
+	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
+	pg_atomic_uint64 sent;
+	pg_atomic_uint64 received;
+};
+
+extern PeersState *peers_state;
+
+struct Names
+{
+	char changes[redis::kNameRoom];
+	char clock[redis::kNameRoom];
+	char numbering[64]; /* what must be the same for slots to mean the same */
+	char me[24];
+};
+
+/* --- invalidations.cpp */
+
+/* Says once that Redis has refused a command, which its ACL may. */
+extern bool Refused(const redis::Reply &reply);
+
+/* --- standby_lag.cpp */
+
+/* The moment comes first: what is written by then is all that was to be seen at it. */
+extern void Tell(const redis::Identity &identity, const Names &names);
+extern void Follow(const redis::Identity &identity, const Names &names);
+
+} // namespace cq

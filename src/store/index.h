@@ -1,0 +1,18 @@
+/*
+ * index.h
+ *		Inside of internal.h: what the index and the set-up share.
+ */
+#pragma once
+
+#include "pg.h"
+#include "store/internal.h"
+
+namespace cq
+{
+
+extern EntryLinkFn link_count; // may be null
+
+/* Of his answers that the owner of one gives for it while it is published; more than that: QuotaHasRoom(). */
+constexpr int kMaxOwn = 64;
+
+} // namespace cq
