@@ -161,37 +161,6 @@ WalkForeach(Body *body, PLpgSQL_stmt_foreach_a *statement)
 	WalkStatements(body, statement->body);
 }
 
-/* What is fetched from a cursor, from its declaration or the OPEN. */
-void
-OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query)
-{
-	PLpgSQL_var *cursor = reinterpret_cast<PLpgSQL_var *>(VariableOf(body, number));
-	Outcome outcome;
-
-	if (arguments != nullptr && cursor->cursor_explicit_argrow >= 0)
-	{
-		outcome = Examine(body, arguments);
-		if (outcome.known)
-			AssignColumns(body, outcome.columns, VariableOf(body, cursor->cursor_explicit_argrow));
-	}
-	outcome = Examine(body, query ? query : cursor->cursor_explicit_expr);
-	body->cursors[number] = outcome.known ? outcome.columns : CreateTemplateTupleDesc(0);
-}
-
-/* A cursor that this function doesn't open is one of the session's. */
-void
-FetchInto(Body *body, int number, PLpgSQL_variable *target)
-{
-	if (body->cursors[number] != nullptr && target != nullptr)
-		AssignColumns(body, body->cursors[number], VariableOf(body, target->dno));
-	else if (body->cursors[number] == nullptr)
-	{
-		RefuseBoth(body->f, Reason::session_function,
-				   psprintf("a cursor in function %s", body->function.fn_signature));
-		AssignUnknown(body, target);
-	}
-}
-
 void
 WalkOpen(Body *body, PLpgSQL_stmt_open *statement)
 {

@@ -359,4 +359,33 @@ AssignUnknown(Body *body, PLpgSQL_variable *target)
 		body->several[target->dno] = true;
 }
 
+void
+OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query)
+{
+	PLpgSQL_var *cursor = reinterpret_cast<PLpgSQL_var *>(VariableOf(body, number));
+	Outcome outcome;
+
+	if (arguments != nullptr && cursor->cursor_explicit_argrow >= 0)
+	{
+		outcome = Examine(body, arguments);
+		if (outcome.known)
+			AssignColumns(body, outcome.columns, VariableOf(body, cursor->cursor_explicit_argrow));
+	}
+	outcome = Examine(body, query ? query : cursor->cursor_explicit_expr);
+	body->cursors[number] = outcome.known ? outcome.columns : CreateTemplateTupleDesc(0);
+}
+
+void
+FetchInto(Body *body, int number, PLpgSQL_variable *target)
+{
+	if (body->cursors[number] != nullptr && target != nullptr)
+		AssignColumns(body, body->cursors[number], VariableOf(body, target->dno));
+	else if (body->cursors[number] == nullptr)
+	{
+		RefuseBoth(body->f, Reason::session_function,
+				   psprintf("a cursor in function %s", body->function.fn_signature));
+		AssignUnknown(body, target);
+	}
+}
+
 } // namespace cq

@@ -52,4 +52,9 @@ extern void AssignRows(Body *body, const Outcome &outcome, PLpgSQL_variable *tar
 /* Rows of a query that is put together at run time. */
 extern void AssignUnknown(Body *body, PLpgSQL_variable *target);
 
+/* What is fetched from a cursor, from its declaration or the OPEN. */
+extern void OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query);
+/* A cursor that this function doesn't open is one of the session's. */
+extern void FetchInto(Body *body, int number, PLpgSQL_variable *target);
+
 } // namespace cq

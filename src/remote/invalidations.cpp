@@ -35,47 +35,11 @@ extern "C" {
 
 namespace cq
 {
-
-PeersState *peers_state = nullptr;
-
 namespace
 {
 
 constexpr int kBatch = 500;
 constexpr int kMaxLength = 16384;
-
-/* The carrier's. */
-int64 ticked_at = 0;
-bool said = false; /* that Redis refuses */
-
-/* --- names ---------------------------------------------------------------------------------- */
-
-void
-MakeNames(const redis::Identity &identity, Names *names)
-{
-	const redis::Origin origin = OriginHere();
-
-	snprintf(names->changes, sizeof(names->changes), "%s%s:changes", redis::kNamePrefix,
-			 identity.name_space);
-	snprintf(names->clock, sizeof(names->clock), "%s%s:clock", redis::kNamePrefix,
-			 identity.name_space);
-	snprintf(names->numbering, sizeof(names->numbering), "%016llx-%x-%x",
-			 static_cast<unsigned long long>(origin.system_identifier), origin.catalog_version,
-			 origin.layout);
-	snprintf(names->me, sizeof(names->me), "%016llx",
-			 static_cast<unsigned long long>(exact::Incarnation()));
-}
-
-/* Not 0. */
-uint64
-CircleOf(const redis::Identity &identity)
-{
-	const unsigned char *name = reinterpret_cast<const unsigned char *>(identity.name_space);
-
-	return hash_bytes_extended(name, static_cast<int>(strlen(identity.name_space)),
-							   redis::ServerHash()) |
-		   1;
-}
 
 /* --- what the others say -------------------------------------------------------------------- */
 
@@ -215,27 +179,6 @@ AskForChanges(void *arg, int index, redis::Slice *argv, int)
 }
 static_assert(kBatch == 500, "as AskForChanges() says it");
 
-} // namespace
-
-bool
-Refused(const redis::Reply &reply)
-{
-	if (reply.type != redis::Reply::Type::error)
-		return false;
-	if (!said)
-		ereport(LOG,
-				(errmsg("Redis refuses what servers that share a namespace tell each other: %.*s",
-						static_cast<int>(Min(reply.length, 200)), reply.bytes),
-				 errhint("The user of cached_query.redis_url needs the commands TIME, XADD, XLEN, "
-						 "XRANGE, SET and GET for keys that begin with \"%s\".",
-						 redis::kNamePrefix)));
-	said = true;
-	return true;
-}
-
-namespace
-{
-
 bool
 TakeChanges(void *arg, int index, const redis::Reply &reply)
 {
@@ -292,7 +235,8 @@ ReadChanges(const Names &names, Intake *intake)
 	return true;
 }
 
-/* Take in what the others have told since we asked last; false: that could not be told. */
+} // namespace
+
 bool
 Listen(const redis::Identity &identity)
 {
@@ -319,27 +263,6 @@ Listen(const redis::Identity &identity)
 	SpinLockRelease(&peers_state->lock);
 	pg_atomic_write_u64(&peers_state->heard_at, static_cast<uint64>(exact::MonotonicMs()));
 	return true;
-}
-
-bool
-InCircle(const redis::Identity &identity)
-{
-	uint64 circle;
-
-	SpinLockAcquire(&peers_state->lock);
-	circle = peers_state->circle;
-	SpinLockRelease(&peers_state->lock);
-	return circle == CircleOf(identity);
-}
-
-} // namespace
-
-bool
-RelayWanted()
-{
-	const redis::Identity &identity = redis::GetIdentity();
-
-	return redis::Configured() && identity.usable && !identity.own;
 }
 
 bool
@@ -378,28 +301,6 @@ ProvedAt(TimestampTz taken, TimestampTz *shown)
 	SpinLockRelease(&peers_state->lock);
 	*shown = taken - (then_ms - shown_ms) * 1000;
 	return shown_ms >= 0;
-}
-
-int
-RelayTick()
-{
-	const redis::Identity identity = redis::GetIdentity();
-	const int64 now = exact::MonotonicMs();
-	Names names;
-
-	if (now - ticked_at < kTickMs)
-		return static_cast<int>(kTickMs - (now - ticked_at));
-	ticked_at = now;
-	if (!redis::Usable())
-		return kTickMs;
-	if (Listen(identity))
-		said = false;
-	MakeNames(identity, &names);
-	if (RecoveryInProgress())
-		Follow(identity, names);
-	else
-		Tell(identity, names);
-	return kTickMs;
 }
 
 namespace
@@ -443,51 +344,6 @@ RelayInvalidation(exact::SlotNo slot)
 		return false;
 	pg_atomic_fetch_add_u64(&peers_state->sent, 1);
 	return true;
-}
-
-void
-GetRelayStatus(RelayStatus *status)
-{
-	const uint64 heard_at = pg_atomic_read_u64(&peers_state->heard_at);
-	const TimestampTz now = GetCurrentTimestamp();
-	TimestampTz shown;
-
-	status->sent = pg_atomic_read_u64(&peers_state->sent);
-	status->received = pg_atomic_read_u64(&peers_state->received);
-	status->heard_ms =
-		heard_at == 0 ? -1 : Max(exact::MonotonicMs() - static_cast<int64>(heard_at), 0);
-	if (!RecoveryInProgress())
-		status->lag_ms = 0;
-	else if (ProvedAt(now, &shown))
-		status->lag_ms = (now - shown) / 1000;
-	else
-		status->lag_ms = -1;
-}
-
-void
-RelayRequestShmem()
-{
-	RequestAddinShmemSpace(add_size(sizeof(PeersState), PG_CACHE_LINE_SIZE));
-}
-
-void
-RelayInitShmem()
-{
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	peers_state = static_cast<PeersState *>(
-		ShmemInitStruct("cached_query relay", sizeof(PeersState), &found));
-	if (!found)
-	{
-		memset(static_cast<void *>(peers_state), 0, sizeof(PeersState));
-		SpinLockInit(&peers_state->lock);
-		pg_atomic_init_u64(&peers_state->heard_at, 0);
-		pg_atomic_init_u64(&peers_state->asking_at, 0);
-		pg_atomic_init_u64(&peers_state->sent, 0);
-		pg_atomic_init_u64(&peers_state->received, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
 }
 
 } // namespace cq

@@ -58,4 +58,16 @@ extern bool Refused(const redis::Reply &reply);
 extern void Tell(const redis::Identity &identity, const Names &names);
 extern void Follow(const redis::Identity &identity, const Names &names);
 
+/* --- invalidations.cpp */
+
+/* Take in what the others have told since we asked last; false: that could not be told. */
+extern bool Listen(const redis::Identity &identity);
+
+/* --- peers.cpp */
+
+extern void MakeNames(const redis::Identity &identity, Names *names);
+/* Not 0. */
+extern uint64 CircleOf(const redis::Identity &identity);
+extern bool InCircle(const redis::Identity &identity);
+
 } // namespace cq

@@ -24,6 +24,7 @@
  * the backend that paid for it, and nobody evicts in vain for others.
  */
 #include "pg.h"
+#include "store/evict.h"
 
 #include <bit>
 #include <numeric>
@@ -32,43 +33,14 @@
 
 namespace cq
 {
-
 namespace
 {
-
-/* Slots of the directory that are looked at for one sample. */
-constexpr uint64 kMaxProbes = 1024;
-
-/* Entries that are looked at for one that is expired or dead before anything else goes, and how many
- * of them are fetched at once. */
-constexpr uint64 kSearched = 64;
-constexpr uint64 kFetched = 16;
-
-/* Where a search found nothing just now, so many evictions do without.  A search takes tens of
- * microseconds, and who evicts all the time would spend most of its time on them. */
-constexpr uint32 kSpared = 7;
-constexpr int64 kJustNowUs = 10 * 1000;
 
 /* Extents given back under one hold of the allocator's lock. */
 constexpr int kFreeBatch = 128;
 
-/* Choices in a row that came to nothing before we believe that everything is in use. */
-constexpr int kMaxVain = 100;
-
-/* Evictions for one request; others may take what they free. */
-constexpr int kMaxSteps = 1000;
-
-/* What is long enough for an extent of a large entry: 4 kB. */
-constexpr uint32 kRun = 16;
-
 /* Attempts to clear a page for a long run before short ones will do. */
 constexpr int kMaxClearings = 4;
-
-/* Pages that are compared before one is cleared. */
-constexpr uint32 kPagesCompared = 2;
-
-/* Entries of the pool that are looked at again under one hold of the directory's lock. */
-constexpr int kMaxLooks = 32;
 
 /* Answers of an owner that are compared before one goes. */
 constexpr int kLooksAtOwn = 32;
@@ -77,448 +49,11 @@ constexpr int kLooksAtOwn = 32;
 constexpr uint64 kPart = 128;
 constexpr int kParts = 16;
 
-/* What a backend asks for. */
-struct Request
-{
-	uint32 want;
-	uint32 least; // a run of fewer units is of no use
-	Claim *claim;
-	UnitRun run;  // what it got
-	bool refused; // there are units, but not for this claim
-};
-
-/* What was pinned: answers, then images. */
-struct Sample
-{
-	Entry *entries[2 * kSampled];
-	int answers;
-	int all;
-};
-
-/* What is to be evicted next. */
-struct Choice
-{
-	Victim victims[kUnitsPerPage];
-	int count;
-	bool good;       // answers that could be served yet
-	uint64 reserved; // of the claim, for them
-	bool any;        // was there anything that is not in use?
-	bool refused;    // by room.h
-};
-
-/* The entries of a page. */
-struct PageView
-{
-	Victim entries[kUnitsPerPage];
-	int count;
-	uint64 units; // of all of them, here and elsewhere
-	double worth; // per unit that evicting them would make free
-	uint32 run;   // that would be free then
-};
-
-/* --- what is there ------------------------------------------------------------------------- */
-
-/*
- * All positions below n, each once, from a random one on.  Entries that were made one after the other
- * stand side by side and are often alike.  The golden section as stride spreads any number of
- * positions evenly, so that no such run of entries is all that a walk sees.
- */
-struct Steps
-{
-	uint64 n;
-	uint64 at;
-	uint64 stride;
-};
-
-Steps
-StepsOver(uint64 n)
-{
-	Steps steps = {n, pg_prng_uint64(&pg_global_prng_state) % n, n * 5 / 8 + 1};
-
-	while (std::gcd(steps.stride, n) != 1)
-		steps.stride++;
-	return steps;
-}
-
-uint64
-NextStep(Steps *steps)
-{
-	uint64 at = steps->at;
-
-	steps->at = (at + steps->stride) % steps->n;
-	return at;
-}
-
-/* Pins up to kSampled unpinned entries of a part of the directory, whose lock is held. */
-int
-PinSome(Entry **sample, const UnitRef *part, uint64 n)
-{
-	int found = 0;
-
-	if (n == 0)
-		return 0;
-
-	Steps steps = StepsOver(n);
-
-	for (uint64 i = 0; i < Min(n, kMaxProbes) && found < kSampled; i++)
-	{
-		Entry *entry = EntryAt(part[NextStep(&steps)]);
-
-		if (PinsOf(entry) > 0)
-			continue;
-		PinRaw(entry);
-		sample[found++] = entry;
-	}
-	return found;
-}
-
-void
-TakeSample(Sample *sample)
-{
-	LWLockAcquire(map.directory_lock, LW_SHARED);
-
-	uint32 nimages = map.shared->nimages;
-
-	sample->answers = PinSome(sample->entries, map.directory, map.shared->nentries);
-	sample->all = sample->answers + PinSome(sample->entries + sample->answers,
-											map.directory + map.directory_size - nimages, nimages);
-	LWLockRelease(map.directory_lock);
-}
-
-TimestampTz
-LastUse(const Entry *entry)
-{
-	uint64 last_hit = ReadAtomic(entry->last_hit);
-
-	return last_hit != 0 ? static_cast<TimestampTz>(last_hit) : entry->published;
-}
-
-EvictionPolicy
-PolicyFor(const Entry *entry)
-{
-	return IsImage(entry) ? EvictionPolicy::lru : static_cast<EvictionPolicy>(eviction_policy);
-}
-
-/* An entry that is pinned or listed, with what the policy makes of it. */
-Victim
-VictimOf(const Entry *entry)
-{
-	Usage usage;
-
-	usage.last_use = LastUse(entry);
-	usage.aging = std::bit_cast<double>(ReadAtomic(entry->aging));
-	usage.hits = ReadAtomic(entry->state) >> kHitShift;
-	usage.fill_us = entry->facts.fill_us;
-	usage.size = entry->units * kUnitBytes;
-	return {Priority(PolicyFor(entry), usage), entry->id, entry->hash, UnitOf(entry), entry->units};
-}
-
-/* The linked entry that begins at this unit, if there is one.  Directory lock held. */
-const Entry *
-ListedAt(UnitRef unit)
-{
-	const StoreShared *shared = map.shared;
-
-	if (unit == kNoUnit || unit > map.total_units)
-		return nullptr;
-
-	/* it may be anything that somebody is writing just now */
-	const Entry *entry = EntryAt(unit);
-	uint32 slot = *const_cast<volatile const uint32 *>(&entry->directory_slot);
-
-	if (slot >= shared->nentries &&
-		(slot >= map.directory_size || slot < map.directory_size - shared->nimages))
-		return nullptr;
-	return map.directory[slot] == unit ? entry : nullptr;
-}
-
-/* An image goes with its answer; whether that one is good is asked there. */
-bool
-IsGone(const Entry *entry, TimestampTz now)
-{
-	return IsExpired(entry, now) || (entry_dead != nullptr && entry_dead(entry));
-}
-
-/* --- pages --------------------------------------------------------------------------------- */
-
-/* Note an entry of the page, once. */
-void
-Note(PageView *view, const Entry *entry, TimestampTz now)
-{
-	for (int i = 0; i < view->count; i++)
-	{
-		if (view->entries[i].unit == UnitOf(entry))
-			return;
-	}
-
-	Victim &candidate = view->entries[view->count++];
-
-	candidate = VictimOf(entry);
-	view->units += entry->units;
-	if (!IsImage(entry) && !IsGone(entry, now))
-		view->worth += candidate.priority * entry->units;
-}
-
-/*
- * Whose units are in a page, and what would it cost to clear it?  Extents are read that others may
- * write just now, so nothing is believed but what the directory confirms.  Directory lock held.
- */
-void
-ViewPage(uint32 page, PageView *view, TimestampTz now)
-{
-	uint64 free;
-	UnitRef base = page * kUnitsPerPage;
-
-	LWLockAcquire(map.allocator_lock, LW_SHARED);
-	free = UnitsFreeIn(map.units, page);
-	LWLockRelease(map.allocator_lock);
-
-	view->count = 0;
-	view->units = 0;
-	view->worth = 0;
-	for (uint32 i = page == 0; i < kUnitsPerPage;)
-	{
-		if ((free >> i & 1) != 0)
-		{
-			view->units++;
-			i++;
-			continue;
-		}
-
-		const Extent *extent = ExtentAt(base + i);
-		uint32 length = *const_cast<volatile const uint32 *>(&extent->units);
-		UnitRef owner = *const_cast<volatile const UnitRef *>(&extent->owner);
-		const Entry *entry = ListedAt(owner);
-
-		if (length == 0 || length > kUnitsPerPage - i)
-			break;
-		if (entry != nullptr && PinsOf(entry) == 0)
-		{
-			Note(view, entry, now);
-			free |= (~UINT64CONST(0) >> (kUnitsPerPage - length)) << i;
-		}
-		i += length;
-	}
-	view->run = LongestRun(free);
-	if (view->units > 0)
-		view->worth /= static_cast<double>(view->units);
-}
-
-/* The page to clear, of those around the lowest entries of the pool.  Directory lock held. */
-bool
-ChoosePage(Choice *choice, TimestampTz now)
-{
-	Pool *pool = &map.shared->pool;
-	PageView view;
-	double lowest = 0;
-
-	for (uint32 i = 0; i < Min(pool->count, kPagesCompared); i++)
-	{
-		const Victim &around = pool->items[pool->count - 1 - i];
-
-		ViewPage(around.unit / kUnitsPerPage, &view, now);
-		if (view.run < kRun || view.count == 0 || (choice->count > 0 && view.worth >= lowest))
-			continue;
-		lowest = view.worth;
-		choice->count = view.count;
-		memcpy(choice->victims, view.entries, sizeof(Victim) * static_cast<Size>(view.count));
-	}
-	return choice->count > 0;
-}
-
-/* --- the choice ---------------------------------------------------------------------------- */
-
-/* The aging value follows what is evicted.  Eviction lock held. */
-void
-RaiseAging(double evicted)
-{
-	double aging = std::bit_cast<double>(pg_atomic_read_u64(&map.shared->aging));
-	double after = AgingAfter(static_cast<EvictionPolicy>(eviction_policy), aging, evicted);
-
-	if (after != aging)
-		pg_atomic_write_u64(&map.shared->aging, std::bit_cast<uint64>(after));
-}
-
-/*
- * Take the entry of the lowest priority out of the pool, as it is now.  One that was used since goes
- * back to where it belongs.  Eviction and directory lock held.
- */
-bool
-TakeLowest(Victim *lowest)
-{
-	Pool *pool = &map.shared->pool;
-
-	for (int looks = 0; looks < kMaxLooks && PoolTake(pool, lowest); looks++)
-	{
-		const Entry *entry = ListedAt(lowest->unit);
-
-		if (entry == nullptr || entry->id != lowest->id || PinsOf(entry) > 0)
-			continue;
-		*lowest = VictimOf(entry);
-		if (pool->count == 0 || lowest->priority <= pool->items[pool->count - 1].priority)
-			return true;
-		PoolAdd(pool, *lowest);
-	}
-	return false;
-}
-
-bool
-Reserve(Choice *choice, const Request &request)
-{
-	uint64 units = 0;
-	bool allowed;
-
-	for (int i = 0; i < choice->count; i++)
-		units += choice->victims[i].units;
-	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
-	allowed = RoomReserve(&map.shared->room, request.claim, request.want, units, &choice->reserved);
-	LWLockRelease(map.allocator_lock);
-	return allowed;
-}
-
-/* Good answers: the one of least value, or all of a page.  Eviction lock held. */
-void
-ChooseGood(Choice *choice, const Request &request, TimestampTz now)
-{
-	Victim lowest;
-
-	LWLockAcquire(map.directory_lock, LW_SHARED);
-	if (TakeLowest(&lowest))
-	{
-		choice->good = true;
-		if (request.least > 1 && lowest.units < 2 * kRun)
-		{
-			PoolAdd(&map.shared->pool, lowest);
-			ChoosePage(choice, now);
-		}
-		if (choice->count == 0)
-			choice->victims[choice->count++] = lowest;
-	}
-	LWLockRelease(map.directory_lock);
-
-	if (choice->count > 0 && (request.refused || !Reserve(choice, request)))
-	{
-		PoolAdd(&map.shared->pool, lowest);
-		choice->count = 0;
-		choice->refused = true;
-	}
-	if (choice->count > 0)
-		RaiseAging(lowest.priority);
-}
-
-/* What can't be served any more, all of the sample.  The rest of it goes into the pool. */
-void
-ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
-{
-	Pool *pool = &map.shared->pool;
-	EvictionPolicy policy = static_cast<EvictionPolicy>(eviction_policy);
-
-	if (pool->policy != policy)
-		PoolClear(pool, policy);
-	for (int i = 0; i < sample.answers; i++)
-	{
-		Victim candidate = VictimOf(sample.entries[i]);
-
-		if (IsGone(sample.entries[i], now))
-			choice->victims[choice->count++] = candidate;
-		else
-			PoolAdd(pool, candidate);
-	}
-}
-
-/* Did a search find nothing just now?  Where it can look at all entries it always does. */
-bool
-SparedSearch(TimestampTz now)
-{
-	StoreShared *shared = map.shared;
-
-	if (shared->nentries <= kSearched || shared->spared >= kSpared ||
-		now - shared->vain_search >= kJustNowUs)
-		return false;
-	shared->spared++;
-	return true;
-}
-
-/*
- * A few that can't be served any more, of many that are looked at.  No pins: a listed entry stays.
- * Eviction lock held.
- */
-void
-SearchGone(Choice *choice, TimestampTz now)
-{
-	const Entry *looked[kFetched];
-
-	LWLockAcquire(map.directory_lock, LW_SHARED);
-
-	uint64 left = Min(uint64{map.shared->nentries}, kSearched);
-	Steps steps = StepsOver(Max(map.shared->nentries, 1));
-
-	while (left > 0 && choice->count < kSampled)
-	{
-		uint64 n = Min(left, kFetched);
-
-		for (uint64 i = 0; i < n; i++)
-		{
-			looked[i] = EntryAt(map.directory[NextStep(&steps)]);
-			__builtin_prefetch(looked[i]);
-			__builtin_prefetch(reinterpret_cast<const char *>(looked[i]) + PG_CACHE_LINE_SIZE);
-		}
-		for (uint64 i = 0; i < n; i++)
-		{
-			if (PinsOf(looked[i]) == 0 && IsGone(looked[i], now))
-				choice->victims[choice->count++] = VictimOf(looked[i]);
-		}
-		left -= n;
-	}
-	LWLockRelease(map.directory_lock);
-	map.shared->vain_search = choice->count == 0 ? now : 0;
-	map.shared->spared = 0;
-}
-
-/* The image of the sample that was not used for longest. */
-void
-ChooseImage(Choice *choice, const Sample &sample)
-{
-	const Entry *image = nullptr;
-
-	for (int i = sample.answers; i < sample.all; i++)
-	{
-		if (image == nullptr || LastUse(sample.entries[i]) < LastUse(image))
-			image = sample.entries[i];
-	}
-	if (image != nullptr)
-		choice->victims[choice->count++] = VictimOf(image);
-}
-
-void
-Choose(Choice *choice, const Request &request, TimestampTz now)
-{
-	Sample sample;
-
-	choice->count = 0;
-	choice->good = false;
-	choice->reserved = 0;
-	LWLockAcquire(map.eviction_lock, LW_EXCLUSIVE);
-	TakeSample(&sample);
-	ChooseOfSample(choice, sample, now);
-	if (choice->count == 0 && !SparedSearch(now))
-		SearchGone(choice, now);
-	if (choice->count == 0)
-		ChooseImage(choice, sample);
-	for (int i = 0; i < sample.all; i++)
-		UnpinRaw(sample.entries[i]);
-	choice->any = sample.all > 0;
-	choice->refused = false;
-	if (choice->count == 0 && !request.claim->image)
-		ChooseGood(choice, request, now);
-	LWLockRelease(map.eviction_lock);
-}
-
 /* --- evicting ------------------------------------------------------------------------------ */
 
 /* Units that are free now.  Allocator lock held. */
 void
-TakeLocked(Request *request)
+TakeLocked(UnitRequest *request)
 {
 	Room *room = &map.shared->room;
 	uint64 free = map.total_units - map.units->used;
@@ -532,7 +67,7 @@ TakeLocked(Request *request)
 }
 
 void
-TakeFree(Request *request)
+TakeFree(UnitRequest *request)
 {
 	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
 	TakeLocked(request);
@@ -561,7 +96,7 @@ GiveSome(UnitRef first, uint64 *freed)
 
 /* Free what was evicted; with the last of it take what is wanted, before anybody else can. */
 void
-FreeAndTake(UnitRef garbage, Choice *choice, bool last, Request *request)
+FreeAndTake(UnitRef garbage, Choice *choice, bool last, UnitRequest *request)
 {
 	Room *room = &map.shared->room;
 
@@ -623,7 +158,7 @@ Prefetch(const Choice &choice)
 
 /* Evict what was chosen and take what is wanted; false: all of it came into use meanwhile. */
 bool
-EvictChosen(Choice *choice, TimestampTz now, Request *request)
+EvictChosen(Choice *choice, TimestampTz now, UnitRequest *request)
 {
 	int64 evictions = 0;
 	int64 voided = 0;
@@ -721,7 +256,7 @@ LookAround(Worst *worst, uint32 account)
 
 /* Evict something, and take up to `want` units of it; false: there is nothing that may go. */
 bool
-EvictSome(Request *request, int *vain)
+EvictSome(UnitRequest *request, int *vain)
 {
 	Choice choice;
 	TimestampTz now = GetCurrentTimestamp();
@@ -739,7 +274,7 @@ EvictSome(Request *request, int *vain)
 UnitRun
 TakeUnits(uint32 want, Claim *claim)
 {
-	Request request = {want, want >= kRun ? kRun : 1, claim, {kNoUnit, 0}, false};
+	UnitRequest request = {want, want >= kRun ? kRun : 1, claim, {kNoUnit, 0}, false};
 	int vain = 0;
 
 	TakeFree(&request);
@@ -766,7 +301,7 @@ bool
 EvictForDirectory(bool for_image)
 {
 	Claim claim = {};
-	Request request = {0, 1, &claim, {kNoUnit, 0}, false};
+	UnitRequest request = {0, 1, &claim, {kNoUnit, 0}, false};
 	Choice choice;
 	bool evicted = false;
 
