@@ -47,7 +47,7 @@ sub missing
 
 # pg_settings leaves out the secret in some versions: the sources tell what else there is.
 my @hidden = (qr/^cached_query\.redis_secret$/);
-my %settings = map { $_->[0] => $_ } rows(q{SELECT name, current_setting(name), context FROM pg_settings
+my %settings = map { $_->[0] => $_ } rows(q{SELECT name, current_setting(name), context, unit, array_to_string(enumvals, ' ') FROM pg_settings
 	WHERE name LIKE 'cached_query.%' AND name NOT LIKE 'cached_query.debug%' ORDER BY name});
 my @defined = sort grep { !/^cached_query\.debug_/ }
   map { slurp_file($_) =~ /DefineCustom\w+Variable\(\s*"(cached_query\.\w+)"/g }
@@ -55,7 +55,7 @@ my @defined = sort grep { !/^cached_query\.debug_/ }
 foreach my $name (grep { !$settings{$_} } @defined)
 {
 	ok((grep { $name =~ $_ } @hidden), "setting $name is in pg_settings");
-	$settings{$name} = [ $name, $node->safe_psql('postgres', "SHOW $name"), 'sighup' ];
+	$settings{$name} = [ $name, $node->safe_psql('postgres', "SHOW $name"), 'sighup', '', '' ];
 }
 is_deeply(missing([ keys %settings ], @defined), [], 'the sources define every setting');
 my @settings = map { $settings{$_} } sort keys %settings;
@@ -64,14 +64,16 @@ my $settings = document('docs/settings.md');
 cmp_ok(scalar @settings, '>', 20, 'there are settings');
 foreach (@settings)
 {
-	my ($name, $default, $context) = @$_;
+	my ($name, $default, $context, $unit, $values) = @$_;
 	my ($documented) = $settings =~ /^\| `\Q$name\E` \| ([^\n]*)$/m;
 
 	ok(defined $documented, "setting $name is documented") or next;
 	my @cells = split / *\| */, $documented;
 
 	is($cells[0] eq "''" ? '' : $cells[0], $default, "setting $name: default");
+	like($cells[1], qr/^\Q$unit\E(?![A-Za-z])/, "setting $name: unit") if $unit ne '';
 	like($cells[2], qr/^$context\b/, "setting $name: context");
+	is_deeply(missing([ split / /, $values ], $cells[3] =~ /`(\w+)`/g), [], "setting $name: values") if $values ne '';
 }
 is_deeply(missing([ grep { /^cached_query\./ } first_cells($settings) ], map { $_->[0] } @settings), [],
 	'every documented setting exists');
