@@ -86,6 +86,36 @@ run_statement(PGconn *conn, const char *statement)
 	PQclear(result);
 }
 
+/* The statement with the number in place of each {n}; another call makes it another one. */
+static inline const char *
+numbered(const char *statement, int number)
+{
+	static char *text = NULL;
+	static size_t room = 0;
+	size_t need = strlen(statement) * 4 + 16; /* "{n}" grows to 11 digits at most */
+	char *to;
+	const char *at;
+
+	if (strstr(statement, "{n}") == NULL)
+		return statement;
+	if (need > room)
+	{
+		text = realloc(text, room = need);
+		if (text == NULL)
+			fail("out of memory");
+	}
+	to = text;
+	while ((at = strstr(statement, "{n}")) != NULL)
+	{
+		memcpy(to, statement, at - statement);
+		to += at - statement;
+		to += sprintf(to, "%d", number);
+		statement = at + 3;
+	}
+	strcpy(to, statement);
+	return text;
+}
+
 static inline PGconn *
 open_connection(const char *conninfo)
 {

@@ -12,6 +12,8 @@
  *	memory		growth of the backend's private memory (RssAnon) at its peak, sampled, in kB
  *	differs		no time: 1 if the one value of the answer is not true, 0 if it is
  *
+ * In a simple statement {n} is replaced by the number of its execution, from 1: each is another text.
+ *
  * All statements run on one connection, so they share the backend, its caches and its processor,
  * unless a label has a connection string behind an @: that statement has a connection of its own.
  * A round has -n executions of each statement, one of each in turn in an order that is shuffled
@@ -81,6 +83,7 @@ typedef struct Case
 	double *sorted; /* scratch memory for one round */
 	double medians[MAX_ROUNDS];
 	double cpus[MAX_ROUNDS];
+	int executed; /* times so far */
 } Case;
 
 static Case cases[MAX_CASES];
@@ -255,9 +258,10 @@ drain(int fd, const char *statement)
 
 /* One execution: its time, or what else its kind takes. */
 static double
-execute(const Case *c)
+execute(Case *c)
 {
 	PGresult *result;
+	const char *statement = numbered(c->statement, ++c->executed);
 	double start;
 	double value;
 
@@ -272,9 +276,9 @@ execute(const Case *c)
 	if (c->kind == PREPARED)
 		result = PQexecPrepared(c->conn, c->name, 0, NULL, NULL, NULL, 0);
 	else
-		result = PQexec(c->conn, c->statement);
+		result = PQexec(c->conn, statement);
 	value = now_us() - start;
-	check(result, c->statement);
+	check(result, statement);
 	if (c->kind == EXPLAIN)
 		value = explained_us(result);
 	if (c->kind == DIFFERS)

@@ -26,11 +26,8 @@ PROFILE_ROWS=20000
 
 profile_tables()
 {
-	local pkglibdir=$1
 	cat <<SQL
 CREATE EXTENSION cached_query;
-CREATE FUNCTION count_begin() RETURNS void AS '$pkglibdir/callgrind' LANGUAGE C VOLATILE;
-CREATE FUNCTION count_end(text) RETURNS void AS '$pkglibdir/callgrind' LANGUAGE C VOLATILE;
 CREATE TABLE payments AS SELECT i AS payment_id, i % 65000 AS loan_id, 'INVESTOR_' || i % 24 AS investor_id,
 	'borrower ' || i % 6500 AS borrower_name, (ARRAY['north', 'east', 'south', 'west'])[1 + i % 4] AS region,
 	'transfer'::text AS payment_method, 'paid'::text AS status, date '2020-01-01' + i % 1825 AS transaction_date,
@@ -43,7 +40,16 @@ VACUUM (FREEZE, ANALYZE) payments;
 SQL
 }
 
-# Starts the server of profile_begin once more, under valgrind.
+counting_functions()
+{
+	local pkglibdir=$1
+	cat <<SQL
+CREATE FUNCTION count_begin() RETURNS void AS '$pkglibdir/callgrind' LANGUAGE C VOLATILE;
+CREATE FUNCTION count_end(text) RETURNS void AS '$pkglibdir/callgrind' LANGUAGE C VOLATILE;
+SQL
+}
+
+# Starts the server of profile_server once more, under valgrind.
 start_under_valgrind()
 {
 	local tries
@@ -58,10 +64,10 @@ start_under_valgrind()
 	die "the server did not start under valgrind"
 }
 
-# A server with a table, under valgrind: profile_begin PG_CONFIG SOURCES
-profile_begin()
+# A server with tables, under valgrind: profile_server PG_CONFIG SOURCES COMMAND, where COMMAND prints what makes them
+profile_server()
 {
-	local config=$1 sources=$2
+	local config=$1 sources=$2 tables=$3
 	PROFILE_BIN=$("$config" --bindir)
 	PROFILE_DIR=$WORK/profile_counts
 	rm -rf "$PROFILE_DIR"
@@ -74,10 +80,13 @@ profile_begin()
 	start_server profile "$config" "jit = off" "autovacuum = off" "cached_query.memory = 64MB" \
 		"cached_query.max_entry_size = 32MB" "max_parallel_workers_per_gather = 0" "shared_buffers = 64MB" \
 		"stats_fetch_consistency = none" "bgwriter_delay = 10s" "statement_timeout = 0"
-	profile_tables "$("$config" --pkglibdir)" | as_user psql -qX -v ON_ERROR_STOP=1 || die "no table to profile with"
+	{ counting_functions "$("$config" --pkglibdir)" && "$tables"; } | as_user psql -qX -v ON_ERROR_STOP=1 >/dev/null ||
+		die "no table to profile with"
 	stop_server profile
 	start_under_valgrind
 }
+
+profile_begin() { profile_server "$1" "$2" profile_tables; }
 
 # Instructions in the user space of the backend, of one execution: instructions NAME KIND COUNT STATEMENT [SETTING...]
 instructions()

@@ -6,7 +6,7 @@
  *
  * Prepared statements go in a pipeline, each with a Sync of its own: the backend then finds the next
  * one in its buffer, so that what it does does not depend on how fast this client is.  The statement
- * is executed some times before, and counts of COUNT and of 2 * COUNT executions have the names
+ * is executed some times before; in a simple one {n} is replaced by the number of the execution.  Counts of COUNT and of 2 * COUNT executions have the names
  * NAME.1 and NAME.2: all that is done once cancels out in their difference.
  */
 #include <stdbool.h>
@@ -19,6 +19,7 @@
 static PGconn *conn;
 static const char *statement;
 static bool prepared;
+static int executed = 0;
 
 static void
 run(const char *sql)
@@ -67,7 +68,7 @@ execute(int count)
 	else
 	{
 		for (int i = 0; i < count; i++)
-			run(statement);
+			run(numbered(statement, ++executed));
 	}
 }
 
