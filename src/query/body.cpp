@@ -263,8 +263,9 @@ WalkInside(Findings *f, Query *query)
 	const bool daily = f->daily;
 
 	f->literals = f->checked_literal = f->daily = false;
+	f->last_literal = InvalidOid;
 	/* what is believed gives the same whatever names in it mean, until one of them changes */
-	if (!f->believed && !DigestTrees(queries, {f->words_inside, nullptr}, &f->inside_digest))
+	if (!f->believed && !DigestTrees(queries, {f->words_inside, nullptr}, false, &f->inside_digest))
 		f->unidentified = true;
 	foreach (cell, queries)
 		WalkTree(f, static_cast<Node *>(lfirst(cell)));
@@ -280,6 +281,7 @@ WalkInside(Findings *f, Query *query)
 	f->literals = literals;
 	f->checked_literal = checked;
 	f->daily = daily;
+	f->last_literal = InvalidOid;
 	return found;
 }
 

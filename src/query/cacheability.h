@@ -92,6 +92,8 @@ struct Findings
 	/* read by the plan, and named by neither the trees nor a parent */
 	List *inlined = NIL;
 
+	bool long_lists = false; /* the trees have arrays of many constants */
+
 	/* What is in the key, and not in the query's own trees. */
 	Digest inside_digest = {}; /* of the trees of all bodies: what names in them mean */
 	bool unidentified = false; /* ... which have parts of another module */
@@ -103,6 +105,8 @@ struct Findings
 	bool at_run = false;                /* ... and was met while it ran: views aren't expanded */
 	bool words_inside = false;          /* the statement analysed last has a word like 'now' */
 	Node *call = nullptr;               /* the node whose functions are judged */
+	Oid last_literal =
+		InvalidOid; /* type of the last one, which another needs not be asked about */
 	const Environment *environment = nullptr; /* of what is walked */
 	List *environments = NIL;                 /* all that were met */
 	Seen seen;

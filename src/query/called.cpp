@@ -89,6 +89,7 @@ Believing(Findings *f, Work work)
 	Findings after;
 
 	f->believed = true;
+	f->last_literal = InvalidOid;
 	f->seen = before.seen_believed;
 	f->types = before.types_believed;
 	work();
@@ -358,6 +359,7 @@ FollowUp(Findings *f)
 		}
 		f->nested = item->nested;
 		f->environment = item->environment;
+		f->last_literal = InvalidOid;
 		if (item->believed)
 			Believing(f, [=] { Run(f, item); });
 		else

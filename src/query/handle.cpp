@@ -17,6 +17,7 @@
 
 extern "C" {
 #include "common/hashfn.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/rls.h"
 }
@@ -59,7 +60,7 @@ void
 Destroy(Handle *handle)
 {
 	total_memory -= handle->memory;
-	SPI_freeplan(handle->plan);
+	DropCachedPlan(handle->source);
 	MemoryContextDelete(handle->context);
 }
 
@@ -226,10 +227,31 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	return handle;
 }
 
+/* As SPI_prepare() does it with a text, of a statement that is parsed already. */
+CachedPlanSource *
+Analyze(const Statement &statement, Oid *types, int count)
+{
+	CachedPlanSource *source =
+		CreateCachedPlan(statement.raw, statement.query, CreateCommandTag(statement.raw->stmt));
+	QueryErrorContext context;
+	List *queries;
+
+	PushQueryErrorContext(&context, statement.query);
+	queries =
+		pg_analyze_and_rewrite_fixedparams(statement.raw, statement.query, types, count, nullptr);
+	PopQueryErrorContext(&context);
+	CompleteCachedPlan(source, queries, nullptr, types, count, nullptr, nullptr,
+					   CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN, false);
+	return source;
+}
+
 /* Parse analysis, once: the kept plan and the parameter types. */
 void
 Prepare(Handle *handle)
 {
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryAnalysis", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(scratch);
 	Statement statement = ParseStatement(handle->query);
 	MemoryContext caller;
 
@@ -241,20 +263,15 @@ Prepare(Handle *handle)
 	MemoryContextSwitchTo(caller);
 	InferParameters(statement, handle->params, handle->param_count);
 
-	SPI_connect();
-	handle->plan = SPI_prepare_cursor(handle->query, handle->param_count, handle->params,
-									  CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN);
-	if (handle->plan == nullptr)
-		elog(ERROR, "SPI_prepare_cursor failed: %s", SPI_result_code_string(SPI_result));
-	handle->source =
-		static_cast<CachedPlanSource *>(linitial(SPI_plan_get_plan_sources(handle->plan)));
+	handle->source = Analyze(statement, handle->params, handle->param_count);
 	RefuseLocksAndWrites(handle->source->query_list);
 
 	/* What runs in a parallel worker can't be watched during a fill. */
 	if (CallsUserCode(handle->source->query_list))
 		handle->source->cursor_options &= ~CURSOR_OPT_PARALLEL_OK;
-	SPI_keepplan(handle->plan);
-	SPI_finish();
+	SaveCachedPlan(handle->source);
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(scratch);
 }
 
 Handle *

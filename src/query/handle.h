@@ -3,7 +3,7 @@
  *		What this session knows of a query text: its plan, verdict, dependencies and key prefix.
  *
  * A handle is found by the query's text, the declared types of its arguments and what parse
- * analysis depends on (role, row_security, search_path, parse settings).  It keeps an SPI plan, so
+ * analysis depends on (role, row_security, search_path, parse settings).  It keeps a plan source, so
  * that a repeated call pays no parse analysis, while PostgreSQL's plan cache revalidates it: locks,
  * dropped and altered objects, policies.  What the plan cache does not see, a new object that
  * captures an unqualified name, is watched by syscache callbacks.
@@ -57,7 +57,6 @@ struct Handle : HandleLink, Examined
 	uint32 trusted_version; /* the examination asked cached_query.trusted_functions */
 
 	/* the plan */
-	SPIPlanPtr plan;
 	CachedPlanSource *source;
 	int generation;       /* of the generic plan that was examined; -1: none */
 	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */

@@ -2,6 +2,10 @@
  * positions.cpp
  *		The text of a query tree without what depends on how the query was written down.
  *
+ * PostgreSQL itself reads such a text by position: it skips the names of fields (readfuncs.c).  So without
+ * the names two trees still have the same text only if they are the same, and there is a third of it
+ * to hash.  A name is followed by its value, which may look like a name.
+ *
  * A tree's text consists of tokens between white space, parentheses and braces.  Where one of
  * these belongs to a name or a string, a backslash stands before it, and before a backslash, too: so
  * a token's end is found by skipping what is escaped, and no string can look like a field.
@@ -47,8 +51,9 @@ MeaningOf(char c)
 	return meanings.of[static_cast<unsigned char>(c)];
 }
 
-const char *
-EndOfToken(const char *at)
+/* The end of the token that begins at `at`. */
+char *
+EndOfToken(char *at)
 {
 	for (;;)
 	{
@@ -64,6 +69,21 @@ bool
 Is(const char *token, size_t length, const char *what)
 {
 	return length == strlen(what) && memcmp(token, what, length) == 0;
+}
+
+/* Its space follows. */
+bool
+NamesField(const char *token, const char *end)
+{
+	if (*token != ':' || *end != ' ')
+		return false;
+	while (++token < end)
+	{
+		if (*token != '_' && (*token < 'a' || *token > 'z') && (*token < 'A' || *token > 'Z') &&
+			(*token < '0' || *token > '9'))
+			return false;
+	}
+	return true;
 }
 
 /* The name of a field whose number is left out: location, stmt_location, name_location.. */
@@ -95,38 +115,49 @@ IsNumber(const char *token, const char *end)
 } // namespace
 
 bool
-WithoutPositions(const char *trees, TakePiece take, void *arg)
+WithoutPositions(char *trees, size_t *length)
 {
-	const char *from = trees; /* what is not handed out yet */
-	const char *at = trees;
+	char *at = trees;
+	char *to = trees; /* not beyond `at` */
+	bool named = false;
 
 	while (*at != '\0')
 	{
-		const char *token = at;
-		size_t length;
+		char *token = at;
+		char *end;
 
 		if (MeaningOf(*at) == kSeparates)
 		{
-			at++;
+			named = named && *at == ' ';
+			*to++ = *at++;
 			continue;
 		}
-		at = EndOfToken(token);
-		length = static_cast<size_t>(at - token);
+		end = EndOfToken(token);
 		if (*token == 'E' && token > trees && token[-1] == '{' &&
-			Is(token, length, "EXTENSIBLENODE"))
+			Is(token, static_cast<size_t>(end - token), "EXTENSIBLENODE"))
 			return false;
-		if (*token == ':' && *at == ' ' && NamesPosition(token, length))
+		if (named || !NamesField(token, end))
 		{
-			const char *end = EndOfToken(at + 1);
-
-			if (!IsNumber(at + 1, end))
-				continue;
-			if (!take(from, static_cast<size_t>(at - from), arg))
-				return false;
-			from = at = end;
+			while (at < end)
+				*to++ = *at++;
+			named = false;
+			continue;
+		}
+		*to++ = ':';
+		named = true;
+		at = end;
+		if (!NamesPosition(token, static_cast<size_t>(end - token)))
+			continue;
+		end = EndOfToken(at + 1);
+		if (IsNumber(at + 1, end))
+		{
+			at = end;
+			named = false;
 		}
 	}
-	return take(from, static_cast<size_t>(at - from), arg);
+	*to = '\0';
+	*length = static_cast<size_t>(to - trees);
+	return true;
 }
 
 } // namespace cq

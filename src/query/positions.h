@@ -11,15 +11,12 @@
 namespace cq
 {
 
-/* Takes a piece of the text; false: no more, please. */
-using TakePiece = bool (*)(const char *piece, size_t length, void *arg);
-
 /*
- * Hands out what nodeToString() made of trees, but for the numbers that tell where in its text a
- * node stood, and those that are there or not as somebody has walked the tree before (opfuncid, which
- * follows from opno).  False if the trees hold nodes of another module, whose text may leave out
- * anything, or if `take` wants no more.
+ * Takes out of what nodeToString() made of trees the numbers that tell where in its text a node
+ * stood, those that are there or not as somebody has walked the tree before (opfuncid, which
+ * follows from opno), and the names of fields.  False if the trees hold nodes of another module,
+ * whose text may leave out anything.
  */
-extern bool WithoutPositions(const char *trees, TakePiece take, void *arg);
+extern bool WithoutPositions(char *trees, size_t *length);
 
 } // namespace cq

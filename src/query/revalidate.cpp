@@ -52,7 +52,7 @@ Identify(Handle *handle)
 	handle->digest = findings.inside_digest;
 	return !findings.unidentified &&
 		   (findings.inlined == NIL || DigestOids(findings.inlined, &handle->digest)) &&
-		   DigestTrees(handle->source->query_list, moment, &handle->digest);
+		   DigestTrees(handle->source->query_list, moment, findings.long_lists, &handle->digest);
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "common/cryptohash.h"
+#include "utils/datum.h"
 }
 
 namespace cq
@@ -70,34 +71,97 @@ Update(pg_cryptohash_ctx *hash, const char *bytes, Size length)
 	return pg_cryptohash_update(hash, reinterpret_cast<const uint8 *>(bytes), length) >= 0;
 }
 
-/* In one piece: a call for each would take longer than the rest. */
-bool
-Append(const char *piece, size_t length, void *arg)
+template <typename T>
+void
+AppendRaw(StringInfo to, const T &value)
 {
-	appendBinaryStringInfo(static_cast<StringInfo>(arg), piece, static_cast<int>(length));
-	return true;
+	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
 }
 
+/* All fields but its place. */
+void
+AppendConst(StringInfo to, const Const *constant)
+{
+	AppendRaw(to, constant->consttype);
+	AppendRaw(to, constant->consttypmod);
+	AppendRaw(to, constant->constcollid);
+	AppendRaw(to, constant->constlen);
+	AppendRaw(to, constant->constbyval);
+	AppendRaw(to, constant->constisnull);
+	if (constant->constisnull)
+		return;
+	if (constant->constbyval)
+	{
+		AppendRaw(to, constant->constvalue);
+		return;
+	}
+
+	const uint32 size =
+		static_cast<uint32>(datumGetSize(constant->constvalue, false, constant->constlen));
+
+	AppendRaw(to, size);
+	appendBinaryStringInfo(to, DatumGetPointer(constant->constvalue), static_cast<int>(size));
+}
+
+/*
+ * Of a copy: takes the constants out of long arrays, since PostgreSQL's text of one is 200 bytes long.
+ * Each array that is empty then, or was, is told apart by the number of its elements.
+ */
 bool
-FeedTrees(pg_cryptohash_ctx *hash, List *queries, const Moment &moment)
+TakeLongLists(Node *node, void *arg)
+{
+	StringInfo to = static_cast<StringInfo>(arg);
+	ListCell *cell;
+
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+		return compat::WalkQuery(reinterpret_cast<Query *>(node), TakeLongLists, arg, 0);
+	if (!IsA(node, ArrayExpr))
+		return compat::WalkExpression(node, TakeLongLists, arg);
+
+	ArrayExpr *array = reinterpret_cast<ArrayExpr *>(node);
+
+	if (array->elements != NIL && !IsLongList(array))
+		return compat::WalkExpression(node, TakeLongLists, arg);
+	/* no text has this byte in it */
+	appendStringInfoChar(to, '\0');
+	AppendRaw(to, list_length(array->elements));
+	foreach (cell, array->elements)
+		AppendConst(to, lfirst_node(Const, cell));
+	array->elements = NIL;
+	return false;
+}
+
+/* All in one piece: a call for each would take longer than the rest. */
+bool
+FeedTrees(pg_cryptohash_ctx *hash, List *queries, const Moment &moment, bool long_lists)
 {
 	StringInfoData text;
+	StringInfoData lists;
 	ListCell *cell;
 
 	initStringInfo(&text);
+	initStringInfo(&lists);
 	foreach (cell, queries)
 	{
 		Node *query = static_cast<Node *>(lfirst(cell));
+		char *piece;
+		size_t length;
 
-		if (moment.shown)
-		{
+		if (moment.shown || long_lists)
 			query = static_cast<Node *>(copyObjectImpl(query));
+		if (moment.shown)
 			HideMoments(query, nullptr);
-		}
-		if (!WithoutPositions(nodeToString(query), Append, &text))
+		if (long_lists)
+			TakeLongLists(query, &lists);
+		piece = nodeToString(query);
+		if (!WithoutPositions(piece, &length))
 			return false;
+		appendBinaryStringInfo(&text, piece, static_cast<int>(length));
 	}
 	/* behind the last tree's end nothing else can stand */
+	appendBinaryStringInfo(&text, lists.data, lists.len);
 	if (moment.text != nullptr)
 		appendStringInfoString(&text, moment.text);
 	return Update(hash, text.data, static_cast<Size>(text.len));
@@ -128,9 +192,27 @@ Chain(Digest *digest, Feed feed)
 } // namespace
 
 bool
-DigestTrees(List *queries, const Moment &moment, Digest *digest)
+IsLongList(const ArrayExpr *array)
 {
-	return Chain(digest, [&](pg_cryptohash_ctx *hash) { return FeedTrees(hash, queries, moment); });
+	constexpr int kLong = 16;
+	ListCell *cell;
+
+	if (list_length(array->elements) < kLong)
+		return false;
+	foreach (cell, array->elements)
+	{
+		if (!IsA(lfirst(cell), Const))
+			return false;
+	}
+	return true;
+}
+
+bool
+DigestTrees(List *queries, const Moment &moment, bool long_lists, Digest *digest)
+{
+	return Chain(digest, [&](pg_cryptohash_ctx *hash) {
+		return FeedTrees(hash, queries, moment, long_lists);
+	});
 }
 
 bool

@@ -32,11 +32,14 @@ struct Moment
 	const char *text = nullptr; /* what the literals said, where only that tells */
 };
 
+/* Has it many elements, all of them constants?  It is digested in another way then. */
+extern bool IsLongList(const ArrayExpr *array);
 /*
  * The digest becomes that of what it was of, and of the trees.  Literals that show the moment are
- * left out.  False: no digest can tell.
+ * left out.  Who says that there is no long list gets another digest for trees that have one.
+ * False: no digest can tell.
  */
-extern bool DigestTrees(List *queries, const Moment &moment, Digest *digest);
+extern bool DigestTrees(List *queries, const Moment &moment, bool long_lists, Digest *digest);
 /* The same with OIDs. */
 extern bool DigestOids(List *oids, Digest *digest);
 

@@ -141,6 +141,20 @@ JudgeInRange(Findings *f, Oid function)
 		JudgeFunction(function, f);
 }
 
+void
+JudgeConst(Findings *f, Oid type)
+{
+	if (ReadsThroughChecks(type))
+	{
+		/* they ran when the literal was analysed, and may say something else by now */
+		f->checked_literal = true;
+		JudgeInput(f, type);
+	}
+	JudgeLiteral(f, type);
+	JudgeType(f, type);
+	f->last_literal = type;
+}
+
 /* Those that a call leaves to their defaults, the planner puts in. */
 void
 DeferDefaults(Findings *f, Oid function, List *args)
@@ -210,13 +224,11 @@ Walk(Node *node, void *arg)
 			RefuseExact(f, Reason::system_column, nullptr);
 		break;
 	case T_Const:
-		if (ReadsThroughChecks(exprType(node)))
-		{
-			/* they ran when the literal was analysed, and may say something else by now */
-			f->checked_literal = true;
-			JudgeInput(f, exprType(node));
-		}
-		JudgeLiteral(f, exprType(node));
+		if (reinterpret_cast<Const *>(node)->consttype != f->last_literal)
+			JudgeConst(f, reinterpret_cast<Const *>(node)->consttype);
+		return false;
+	case T_ArrayExpr:
+		f->long_lists = f->long_lists || IsLongList(reinterpret_cast<ArrayExpr *>(node));
 		JudgeType(f, exprType(node));
 		break;
 	case T_XmlExpr:
@@ -249,7 +261,6 @@ Walk(Node *node, void *arg)
 	case T_ArrayCoerceExpr:
 	case T_ConvertRowtypeExpr:
 	case T_RowExpr:
-	case T_ArrayExpr:
 	case T_Aggref:
 	case T_MinMaxExpr:
 		JudgeType(f, exprType(node));
