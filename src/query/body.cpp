@@ -5,6 +5,7 @@
 #include "pg.h"
 #include "query/environment.h"
 #include "query/body.h"
+#include "query/judged.h"
 #include "query/procedural.h"
 
 extern "C" {
@@ -310,8 +311,11 @@ BodyVariant(Findings *f, Oid function, FuncExpr **call)
 	return any ? HashTypes(*call, variant) : variant;
 }
 
+namespace
+{
+
 void
-JudgeBody(Findings *f, const Pending *item)
+JudgeHere(Findings *f, const Pending *item)
 {
 	const Environment *outer = f->environment;
 	HeapTuple tuple = SearchSysCacheCopy1(PROCOID, ObjectIdGetDatum(item->oid));
@@ -327,6 +331,17 @@ JudgeBody(Findings *f, const Pending *item)
 		Judge(f, tuple, item);
 	f->environment = outer;
 	heap_freetuple(tuple);
+}
+
+} // namespace
+
+void
+JudgeBody(Findings *f, const Pending *item)
+{
+	if (f->at_run)
+		JudgeHere(f, item);
+	else
+		JudgeOnce(f, item, JudgeHere);
 }
 
 } // namespace cq

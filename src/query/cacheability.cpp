@@ -178,10 +178,20 @@ Lacks(const Findings &known, const Findings &seen)
 }
 
 void
-Widen(Findings *known, const Findings &seen)
+AddSettings(Findings *f, List *names)
 {
 	ListCell *cell;
 
+	foreach (cell, names)
+	{
+		if (!HasSetting(f->settings, static_cast<char *>(lfirst(cell))))
+			f->settings = lappend(f->settings, pstrdup(static_cast<char *>(lfirst(cell))));
+	}
+}
+
+void
+Widen(Findings *known, const Findings &seen)
+{
 	known->everything = known->everything || seen.everything;
 	known->role = known->role || seen.role;
 	known->session_role = known->session_role || seen.session_role;
@@ -190,11 +200,7 @@ Widen(Findings *known, const Findings &seen)
 	known->search_path = known->search_path || seen.search_path;
 	known->names = known->names || seen.names;
 	known->temp_schema = known->temp_schema || seen.temp_schema;
-	foreach (cell, seen.settings)
-	{
-		if (!HasSetting(known->settings, static_cast<char *>(lfirst(cell))))
-			known->settings = lappend(known->settings, pstrdup(static_cast<char *>(lfirst(cell))));
-	}
+	AddSettings(known, seen.settings);
 	if (seen.ttl != Reason::hit)
 		RefuseBoth(known, seen.ttl, seen.ttl_detail);
 	if (seen.exact != Reason::hit)

@@ -142,6 +142,12 @@ extern bool Lacks(const Findings &known, const Findings &seen);
 /* Know it, too. */
 extern void Widen(Findings *known, const Findings &seen);
 
+/*
+ * Adds what was found about a part that was walked by itself, and the names in it, which `into` has
+ * to be walking for.
+ */
+extern void Merge(Findings *into, const Findings &part, const NameHashes &names);
+
 /* What speaks against keeping the answer; the first finding is kept. */
 extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, const char *detail);

@@ -30,6 +30,7 @@ struct Met
 };
 
 HTAB *met = nullptr;
+uint64 compiled_count = 0;
 
 uint64
 PathNow()
@@ -206,6 +207,7 @@ Compile(Findings *f, Oid function, FuncExpr *call)
 
 	if (known != nullptr && !known->stuck && (known->path == path || f->at_run))
 		return compiled;
+	compiled_count++;
 	if (f->at_run || !Forget(compiled))
 		f->kept_old = true;
 	if (Forget(compiled))
@@ -216,11 +218,18 @@ Compile(Findings *f, Oid function, FuncExpr *call)
 	return compiled;
 }
 
+uint64
+CompiledCount()
+{
+	return compiled_count;
+}
+
 void
 ForgetCompiled()
 {
 	HASH_SEQ_STATUS scan;
 
+	compiled_count++;
 	if (met == nullptr)
 		return;
 	hash_seq_init(&scan, met);

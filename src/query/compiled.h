@@ -32,6 +32,8 @@ extern const Plpgsql &LoadPlpgsql();
  * that, since it runs, or has run before we saw it.
  */
 extern PLpgSQL_function *Compile(Findings *findings, Oid function, FuncExpr *call);
+/* So often was one compiled here, or marked to be compiled at its next use. */
+extern uint64 CompiledCount();
 /* Notes what its declarations name. */
 extern void NoteDeclarations(Findings *findings, const PLpgSQL_function *compiled,
 							 const char *source);

@@ -8,6 +8,7 @@
 #include "query/handle_internal.h"
 #include "query/fingerprint.h"
 #include "query/handle.h"
+#include "query/judged.h"
 #include "query/kept.h"
 #include "query/key.h"
 #include "query/news.h"
@@ -383,6 +384,7 @@ ForgetHandles()
 {
 	while (First() != End())
 		Forget(HandleOf(First()));
+	ForgetJudged();
 }
 
 void

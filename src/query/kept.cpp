@@ -239,6 +239,18 @@ KeptUnlikeNow(const Findings &findings)
 								  (findings.restricted && forgotten.roles != roles_count));
 }
 
+uint64
+SettingsCount()
+{
+	return settings_count;
+}
+
+bool
+AllSettingsWatched()
+{
+	return !unwatched;
+}
+
 void
 ForgetKept()
 {

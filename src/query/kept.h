@@ -33,6 +33,10 @@ extern bool KeptUnlikeNow(const Findings &findings);
  */
 extern void ForgetKept();
 
+/* So many changes of settings that analysis reads were there so far, if all of these are watched. */
+extern uint64 SettingsCount();
+extern bool AllSettingsWatched();
+
 /* That of it which compiled.cpp knows. */
 extern void ForgetCompiled();
 

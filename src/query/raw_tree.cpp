@@ -56,6 +56,8 @@ WalkTimeWords(Node *node, void *arg)
 	return compat::WalkRaw(node, WalkTimeWords, arg);
 }
 
+} // namespace
+
 void
 AddHash(NameHashes *names, int cache, uint32 hash)
 {
@@ -72,6 +74,9 @@ AddHash(NameHashes *names, int cache, uint32 hash)
 	names->caches[names->count] = cache;
 	names->hashes[names->count++] = hash;
 }
+
+namespace
+{
 
 void
 AddNameIn(NameHashes *names, compat::CacheId cache, const char *name, Oid schema)
@@ -216,10 +221,9 @@ NoteNameInside(Findings *f, compat::CacheId cache, const char *name)
 }
 
 void
-NoteLateName(Findings *f, exact::NameKind kind, const char *name)
+NoteLateSlot(Findings *f, exact::SlotNo slot)
 {
 	constexpr int kMaxLateNames = 200;
-	const exact::SlotNo slot = exact::NameSlot(kind, MyDatabaseId, name);
 
 	if (f->late || !FirstTime(&f->seen, Thing::name, slot + 1))
 		return;
@@ -227,6 +231,12 @@ NoteLateName(Findings *f, exact::NameKind kind, const char *name)
 		f->names_late = lappend_int(f->names_late, static_cast<int>(slot));
 	else
 		f->late = true;
+}
+
+void
+NoteLateName(Findings *f, exact::NameKind kind, const char *name)
+{
+	NoteLateSlot(f, exact::NameSlot(kind, MyDatabaseId, name));
 }
 
 void

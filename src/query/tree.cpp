@@ -216,6 +216,14 @@ DigestTrees(List *queries, const Moment &moment, bool long_lists, Digest *digest
 }
 
 bool
+DigestDigest(const Digest &other, Digest *digest)
+{
+	return Chain(digest, [&](pg_cryptohash_ctx *hash) {
+		return Update(hash, reinterpret_cast<const char *>(other.bytes), kDigestBytes);
+	});
+}
+
+bool
 DigestOids(List *oids, Digest *digest)
 {
 	return Chain(digest, [&](pg_cryptohash_ctx *hash) {

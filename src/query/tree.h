@@ -40,6 +40,8 @@ extern bool IsLongList(const ArrayExpr *array);
  * False: no digest can tell.
  */
 extern bool DigestTrees(List *queries, const Moment &moment, bool long_lists, Digest *digest);
+/* The same with another digest. */
+extern bool DigestDigest(const Digest &other, Digest *digest);
 /* The same with OIDs. */
 extern bool DigestOids(List *oids, Digest *digest);
 

@@ -14,6 +14,14 @@ namespace cq
 
 /* The findings outlive what is current while a body is judged. */
 extern char *Keep(const Findings *f, const char *text);
+/* Names (char *), each once. */
+extern void AddSettings(Findings *f, List *names);
+
+/* --- raw_tree.cpp */
+
+extern void AddHash(NameHashes *names, int cache, uint32 hash);
+/* As NoteLateName(). */
+extern void NoteLateSlot(Findings *f, exact::SlotNo slot);
 
 /* --- called.cpp */
 
