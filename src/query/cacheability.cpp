@@ -144,11 +144,11 @@ namespace
 {
 
 bool
-HasSetting(List *settings, const char *name)
+HasName(List *names, const char *name)
 {
 	ListCell *cell;
 
-	foreach (cell, settings)
+	foreach (cell, names)
 	{
 		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
 			return true;
@@ -156,36 +156,42 @@ HasSetting(List *settings, const char *name)
 	return false;
 }
 
-} // namespace
-
 bool
-Lacks(const Findings &known, const Findings &seen)
-{
-	ListCell *cell;
-
-	if ((seen.everything && !known.everything) || (seen.role && !known.role) ||
-		(seen.session_role && !known.session_role) || (seen.regional && !known.regional) ||
-		(seen.customized && !known.customized && !known.everything) ||
-		(seen.search_path && !known.search_path) || (seen.names && !known.names) ||
-		(seen.temp_schema && !known.temp_schema))
-		return true;
-	foreach (cell, seen.settings)
-	{
-		if (!known.everything && !HasSetting(known.settings, static_cast<char *>(lfirst(cell))))
-			return true;
-	}
-	return false;
-}
-
-void
-AddSettings(Findings *f, List *names)
+HasAllNames(List *known, List *names)
 {
 	ListCell *cell;
 
 	foreach (cell, names)
 	{
-		if (!HasSetting(f->settings, static_cast<char *>(lfirst(cell))))
-			f->settings = lappend(f->settings, pstrdup(static_cast<char *>(lfirst(cell))));
+		if (!HasName(known, static_cast<char *>(lfirst(cell))))
+			return false;
+	}
+	return true;
+}
+
+} // namespace
+
+bool
+Lacks(const Findings &known, const Findings &seen)
+{
+	return (seen.everything && !known.everything) || (seen.role && !known.role) ||
+		   (seen.session_role && !known.session_role) || (seen.regional && !known.regional) ||
+		   (seen.customized && !known.customized && !known.everything) ||
+		   (seen.search_path && !known.search_path) || (seen.names && !known.names) ||
+		   (seen.temp_schema && !known.temp_schema) ||
+		   (!known.everything && !HasAllNames(known.settings, seen.settings)) ||
+		   !HasAllNames(known.cursors, seen.cursors);
+}
+
+void
+AddNames(List **known, const List *names)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		if (!HasName(*known, static_cast<char *>(lfirst(cell))))
+			*known = lappend(*known, pstrdup(static_cast<char *>(lfirst(cell))));
 	}
 }
 
@@ -200,7 +206,8 @@ Widen(Findings *known, const Findings &seen)
 	known->search_path = known->search_path || seen.search_path;
 	known->names = known->names || seen.names;
 	known->temp_schema = known->temp_schema || seen.temp_schema;
-	AddSettings(known, seen.settings);
+	AddNames(&known->settings, seen.settings);
+	AddNames(&known->cursors, seen.cursors);
 	if (seen.ttl != Reason::hit)
 		RefuseBoth(known, seen.ttl, seen.ttl_detail);
 	if (seen.exact != Reason::hit)

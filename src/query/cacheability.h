@@ -79,6 +79,8 @@ struct Findings
 	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
 	bool text_search = false;   /* reads configurations or dictionaries of text search */
 	bool foreign = false;       /* reads foreign tables */
+	List *cursors =
+		NIL; /* names (char *) that functions give to cursors: the session's own are in the way */
 
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL;      /* OIDs of relations read, views and partitions included */
@@ -168,6 +170,8 @@ extern void JudgeCalled(Findings *findings, Oid function);
 extern void WalkTree(Findings *findings, Node *tree);
 /* A setting that is read. */
 extern void NoteSetting(Findings *findings, const char *name);
+/* A function opens a cursor of this name. */
+extern void NoteCursor(Findings *findings, const char *name);
 /* A value converted to another type by assignment, as PL/pgSQL does it. */
 extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
 							int32 target_typmod);

@@ -235,7 +235,12 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 	if (list == BuiltinList::session)
 		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 	else if (volatility == PROVOLATILE_VOLATILE)
+	{
+		/* a function that calls itself STABLE is believed as to time, not as to what the session has */
+		if (f->nested && list == BuiltinList::none)
+			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 		NoteVolatile(f, FunctionDetail(function));
+	}
 	JudgeList(f, function, list);
 	if (function == F_CURRENT_SCHEMA || function == F_CURRENT_SCHEMAS)
 		f->temp_schema = true;

@@ -93,7 +93,7 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	ListCell *cell;
 
-	static_assert(sizeof(Findings) == 304, "a new field must be merged, if it is a finding");
+	static_assert(sizeof(Findings) == 312, "a new field must be merged, if it is a finding");
 	for (bool Findings::*flag : kFlags)
 		f->*flag = f->*flag || part.*flag;
 	if (part.exact != Reason::hit)
@@ -102,7 +102,8 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 		RefuseBoth(f, part.ttl, part.ttl_detail);
 	if (f->volatile_detail == nullptr)
 		f->volatile_detail = Keep(f, part.volatile_detail);
-	AddSettings(f, part.settings);
+	AddNames(&f->settings, part.settings);
+	AddNames(&f->cursors, part.cursors);
 	foreach (cell, part.names_late)
 		NoteLateSlot(f, static_cast<exact::SlotNo>(lfirst_int(cell)));
 	for (int i = 0; f->names_inside != nullptr && i < names.count; i++)

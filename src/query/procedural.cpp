@@ -31,18 +31,21 @@ Begin(Body *body, Findings *f, const PLpgSQL_function *compiled)
 	body->function.fn_cxt = CurrentMemoryContext;
 	body->function.datums =
 		static_cast<PLpgSQL_datum **>(palloc(sizeof(PLpgSQL_datum *) * Max(count, 1)));
+	body->cursors = static_cast<Cursor *>(palloc0(sizeof(Cursor) * Max(count, 1)));
 	for (int i = 0; i < count; i++)
 	{
 		body->function.datums[i] = CopyDatum(compiled->datums[i]);
 		NoteTypeOf(f, compiled->datums[i]);
+		NoteShared(body, compiled->datums[i]);
 	}
+	for (int i = 0; i < compiled->fn_nargs; i++)
+		body->cursors[compiled->fn_argvarnos[i]].shared = true;
 	body->function.cur_estate = &body->state;
 	body->state.func = &body->function;
 	body->state.ndatums = count;
 	body->state.datums = body->function.datums;
 	body->state.datum_context = CurrentMemoryContext;
 	body->several = static_cast<bool *>(palloc0(sizeof(bool) * Max(count, 1)));
-	body->cursors = static_cast<TupleDesc *>(palloc0(sizeof(TupleDesc) * Max(count, 1)));
 }
 
 /* --- statements ------------------------------------------------------------------------------- */
@@ -151,6 +154,7 @@ WalkForeach(Body *body, PLpgSQL_stmt_foreach_a *statement)
 {
 	Outcome outcome = Examine(body, statement->expr);
 
+	body->cursors[statement->varno].shared = true;
 	if (outcome.known)
 	{
 		outcome.value = nullptr;
@@ -167,10 +171,23 @@ WalkOpen(Body *body, PLpgSQL_stmt_open *statement)
 	if (statement->dynquery != nullptr)
 	{
 		WalkDynamic(body, statement->dynquery, statement->params, nullptr);
-		body->cursors[statement->curvar] = CreateTemplateTupleDesc(0);
-		return;
+		NoteOpened(body, statement->curvar, nullptr);
 	}
-	OpenCursor(body, statement->curvar, statement->argquery, statement->query);
+	else
+		OpenCursor(body, statement->curvar, statement->argquery, statement->query);
+}
+
+/* FOR opens it and closes it. */
+void
+WalkForCursor(Body *body, PLpgSQL_stmt_forc *loop)
+{
+	List *open = body->open;
+
+	OpenCursor(body, loop->curvar, loop->argquery, nullptr);
+	FetchInto(body, loop->curvar, loop->var);
+	WalkStatements(body, loop->body);
+	body->cursors[loop->curvar].closed = true;
+	body->open = open;
 }
 
 void
@@ -179,6 +196,8 @@ WalkReturn(Body *body, PLpgSQL_expr *expr, int variable)
 	const Oid wanted = body->function.fn_rettype;
 	Outcome outcome = Examine(body, expr);
 
+	if (variable >= 0)
+		body->cursors[variable].shared = true;
 	if (expr == nullptr && variable >= 0)
 		outcome.known = TypeOf(body, VariableOf(body, variable), &outcome.type, &outcome.typmod);
 	/* a row is converted by position, and only to equal types */
@@ -218,6 +237,7 @@ WalkDiagnostics(Body *body, PLpgSQL_stmt_getdiag *statement)
 		if (item->kind == PLPGSQL_GETDIAG_CONTEXT || item->kind == PLPGSQL_GETDIAG_ERROR_CONTEXT)
 			RefuseBoth(body->f, Reason::session_function,
 					   psprintf("PG_CONTEXT in function %s", body->function.fn_signature));
+		body->cursors[item->target].shared = true;
 		AssignValue(body, item->kind == PLPGSQL_GETDIAG_ROW_COUNT ? INT8OID : TEXTOID, -1, nullptr,
 					VariableOf(body, item->target));
 	}
@@ -248,14 +268,8 @@ WalkLoop(Body *body, PLpgSQL_stmt *statement)
 		break;
 	}
 	case PLPGSQL_STMT_FORC:
-	{
-		PLpgSQL_stmt_forc *loop = reinterpret_cast<PLpgSQL_stmt_forc *>(statement);
-
-		OpenCursor(body, loop->curvar, loop->argquery, nullptr);
-		FetchInto(body, loop->curvar, loop->var);
-		WalkStatements(body, loop->body);
+		WalkForCursor(body, reinterpret_cast<PLpgSQL_stmt_forc *>(statement));
 		break;
-	}
 	case PLPGSQL_STMT_DYNFORS:
 	{
 		PLpgSQL_stmt_dynfors *loop = reinterpret_cast<PLpgSQL_stmt_dynfors *>(statement);
@@ -320,6 +334,7 @@ WalkStatement(Body *body, PLpgSQL_stmt *statement)
 	{
 		PLpgSQL_stmt_assign *assign = reinterpret_cast<PLpgSQL_stmt_assign *>(statement);
 
+		body->cursors[assign->varno].shared = true;
 		AssignOutcome(body, Examine(body, assign->expr), VariableOf(body, assign->varno));
 		break;
 	}
@@ -372,6 +387,7 @@ WalkStatement(Body *body, PLpgSQL_stmt *statement)
 		WalkQueryStatement(body, statement);
 		break;
 	case PLPGSQL_STMT_CLOSE:
+		CloseCursor(body, reinterpret_cast<PLpgSQL_stmt_close *>(statement)->curvar);
 		break;
 	default: /* CALL, COMMIT and what is new: a run of them is a write, or not known */
 		NotUnderstoodInside(body, "a statement");
@@ -382,6 +398,7 @@ WalkStatement(Body *body, PLpgSQL_stmt *statement)
 void
 WalkStatements(Body *body, List *statements)
 {
+	List *open = body->open;
 	ListCell *cell;
 
 	if (body->depth == kMaxDepth)
@@ -395,6 +412,8 @@ WalkStatements(Body *body, List *statements)
 		CHECK_FOR_INTERRUPTS();
 		WalkStatement(body, static_cast<PLpgSQL_stmt *>(lfirst(cell)));
 	}
+	/* an exception, EXIT or branch may have left out what was opened there */
+	body->open = open;
 	body->depth--;
 }
 
@@ -416,6 +435,7 @@ JudgePlpgsql(Findings *f, Oid function, const char *source, FuncExpr *call)
 		RefuseBoth(f, Reason::session_function,
 				   psprintf("a cursor of function %s", compiled->fn_signature));
 	WalkStatements(body, list_make1(compiled->action));
+	JudgeCursors(body);
 	return true;
 }
 

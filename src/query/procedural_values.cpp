@@ -105,6 +105,8 @@ Analyze(Body *body, const PLpgSQL_expr *original, Outcome *outcome)
 	body->f->words_inside = false;
 	query = AnalyzeInside(body->f, linitial_node(RawStmt, raw), expr.query,
 						  reinterpret_cast<ParserSetupHook>(LoadPlpgsql().parser_setup), &expr);
+	for (int number = -1; (number = bms_next_member(expr.paramnos, number)) >= 0;)
+		body->cursors[number].shared = true;
 	Describe(query, outcome);
 	WalkInside(body->f, query);
 }
@@ -123,6 +125,8 @@ Examine(Body *body, const PLpgSQL_expr *expr)
 	{
 		NotUnderstoodInside(body, psprintf("\"%s\"", expr->query));
 		body->f->fleeting = true; /* what is analysed during a fill, the watch sees */
+		for (int i = 0; i < body->function.ndatums; i++)
+			body->cursors[i].shared = true;
 	}
 	return outcome;
 }
@@ -166,9 +170,6 @@ VariableOf(Body *body, int number)
 	return body->function.datums[number];
 }
 
-namespace
-{
-
 bool
 SameShape(TupleDesc a, TupleDesc b)
 {
@@ -185,6 +186,9 @@ SameShape(TupleDesc a, TupleDesc b)
 	}
 	return true;
 }
+
+namespace
+{
 
 /* A RECORD variable takes the columns of what is assigned to it. */
 void
@@ -357,35 +361,6 @@ AssignUnknown(Body *body, PLpgSQL_variable *target)
 {
 	if (target != nullptr && target->dtype == PLPGSQL_DTYPE_REC)
 		body->several[target->dno] = true;
-}
-
-void
-OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query)
-{
-	PLpgSQL_var *cursor = reinterpret_cast<PLpgSQL_var *>(VariableOf(body, number));
-	Outcome outcome;
-
-	if (arguments != nullptr && cursor->cursor_explicit_argrow >= 0)
-	{
-		outcome = Examine(body, arguments);
-		if (outcome.known)
-			AssignColumns(body, outcome.columns, VariableOf(body, cursor->cursor_explicit_argrow));
-	}
-	outcome = Examine(body, query ? query : cursor->cursor_explicit_expr);
-	body->cursors[number] = outcome.known ? outcome.columns : CreateTemplateTupleDesc(0);
-}
-
-void
-FetchInto(Body *body, int number, PLpgSQL_variable *target)
-{
-	if (body->cursors[number] != nullptr && target != nullptr)
-		AssignColumns(body, body->cursors[number], VariableOf(body, target->dno));
-	else if (body->cursors[number] == nullptr)
-	{
-		RefuseBoth(body->f, Reason::session_function,
-				   psprintf("a cursor in function %s", body->function.fn_signature));
-		AssignUnknown(body, target);
-	}
 }
 
 } // namespace cq

@@ -11,6 +11,18 @@
 namespace cq
 {
 
+/*
+ * A variable that is used as a cursor.  Cursors are the session's and are found by their names, so it is the
+ * function's own only if nobody else can have given it its name or can learn it.
+ */
+struct Cursor
+{
+	TupleDesc columns; /* what is fetched from it, once a statement has opened it */
+	bool used;
+	bool closed; /* by a statement of the function */
+	bool shared; /* it has a name from elsewhere, or is used as a value */
+};
+
 /* The function while it is walked. */
 struct Body
 {
@@ -18,7 +30,8 @@ struct Body
 	PLpgSQL_function function;
 	PLpgSQL_execstate state; /* what names are resolved with */
 	bool *several;           /* by number of the variable: a record that takes several shapes */
-	TupleDesc *cursors;      /* by number of the variable: what is fetched from it */
+	Cursor *cursors;         /* by number of the variable */
+	List *open;              /* numbers of those that are open whenever this statement is reached */
 	int depth;
 };
 
@@ -31,6 +44,8 @@ struct Outcome
 	Oid type;
 	int32 typmod;
 };
+
+/* --- procedural_values.cpp */
 
 extern PLpgSQL_datum *CopyDatum(PLpgSQL_datum *datum);
 /* Values of it are made and checked, even if no expression has it. */
@@ -52,9 +67,19 @@ extern void AssignRows(Body *body, const Outcome &outcome, PLpgSQL_variable *tar
 /* Rows of a query that is put together at run time. */
 extern void AssignUnknown(Body *body, PLpgSQL_variable *target);
 
-/* What is fetched from a cursor, from its declaration or the OPEN. */
+extern bool SameShape(TupleDesc a, TupleDesc b);
+
+/* --- procedural_cursors.cpp */
+
+/* Does this variable, if it is a cursor, take its value from elsewhere? */
+extern void NoteShared(Body *body, const PLpgSQL_datum *datum);
+/* It is opened for this query; null: nobody knows what it gives. */
+extern void NoteOpened(Body *body, int number, TupleDesc columns);
+/* It is opened by its declaration or for the query. */
 extern void OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query);
-/* A cursor that this function doesn't open is one of the session's. */
 extern void FetchInto(Body *body, int number, PLpgSQL_variable *target);
+extern void CloseCursor(Body *body, int number);
+/* When all statements are known: what was used as a cursor, and is it the function's own? */
+extern void JudgeCursors(Body *body);
 
 } // namespace cq

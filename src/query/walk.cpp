@@ -337,4 +337,13 @@ NoteSetting(Findings *f, const char *name)
 	MemoryContextSwitchTo(caller);
 }
 
+void
+NoteCursor(Findings *f, const char *name)
+{
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	AddNames(&f->cursors, list_make1(const_cast<char *>(name)));
+	MemoryContextSwitchTo(caller);
+}
+
 } // namespace cq

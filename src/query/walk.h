@@ -14,8 +14,8 @@ namespace cq
 
 /* The findings outlive what is current while a body is judged. */
 extern char *Keep(const Findings *f, const char *text);
-/* Names (char *), each once. */
-extern void AddSettings(Findings *f, List *names);
+/* Names (char *), each once, in the current context. */
+extern void AddNames(List **known, const List *names);
 
 /* --- raw_tree.cpp */
 

@@ -13,11 +13,9 @@
 #include "stats/stats.h"
 
 extern "C" {
-#include "catalog/pg_constraint.h"
-}
-
-extern "C" {
 #include "catalog/pg_am.h"
+#include "catalog/pg_constraint.h"
+#include "utils/portal.h"
 }
 
 namespace cq
@@ -187,6 +185,27 @@ NoticeVolatile(const char *detail)
 	noticed = true;
 }
 
+namespace
+{
+
+/* Has this session a cursor where a function would open one?  The function then raises an error. */
+const char *
+CursorInTheWay(List *names)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		const char *name = static_cast<char *>(lfirst(cell));
+
+		if (PortalIsValid(GetPortalByName(name)))
+			return name;
+	}
+	return nullptr;
+}
+
+} // namespace
+
 Reason
 TtlVerdict(const Findings &findings, Shape shape, char **detail)
 {
@@ -199,6 +218,11 @@ TtlVerdict(const Findings &findings, Shape shape, char **detail)
 	{
 		*detail = pstrdup("this session has temporary objects that names inside may mean");
 		return Reason::temp_relation;
+	}
+	if (const char *cursor = CursorInTheWay(findings.cursors))
+	{
+		*detail = psprintf("this session has a cursor \"%s\", which a function would open", cursor);
+		return Reason::session_function;
 	}
 	if (findings.volatile_detail != nullptr &&
 		settings::nondeterministic != static_cast<int>(Nondeterministic::cache))

@@ -179,6 +179,7 @@ JudgeCalledOnes(Watch *watch)
 /*
  * Classes of errors that what is read, the functions and the rights decide.  PostgreSQL uses no class that
  * begins with a digit from 5 on, or a letter from I on, but those below: others are a function's own.
+ * An error that is on no list may tell of this session or moment.
  */
 bool
 TellsOfData(int code)
@@ -190,8 +191,38 @@ TellsOfData(int code)
 		MAKE_SQLSTATE('2', '1', '0', '0', '0'), MAKE_SQLSTATE('2', '2', '0', '0', '0'),
 		MAKE_SQLSTATE('2', '3', '0', '0', '0'), MAKE_SQLSTATE('2', 'F', '0', '0', '0'),
 		MAKE_SQLSTATE('3', '8', '0', '0', '0'), MAKE_SQLSTATE('3', '9', '0', '0', '0'),
-		MAKE_SQLSTATE('3', 'F', '0', '0', '0'), MAKE_SQLSTATE('4', '2', '0', '0', '0'),
-		MAKE_SQLSTATE('4', '4', '0', '0', '0'), MAKE_SQLSTATE('P', '0', '0', '0', '0')};
+		MAKE_SQLSTATE('3', 'F', '0', '0', '0'), MAKE_SQLSTATE('4', '4', '0', '0', '0'),
+		MAKE_SQLSTATE('P', '0', '0', '0', '0')};
+	/*
+	 * Of class 42 those that analysis raises.  Others tell of cursors and prepared statements, and
+	 * DATATYPE_MISMATCH of a plan that the session made for other types.
+	 */
+	static const int analysis[] = {ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION,
+								   ERRCODE_SYNTAX_ERROR,
+								   ERRCODE_INSUFFICIENT_PRIVILEGE,
+								   ERRCODE_CANNOT_COERCE,
+								   ERRCODE_GROUPING_ERROR,
+								   ERRCODE_WINDOWING_ERROR,
+								   ERRCODE_INVALID_RECURSION,
+								   ERRCODE_INVALID_NAME,
+								   ERRCODE_NAME_TOO_LONG,
+								   ERRCODE_RESERVED_NAME,
+								   ERRCODE_INDETERMINATE_DATATYPE,
+								   ERRCODE_COLLATION_MISMATCH,
+								   ERRCODE_INDETERMINATE_COLLATION,
+								   ERRCODE_WRONG_OBJECT_TYPE,
+								   ERRCODE_UNDEFINED_COLUMN,
+								   ERRCODE_UNDEFINED_FUNCTION,
+								   ERRCODE_UNDEFINED_TABLE,
+								   ERRCODE_UNDEFINED_PARAMETER,
+								   ERRCODE_UNDEFINED_OBJECT,
+								   ERRCODE_DUPLICATE_COLUMN,
+								   ERRCODE_DUPLICATE_ALIAS,
+								   ERRCODE_AMBIGUOUS_COLUMN,
+								   ERRCODE_AMBIGUOUS_FUNCTION,
+								   ERRCODE_AMBIGUOUS_PARAMETER,
+								   ERRCODE_AMBIGUOUS_ALIAS,
+								   ERRCODE_INVALID_COLUMN_REFERENCE};
 	static const int moment[] = {
 		MAKE_SQLSTATE('5', '3', '0', '0', '0'), MAKE_SQLSTATE('5', '4', '0', '0', '0'),
 		MAKE_SQLSTATE('5', '5', '0', '0', '0'), MAKE_SQLSTATE('5', '7', '0', '0', '0'),
@@ -203,6 +234,11 @@ TellsOfData(int code)
 	for (int known : classes)
 	{
 		if (category == known)
+			return true;
+	}
+	for (int known : analysis)
+	{
+		if (code == known)
 			return true;
 	}
 	for (int known : moment)
