@@ -8,7 +8,9 @@
  *
  * A tree's text consists of tokens between white space, parentheses and braces.  Where one of
  * these belongs to a name or a string, a backslash stands before it, and before a backslash, too: so
- * a token's end is found by skipping what is escaped, and no string can look like a field.
+ * a token's end is found by skipping what is escaped, and no string can look like a field.  Strings in
+ * lists have quotes around them, so that a token that begins with a colon is the name of a field, or
+ * the value that follows one.
  */
 #include "query/positions.h"
 
@@ -51,50 +53,45 @@ MeaningOf(char c)
 	return meanings.of[static_cast<unsigned char>(c)];
 }
 
-/* The end of the token that begins at `at`. */
-char *
-EndOfToken(char *at)
-{
-	for (;;)
-	{
-		while (MeaningOf(*at) == kPlain)
-			at++;
-		if (MeaningOf(*at) == kSeparates)
-			return at;
-		at += at[1] == '\0' ? 1 : 2;
-	}
-}
-
 bool
-Is(const char *token, size_t length, const char *what)
+Is(const char *token, const char *end, const char *what)
 {
+	const size_t length = static_cast<size_t>(end - token);
+
 	return length == strlen(what) && memcmp(token, what, length) == 0;
-}
-
-/* Its space follows. */
-bool
-NamesField(const char *token, const char *end)
-{
-	if (*token != ':' || *end != ' ')
-		return false;
-	while (++token < end)
-	{
-		if (*token != '_' && (*token < 'a' || *token > 'z') && (*token < 'A' || *token > 'Z') &&
-			(*token < '0' || *token > '9'))
-			return false;
-	}
-	return true;
 }
 
 /* The name of a field whose number is left out: location, stmt_location, name_location.. */
 bool
-NamesPosition(const char *token, size_t length)
+NamesPosition(const char *token, const char *end)
 {
 	static const char location[] = "location";
-	const size_t tail = sizeof(location) - 1;
+	const ptrdiff_t tail = sizeof(location) - 1;
 
-	return Is(token, length, ":stmt_len") || Is(token, length, ":opfuncid") ||
-		   (length > tail && memcmp(token + length - tail, location, tail) == 0);
+	if (end[-1] != 'n')
+		return end[-1] == 'd' && Is(token, end, ":opfuncid");
+	return Is(token, end, ":stmt_len") ||
+		   (end - token > tail && memcmp(end - tail, location, tail) == 0);
+}
+
+/* Moves a token; what is behind it, and in *to behind what was written. */
+char *
+MoveToken(char *at, char **to)
+{
+	char *out = *to;
+
+	for (;;)
+	{
+		while (MeaningOf(*at) == kPlain)
+			*out++ = *at++;
+		if (MeaningOf(*at) == kSeparates)
+			break;
+		*out++ = *at++;
+		if (*at != '\0')
+			*out++ = *at++;
+	}
+	*to = out;
+	return at;
 }
 
 bool
@@ -112,6 +109,17 @@ IsNumber(const char *token, const char *end)
 	return true;
 }
 
+/* Behind the number, if there is one and nothing else. */
+char *
+SkipNumber(char *at)
+{
+	char *end = at;
+
+	while (MeaningOf(*end) == kPlain)
+		end++;
+	return MeaningOf(*end) == kSeparates && IsNumber(at, end) ? end : nullptr;
+}
+
 } // namespace
 
 bool
@@ -119,41 +127,31 @@ WithoutPositions(char *trees, size_t *length)
 {
 	char *at = trees;
 	char *to = trees; /* not beyond `at` */
-	bool named = false;
 
 	while (*at != '\0')
 	{
-		char *token = at;
+		const char *token = to;
 		char *end;
+		char *number;
 
 		if (MeaningOf(*at) == kSeparates)
 		{
-			named = named && *at == ' ';
 			*to++ = *at++;
 			continue;
 		}
-		end = EndOfToken(token);
-		if (*token == 'E' && token > trees && token[-1] == '{' &&
-			Is(token, static_cast<size_t>(end - token), "EXTENSIBLENODE"))
-			return false;
-		if (named || !NamesField(token, end))
+		if (*at != ':' || (end = strchr(at, ' ')) == nullptr)
 		{
-			while (at < end)
-				*to++ = *at++;
-			named = false;
+			at = MoveToken(at, &to);
+			if (*token == 'E' && token > trees && token[-1] == '{' &&
+				Is(token, to, "EXTENSIBLENODE"))
+				return false;
 			continue;
 		}
+		number = NamesPosition(at, end) ? SkipNumber(end + 1) : nullptr;
 		*to++ = ':';
-		named = true;
-		at = end;
-		if (!NamesPosition(token, static_cast<size_t>(end - token)))
-			continue;
-		end = EndOfToken(at + 1);
-		if (IsNumber(at + 1, end))
-		{
-			at = end;
-			named = false;
-		}
+		at = number ? number : end + 1;
+		if (number == nullptr && *at == ':')
+			at = MoveToken(at, &to); /* its value */
 	}
 	*to = '\0';
 	*length = static_cast<size_t>(to - trees);
