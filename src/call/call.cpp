@@ -107,26 +107,30 @@ Repeatable(const Findings &findings)
 }
 
 /*
- * Was a relation truncated or rewritten by somebody whom our snapshot doesn't see?  The query's own statement
- * takes its snapshot after its locks, so it would see him.  Ours is of before, when we may have waited for such
- * a lock: it shows neither the old rows nor the new ones.  Any other change leaves the rows of our snapshot to
- * be read, and the whole statement around us must see the same ones.
+ * Was a relation made, truncated or rewritten by somebody whom our snapshot doesn't see?  The query's own
+ * statement takes its snapshot after its locks, so it would see him.  Ours is of before, when we may have waited
+ * for such a lock: it shows neither the old rows nor the new ones.  Any other change leaves the rows of our
+ * snapshot to be read, and the whole statement around us must see the same ones.
+ *
+ * What was made has nothing listed in its slot, as nobody can have used it before.  But then the plan is new, too.
  */
 bool
 IsOvertaken(const Attempt *attempt)
 {
 	const exact::View &view = attempt->view;
+	const bool seen = attempt->handle->seen_whole;
 	ListCell *cell;
 
 	if (attempt->standing != exact::Standing::ok || IsolationUsesXactSnapshot())
 		return false;
 	foreach (cell, attempt->examined->findings.relations)
 	{
-		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, view.pos) !=
-				exact::Verdict::valid &&
+		if ((!seen || exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view,
+								   view.pos) != exact::Verdict::valid) &&
 			StorageReplacedSince(lfirst_oid(cell), view.snapshot))
 			return true;
 	}
+	attempt->handle->seen_whole = true;
 	return false;
 }
 

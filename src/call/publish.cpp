@@ -10,6 +10,7 @@
 #include "call/dependencies.h"
 #include "validity/meta.h"
 #include "call/sizes.h"
+#include "query/catalog.h"
 #include "remote/lookup.h"
 #include "workers/warm_start.h"
 #include "stats/stats.h"
@@ -170,6 +171,23 @@ StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *s
 }
 
 /*
+ * Did the snapshot see all these tables?  One that was made later was empty for it; its definition has no
+ * slot that tells so, since entries of before don't know it.
+ */
+bool
+SawRelations(const exact::View &view, List *relations)
+{
+	ListCell *cell;
+
+	foreach (cell, relations)
+	{
+		if (MadeSince(lfirst_oid(cell), view.snapshot))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
  * does, under whatever role.  A worker renews for whoever paid before.
  */
@@ -233,7 +251,8 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	if (attempt->examined->params_lasting)
 		meta.origin = OriginOf(*attempt->call, &meta.origin_length);
 	if (exact::Generation() != mark.generation ||
-		!StillValid(attempt, mark, meta.slots, meta.head.slots))
+		!StillValid(attempt, mark, meta.slots, meta.head.slots) ||
+		!SawRelations(attempt->view, d.relations))
 		return Reason::changed_during_fill;
 
 	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::hit &&

@@ -12,6 +12,7 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 }
 
 namespace cq
@@ -178,27 +179,67 @@ CollationNamespace(Oid collation)
 	return schema;
 }
 
+namespace
+{
+
+/* The relation's file, as this snapshot sees it; false: there is no such relation. */
 bool
-StorageReplacedSince(Oid relation, Snapshot snapshot)
+FileUnder(Oid relation, Snapshot snapshot, Oid *file)
 {
 	Relation catalog = table_open(RelationRelationId, AccessShareLock);
-	Oid now = InvalidOid;
-	Oid then = InvalidOid;
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
+	bool found;
 
-	ReadRow<Form_pg_class>(RELOID, relation,
-						   [&](Form_pg_class form, HeapTuple) { now = form->relfilenode; });
 	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relation));
 	scan = systable_beginscan(catalog, ClassOidIndexId, true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		then = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode;
+	found = HeapTupleIsValid(tuple);
+	if (found)
+		*file = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode;
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
-	return now != then;
+	return found;
+}
+
+/* Does the snapshot see the newest row of the relation in pg_class?  Then also all before. */
+bool
+SeesDefinition(Oid relation, Snapshot snapshot)
+{
+	bool sees = true;
+
+	ReadRow<Form_pg_class>(RELOID, relation, [&](Form_pg_class, HeapTuple tuple) {
+		const TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
+
+		sees = !TransactionIdIsNormal(maker) || TransactionIdIsCurrentTransactionId(maker) ||
+			   !XidInMVCCSnapshot(maker, snapshot);
+	});
+	return sees;
+}
+
+} // namespace
+
+bool
+StorageReplacedSince(Oid relation, Snapshot snapshot)
+{
+	Oid now = InvalidOid;
+	Oid then = InvalidOid;
+
+	if (SeesDefinition(relation, snapshot))
+		return false;
+	ReadRow<Form_pg_class>(RELOID, relation,
+						   [&](Form_pg_class form, HeapTuple) { now = form->relfilenode; });
+	return !FileUnder(relation, snapshot, &then) || now != then;
+}
+
+bool
+MadeSince(Oid relation, Snapshot snapshot)
+{
+	Oid file;
+
+	return !SeesDefinition(relation, snapshot) && !FileUnder(relation, snapshot, &file);
 }
 
 } // namespace cq

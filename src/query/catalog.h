@@ -25,9 +25,11 @@ extern Oid FunctionRunsAs(Oid function);
 extern Oid OutputFunction(Oid type, bool binary);
 extern Oid CollationNamespace(Oid collation);
 /*
- * Was the relation's storage replaced by somebody whom the snapshot doesn't see?  After TRUNCATE the snapshot
- * finds neither the old rows nor the new ones.
+ * Was the relation made, or its storage replaced, by somebody whom the snapshot doesn't see?  After TRUNCATE the
+ * snapshot finds neither the old rows nor the new ones.
  */
 extern bool StorageReplacedSince(Oid relation, Snapshot snapshot);
+/* Was it made by somebody whom the snapshot doesn't see?  Such a table is empty for the snapshot. */
+extern bool MadeSince(Oid relation, Snapshot snapshot);
 
 } // namespace cq

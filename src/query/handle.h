@@ -61,6 +61,7 @@ struct Handle : HandleLink, Examined
 	int generation;       /* of the generic plan that was examined; -1: none */
 	uint64 plan_position; /* of the snapshot it was made under; 0: unknown */
 	double plan_cost;     /* the planner's estimate */
+	bool seen_whole;      /* a snapshot saw all relations that it reads, as they are */
 
 	/* the examination */
 	Findings learned; /* what runs showed and the examination didn't find; as long as the handle */

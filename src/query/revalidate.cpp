@@ -108,6 +108,7 @@ Reexamine(Handle *handle, CachedPlan *plan)
 	MemoryContext caller;
 
 	handle->generation = -1;
+	handle->seen_whole = false;
 	handle->plan_cost = statement->planTree->total_cost;
 	handle->plan_position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
 	MemoryContextReset(handle->findings_context);
