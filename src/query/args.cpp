@@ -148,6 +148,45 @@ AppendParam(StringInfo to, const ParamExternData &param)
 	}
 }
 
+/* An argument without a type, which is read as the query expects it. */
+struct Reading
+{
+	int number;
+	Oid type;
+};
+
+/* What can't be read was often written by a driver that took it for text. */
+void
+TellArgument(void *arg)
+{
+	const Reading *reading = static_cast<Reading *>(arg);
+	const char *type = format_type_be(reading->type);
+
+	if (ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_DATA_EXCEPTION)
+		errhint("Argument $%d was given without a type. If a client sends its value in another "
+				"form, cast "
+				"the placeholder to %s in the statement, outside of the query text.",
+				reading->number, type);
+	errcontext("argument $%d of the cached query, read as type %s", reading->number, type);
+}
+
+/* The input function is called for NULL, too: a domain may forbid it. */
+Datum
+ReadArgument(char *text, int number, Oid type)
+{
+	Reading reading = {number, type};
+	ErrorContextCallback context = {error_context_stack, TellArgument, &reading};
+	Oid input;
+	Oid io_param;
+	Datum value;
+
+	getTypeInputInfo(type, &input, &io_param);
+	error_context_stack = &context;
+	value = OidInputFunctionCall(input, text, io_param, -1);
+	error_context_stack = context.previous;
+	return value;
+}
+
 } // namespace
 
 ParamTraits
@@ -232,15 +271,8 @@ ParamsFromArgs(const Args &args, const Oid *types)
 		param->isnull = args.nulls[i];
 		param->value = args.values[i];
 		if (args.types[i] == UNKNOWNOID)
-		{
-			Oid input;
-			Oid io_param;
-
-			/* called for NULL, too: a domain may forbid it */
-			getTypeInputInfo(types[i], &input, &io_param);
-			param->value = OidInputFunctionCall(
-				input, param->isnull ? nullptr : DatumGetCString(param->value), io_param, -1);
-		}
+			param->value = ReadArgument(param->isnull ? nullptr : DatumGetCString(param->value),
+										i + 1, types[i]);
 	}
 	return params;
 }

@@ -224,6 +224,14 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 	}
 }
 
+/* Also of a session that has no temporary objects any more: its schema for them remains. */
+bool
+TellsTempSchema(Oid function)
+{
+	return function == F_CURRENT_SCHEMA || function == F_CURRENT_SCHEMAS ||
+		   function == F_PG_MY_TEMP_SCHEMA || function == F_PG_IS_OTHER_TEMP_SCHEMA;
+}
+
 void
 JudgeBuiltin(Findings *f, Oid function, char volatility)
 {
@@ -242,8 +250,7 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 		NoteVolatile(f, FunctionDetail(function));
 	}
 	JudgeList(f, function, list);
-	if (function == F_CURRENT_SCHEMA || function == F_CURRENT_SCHEMAS)
-		f->temp_schema = true;
+	f->temp_schema = f->temp_schema || TellsTempSchema(function);
 
 	/* the planner may evaluate it, under the settings of that time */
 	if (volatility == PROVOLATILE_IMMUTABLE && list != BuiltinList::pure &&
@@ -282,14 +289,9 @@ JudgeFunction(Oid function, void *arg)
 namespace
 {
 
-/* As PostgreSQL does it, an aggregate is as volatile as it says; what its parts do counts, too. */
 void
-JudgeAggregate(Findings *f, Oid function)
+JudgeAggregateParts(Findings *f, Oid function, Node *call)
 {
-	const bool nested = f->nested;
-	Node *call = f->call;
-
-	f->nested = true;
 	VisitAggregateParts(
 		function,
 		call && IsA(call, Aggref) && function >= FirstUnpinnedObjectId
@@ -302,6 +304,26 @@ JudgeAggregate(Findings *f, Oid function)
 			JudgeFunction(part, inner);
 		},
 		f);
+}
+
+/*
+ * As PostgreSQL does it, an aggregate is as volatile as it says; what its parts do counts, too.  An aggregate that is
+ * trusted is so with its parts.
+ */
+void
+JudgeAggregate(Findings *f, Oid function)
+{
+	const bool nested = f->nested;
+	Node *call = f->call;
+
+	f->nested = true;
+	if (function >= FirstUnpinnedObjectId && TrustedFunction(function))
+	{
+		Believing(f, [=] { JudgeAggregateParts(f, function, call); });
+		f->unread = f->late = true;
+	}
+	else
+		JudgeAggregateParts(f, function, call);
 	f->nested = nested;
 	f->call = call;
 }

@@ -51,9 +51,12 @@ void
 OnRelation(Datum, Oid relation)
 {
 	if (OidIsValid(relation))
+	{
 		WriteDown(kRelation, relation);
+		RowTypeChanged(relation);
+	}
 	else
-		WriteDown(kAnything, 0);
+		WriteDown(kAnything, 0); /* the plan cache forgets all plans by itself */
 }
 
 /* 0: the whole cache. */
@@ -138,6 +141,14 @@ ForgetConstraints()
 {
 	own_call = true;
 	CallSyscacheCallbacks(CONSTROID, 0);
+	own_call = false;
+}
+
+void
+ForgetPlansThatCall(uint32 function)
+{
+	own_call = true;
+	CallSyscacheCallbacks(PROCOID, function);
 	own_call = false;
 }
 

@@ -34,6 +34,16 @@ NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
 /* The planned constraints of domains are made again where they are used next.  No news for us. */
 extern void ForgetConstraints();
 
+/*
+ * Statements that call a function, given by the hash value of its pg_proc row, are analysed again where they
+ * are used next.  No news for us.  It raises nothing.
+ */
+extern void ForgetPlansThatCall(uint32 function);
+
+/* row_types.cpp: a planned statement calls this function for rows of this relation's type; this relation changed. */
+extern void RememberRowType(Oid function, Oid relation);
+extern void RowTypeChanged(Oid relation);
+
 extern void InitNews();
 
 } // namespace cq

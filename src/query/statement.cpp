@@ -33,6 +33,29 @@ NotASelect(Node *statement)
 	pg_unreachable();
 }
 
+[[noreturn]] void
+WrongCount(int parameters, int arguments)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_UNDEFINED_PARAMETER),
+		 errmsg(
+			 "number of arguments (%d) does not match number of parameters in the query text (%d)",
+			 arguments, parameters),
+		 parameters == 0
+			 ? errdetail(
+				   "The query text that the server received contains no $1 outside of quotes.")
+			 : errdetail("The highest parameter in the query text is $%d.", parameters),
+		 parameters == 0
+			 ? errhint(
+				   "Some client libraries replace $1 or ? also in quoted text, before they send "
+				   "the "
+				   "statement. Otherwise write $1, $2, ... in the query text for the arguments.")
+			 : errhint("Pass one argument for each of $1, $2, ..., in this order, after the other "
+					   "arguments of the call.")));
+	pg_unreachable();
+}
+
 /* INTO stands in the leftmost SELECT of a set operation. */
 bool
 HasInto(Node *statement)
@@ -151,10 +174,7 @@ InferParameters(const Statement &statement, Oid *types, int count)
 	QueryErrorContext context;
 
 	if (statement.highest_param != count)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
-						errmsg("query needs %d parameters, but %d were given",
-							   statement.highest_param, count),
-						errhint("Pass the values of $1, $2.. in order after the ttl.")));
+		WrongCount(statement.highest_param, count);
 	for (int i = 0; i < count; i++)
 		unknown = unknown || types[i] == UNKNOWNOID;
 	if (!unknown)

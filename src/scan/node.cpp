@@ -78,7 +78,7 @@ SameColumn(const TargetEntry *planned, Form_pg_attribute column)
 		   var->vartypmod == column->atttypmod;
 }
 
-/* Live columns of the row type now, against the plan's. */
+/* Live columns of the row type now, against the plan's.  The error is PostgreSQL's: drivers know it and prepare again. */
 void
 CheckRowType(const FuncExpr *call, List *plan)
 {
@@ -101,9 +101,10 @@ CheckRowType(const FuncExpr *call, List *plan)
 	}
 	ReleaseTupleDesc(now);
 	if (!same || live != list_length(plan))
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("row type %s has changed since the statement was planned",
-							   format_type_be(call->funcresulttype)),
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("cached plan must not change result type"),
+						errdetail("Row type %s has changed since the statement was planned.",
+								  format_type_be(call->funcresulttype)),
 						errhint("Prepare the statement again.")));
 }
 

@@ -15,6 +15,7 @@
  */
 #include "pg.h"
 #include "scan/node.h"
+#include "scan/row_types.h"
 #include "scan/scan.h"
 
 extern "C" {
@@ -88,21 +89,33 @@ ReadSignature(Oid function)
 
 /* --- paths ---------------------------------------------------------------------------------- */
 
-/* Is the row as a whole asked for anywhere? */
-bool
-NeedsWholeRow(RelOptInfo *rel, Index rti)
+/* The columns that are asked for anywhere, offset by FirstLowInvalidHeapAttributeNumber. */
+Bitmapset *
+NeededColumns(RelOptInfo *rel, Index rti)
 {
 	Bitmapset *columns = nullptr;
 	ListCell *cell;
 
-	if (rel->attr_needed[InvalidAttrNumber - rel->min_attr] != nullptr)
-		return true;
+	for (int column = rel->min_attr; column <= rel->max_attr; column++)
+	{
+		if (rel->attr_needed[column - rel->min_attr] != nullptr)
+			columns = bms_add_member(columns, column - FirstLowInvalidHeapAttributeNumber);
+	}
 	foreach (cell, rel->baserestrictinfo)
 		pull_varattnos(reinterpret_cast<Node *>(lfirst_node(RestrictInfo, cell)->clause), rti,
 					   &columns);
 	foreach (cell, rel->reltarget->exprs)
 		pull_varattnos(static_cast<Node *>(lfirst(cell)), rti, &columns);
-	return bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
+	return columns;
+}
+
+/* What a scan can't serve: the row as a whole, a column that was dropped, a domain over a row type. */
+bool
+NeedsFunctionScan(const FuncExpr *call, const Bitmapset *columns)
+{
+	return bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns) ||
+		   get_typtype(call->funcresulttype) == TYPTYPE_DOMAIN ||
+		   (ReturnsRowType(call) && NeedsDropped(call, columns));
 }
 
 FuncExpr *
@@ -154,8 +167,11 @@ OfferScan(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	/* without shared memory the function says what is missing */
 	call = preloaded ? OnlyCall(rte) : nullptr;
 	if (call == nullptr || call->funcid < FirstNormalObjectId || IS_DUMMY_REL(rel) ||
-		StreamingSignature(call->funcid) == nullptr || NeedsWholeRow(rel, rti) ||
-		get_typtype(call->funcresulttype) == TYPTYPE_DOMAIN)
+		StreamingSignature(call->funcid) == nullptr)
+		return;
+	if (ReturnsRowType(call))
+		RememberRowTypeOf(call);
+	if (NeedsFunctionScan(call, NeededColumns(rel, rti)))
 		return;
 	rel->pathlist = NIL;
 	rel->partial_pathlist = NIL;
@@ -196,7 +212,8 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 	scan->custom_exprs = list_make1(copyObject(call));
 	/* below the top the scan may be run again without notice (ExecInitSubPlan) */
 	scan->custom_private = list_make1_int(root->query_level > 1);
-	scan->custom_scan_tlist = ScanColumns(rte, rel->relid);
+	scan->custom_scan_tlist =
+		ReturnsRowType(call) ? RowTypeColumns(call, rel->relid) : ScanColumns(rte, rel->relid);
 	scan->methods = &scan_methods;
 	return reinterpret_cast<Plan *>(scan);
 }
