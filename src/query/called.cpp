@@ -270,6 +270,8 @@ JudgeFunction(Oid function, void *arg)
 	char kind;
 	bool has_acl;
 
+	if (function < FirstUnpinnedObjectId && HasMet(f->seen, Thing::builtin, function, f->nested))
+		return false;
 	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
 		return false; /* dropped meanwhile: running the query will tell */
 

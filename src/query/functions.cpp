@@ -10,6 +10,7 @@
 #include "pg.h"
 #include "query/catalog.h"
 #include "query/functions.h"
+#include "query/news.h"
 
 extern "C" {
 #include "catalog/pg_aggregate.h"
@@ -86,11 +87,9 @@ MakePlaces()
 
 constexpr std::array<Place, CountPlaces()> places = MakePlaces();
 
-} // namespace
-
 /* A superuser may replace a built-in function: then it is in another language, most likely. */
 BuiltinList
-ListOf(Oid function)
+FindList(Oid function)
 {
 	const Place wanted = {static_cast<uint16>(function), 0};
 	const Oid language = FunctionLanguage(function);
@@ -106,6 +105,38 @@ ListOf(Oid function)
 			return groups[place->group].list;
 	}
 	return BuiltinList::none;
+}
+
+/* Those that were asked about, as long as no definition changes. */
+struct Asked
+{
+	Oid function;
+	BuiltinList list;
+};
+constexpr uint32 kAsked = 256;
+Asked asked[kAsked];
+uint64 asked_at = 0;
+
+} // namespace
+
+BuiltinList
+ListOf(Oid function)
+{
+	Asked &place = asked[function % kAsked];
+	const uint64 now = news_count;
+	BuiltinList list;
+
+	if (asked_at == now && place.function == function)
+		return place.list;
+	list = FindList(function);
+	if (asked_at != news_count)
+	{
+		memset(asked, 0, sizeof(asked));
+		asked_at = news_count;
+	}
+	if (now == news_count)
+		place = {function, list};
+	return list;
 }
 
 bool
