@@ -309,7 +309,7 @@ COMMENT ON COLUMN cached_query_redis.heard_ms IS 'time since this server last as
 COMMENT ON COLUMN cached_query_redis.lag_ms IS 'on a standby: its greatest possible lag behind the primary; NULL: unknown, so its results are not shared';
 
 CREATE FUNCTION cached_query_get_reasons(
-	OUT reason text, OUT description text, OUT calls bigint)
+	OUT reason text, OUT description text, OUT calls bigint, OUT statements bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 50;
@@ -321,6 +321,7 @@ COMMENT ON VIEW cached_query_reasons IS
 COMMENT ON COLUMN cached_query_reasons.reason IS 'reason code; each call has exactly one';
 COMMENT ON COLUMN cached_query_reasons.description IS 'what the code means';
 COMMENT ON COLUMN cached_query_reasons.calls IS 'calls with this outcome';
+COMMENT ON COLUMN cached_query_reasons.statements IS 'statements of applications with this outcome, by cached_query.auto';
 
 CREATE FUNCTION cached_query_get_entries(
 	OUT database text, OUT role text, OUT queryid bigint, OUT query text, OUT args text,
@@ -328,7 +329,7 @@ CREATE FUNCTION cached_query_get_entries(
 	OUT relation_names text[], OUT rows bigint, OUT bytes bigint,
 	OUT created timestamp with time zone, OUT expires timestamp with time zone,
 	OUT hits bigint, OUT last_hit timestamp with time zone, OUT fill_ms double precision,
-	OUT saved_ms double precision, OUT state text)
+	OUT saved_ms double precision, OUT state text, OUT origin text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 1000;
@@ -357,6 +358,7 @@ COMMENT ON COLUMN cached_query_entries.last_hit IS 'time of the last hit, exact 
 COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time that the query took, in milliseconds';
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, stale, expired or invalidated';
+COMMENT ON COLUMN cached_query_entries.origin IS 'who filled it: call (of a function), or auto (a statement, by cached_query.auto)';
 
 CREATE FUNCTION cached_query_get_usage(
 	OUT database text, OUT role text, OUT entries bigint, OUT bytes bigint,

@@ -606,6 +606,65 @@ IsRunning(const Function *function)
 #endif
 }
 
+/*
+ * The relations of one level of a query into the flat range table of a plan, as setrefs.c does it: for locks
+ * and rights.  16 took the rights out of the range table, and locks what a view's subquery was.
+ */
+inline void
+AddRelations(Query *query, PlannedStmt *plan)
+{
+	ListCell *cell;
+
+	foreach (cell, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
+		RangeTblEntry *copy;
+
+#if PG_VERSION_NUM >= 160000
+		if (rte->rtekind != RTE_RELATION &&
+			!(rte->rtekind == RTE_SUBQUERY && OidIsValid(rte->relid)))
+			continue;
+#else
+		if (rte->rtekind != RTE_RELATION)
+			continue;
+#endif
+		copy = makeNode(RangeTblEntry);
+		*copy = *rte;
+		copy->subquery = nullptr;
+		copy->tablesample = nullptr;
+		copy->securityQuals = NIL;
+		copy->alias = nullptr;
+		copy->eref = makeAlias("cached", NIL); /* the plan cache copies it */
+		plan->rtable = lappend(plan->rtable, copy);
+#if PG_VERSION_NUM >= 160000
+		copy->perminfoindex = 0;
+		if (rte->perminfoindex > 0)
+		{
+			RTEPermissionInfo *rights = getRTEPermissionInfo(query->rteperminfos,
+															 const_cast<RangeTblEntry *>(rte));
+			RTEPermissionInfo *added = addRTEPermissionInfo(&plan->permInfos, copy);
+			const NodeTag type = added->type;
+
+			*added = *rights;
+			added->type = type;
+		}
+#endif
+	}
+}
+
+/* Nothing below the top node is run: neither init plans, pruning, workers nor compilation are set up. */
+inline void
+StripForHit(PlannedStmt *head)
+{
+	head->subplans = NIL;
+	head->rewindPlanIDs = nullptr;
+	head->parallelModeNeeded = false;
+	head->jitFlags = 0;
+#if PG_VERSION_NUM >= 180000
+	head->partPruneInfos = NIL;
+#endif
+}
+
 /* With whose rights a relation is read, if not the caller's; 0 otherwise. */
 inline Oid
 ReadAs(Query *query, RangeTblEntry *rte)

@@ -6,6 +6,7 @@
  * say what is missing.
  */
 #include "pg.h"
+#include "auto/statement.h"
 #include "exact/exact.h"
 #include "call/answer.h"
 #include "remote/writer.h"
@@ -67,6 +68,7 @@ RequestShmem()
 	RefreshRequestShmem();
 	redis::RequestShmem();
 	redis::IdentityRequestShmem();
+	AutoRequestShmem();
 }
 
 /* What the next start wants to know, if Redis may have answers of this one. */
@@ -107,6 +109,7 @@ StartShmem()
 		exact::SetHooks();
 		HookWatch();
 		HookSettings();
+		HookAuto();
 		hooked = true;
 	}
 	StoreInitShmem(StoreMemory());
@@ -125,6 +128,7 @@ StartShmem()
 	WarmStartup();
 	redis::InitShmem();
 	redis::IdentityInitShmem();
+	AutoInitShmem();
 	if (!IsUnderPostmaster)
 		on_shmem_exit(SaveAtShutdown, static_cast<Datum>(0));
 	preloaded = true;
@@ -148,6 +152,7 @@ _PG_init(void)
 	InitWatch();
 	InitScan();
 	InitWire();
+	InitAuto();
 	InitInvalidation();
 	InitCarrier();
 	InitSweeper();

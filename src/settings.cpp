@@ -5,6 +5,7 @@
  * Defaults, units and contexts are the interface; README.md has them as a table.
  */
 #include "pg.h"
+#include "auto/settings.h"
 #include "exact/exact.h"
 #include "call/cost.h"
 #include "redis/client.h"
@@ -371,6 +372,7 @@ DefineSettings()
 	DefineSessionSettings();
 	redis::DefineSettings();
 	redis::DefineIdentitySettings();
+	DefineAutoSettings();
 #ifdef CQ_DEBUG
 	DefineDebugSettings();
 #endif

@@ -229,6 +229,20 @@ DecideAnew(Attempt *attempt, Answer *answer, Reason reason)
 	return again == Reason::miss_cold ? reason : again;
 }
 
+bool
+HandleHolds(const Attempt *attempt)
+{
+	return ExaminationHolds(attempt->handle);
+}
+
+void
+LearnOfHandle(Attempt *attempt, const Findings &seen)
+{
+	Learn(attempt->handle, seen);
+}
+
+const Examiner handle_examiner = {HandleHolds, LearnOfHandle, 0};
+
 /* Everything after the handle is known. */
 void
 AnswerWithHandle(Attempt *attempt, Answer *answer)
@@ -289,6 +303,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 
 	memset(answer, 0, sizeof(*answer));
 	attempt.call = &call;
+	attempt.examiner = &handle_examiner;
 	attempt.context = context;
 	attempt.exact = call.options.consistency == Consistency::exact;
 	answer->context = context;

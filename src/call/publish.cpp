@@ -95,7 +95,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 {
 	if (!watch.started)
 		ComplainOfHooks();
-	if (!ExaminationHolds(attempt->handle) || attempt->kept_old || watch.findings.kept_old)
+	if (!attempt->examiner->holds(attempt) || attempt->kept_old || watch.findings.kept_old)
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;
@@ -105,7 +105,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 			 Lacks(attempt->examined->findings, watch.findings))
 	{
 		*reason = Reason::nested_uncacheable;
-		Learn(attempt->handle, watch.findings);
+		attempt->examiner->learn(attempt, watch.findings);
 	}
 	else if (ReadUnexpected(attempt->examined->findings, watch.findings))
 		*reason = Reason::changed_during_fill;
@@ -294,8 +294,9 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = attempt->examined->queryid;
-	facts.flags =
-		(exact_answer ? kEntryExact : 0) | (IsTransit(attempt->call->options) ? kEntryTransit : 0);
+	facts.flags = (exact_answer ? kEntryExact : 0) |
+				  (IsTransit(attempt->call->options) ? kEntryTransit : 0) |
+				  attempt->examiner->entry_flags;
 	bytes = EncodeMeta(meta, &length);
 	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
 	if (kept == Published::over_quota)

@@ -109,6 +109,9 @@ bool
 TakeOther(Rows *rows, Put put, Make make)
 {
 	MemoryContext caller;
+	if (rows->drop)
+		return true;
+
 	const bool go_on = !rows->may_stop || (rows->spilled && !rows->too_large && !rows->no_memory);
 
 	rows->stopped = !go_on;

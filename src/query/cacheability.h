@@ -178,6 +178,7 @@ extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod,
 
 /* Our own plan node, which is none of another module. */
 constexpr const char *kScanName = "Cached Query";
+constexpr const char *kStatementName = "Cached Statement"; /* auto/: a whole statement */
 /*
  * What speaks against keeping the plan's rows: scans of other modules; and what its expressions
  * call, where no tree was walked.

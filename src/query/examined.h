@@ -34,6 +34,7 @@ struct Examined
 	uint64 queryid;
 
 	/* of the key: see key.cpp */
+	bool automatic;  /* a statement of the client's own: keys of calls are others */
 	bool identified; /* not so if the trees hold what only another module can read */
 	Digest digest;
 	StringInfoData key_prefix; /* per shape one byte differs */

@@ -35,7 +35,7 @@ struct Head
 {
 	uint16 version;
 	uint8 shape;
-	uint8 unused;
+	uint8 automatic;
 	Oid database;
 	uint32 server;
 	uint32 parse_flags;
@@ -142,6 +142,7 @@ BuildKeyPrefix(Examined *query, uint32 parse_flags)
 	static_assert(sizeof(Head) == 32 + kDigestBytes); /* no padding: it is compared as bytes */
 	head.version = kKeyVersion;
 	head.shape = static_cast<uint8>(Shape::rows);
+	head.automatic = query->automatic;
 	head.database = MyDatabaseId;
 	head.server = PG_VERSION_NUM;
 	head.parse_flags = parse_flags;

@@ -5,7 +5,7 @@
  * Layout (native byte order; compared as bytes, in full, after the hash matched):
  *
  *	fixed part, made once for a handle:
- *		format version, shape (rows or json)
+ *		format version, shape (rows or json), whether a call or a statement of the client's own
  *		database		the same OIDs mean other objects elsewhere
  *		server			its version: another may print or run the same trees in another way
  *		parse flags		standard_conforming_strings and the like, for what is parsed when it is run

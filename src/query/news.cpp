@@ -135,6 +135,22 @@ SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings)
 	return false;
 }
 
+bool
+NewsOfRelations(uint64 heard, List *relations)
+{
+	if (news_count - heard > kKept)
+		return true;
+	for (; heard < news_count; heard++)
+	{
+		const News &news = kept[heard % kKept];
+
+		if (news.cacheid == kAnything ||
+			(news.cacheid == kRelation && list_member_oid(relations, news.value)))
+			return true;
+	}
+	return false;
+}
+
 /* The callbacks raise nothing. */
 void
 ForgetConstraints()

@@ -31,6 +31,9 @@ NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
 	return unlikely(heard != news_count) && SomeConcerns(heard, names, findings);
 }
 
+/* ... or one of these relations?  What has a plan is told by PostgreSQL; who has a tree alone asks. */
+extern bool NewsOfRelations(uint64 heard, List *relations);
+
 /* The planned constraints of domains are made again where they are used next.  No news for us. */
 extern void ForgetConstraints();
 

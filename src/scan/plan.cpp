@@ -259,7 +259,6 @@ InitScan()
 	CacheRegisterSyscacheCallback(PROCOID, FunctionsChanged, static_cast<Datum>(0));
 	previous_set_rel_pathlist = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = OfferScan;
-	InitTypedForms();
 }
 
 } // namespace cq

@@ -17,8 +17,8 @@ extern void InitScan();
  * been given SET clauses or SECURITY DEFINER, which only a real call obeys. */
 extern const Signature *StreamingSignature(Oid function);
 
-/* typed.cpp: arguments keep their types; pg_proc changed. */
-extern void InitTypedForms();
+/* typed.cpp: arguments keep their types, before the statement is planned; pg_proc changed. */
+extern void KeepArgumentTypes(Query *query);
 extern void ForgetTypedForms();
 
 } // namespace cq

@@ -15,7 +15,6 @@
 
 extern "C" {
 #include "catalog/pg_language.h"
-#include "optimizer/planner.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 }
@@ -24,8 +23,6 @@ namespace cq
 {
 namespace
 {
-
-planner_hook_type previous_planner = nullptr;
 
 struct TypedForm
 {
@@ -175,17 +172,6 @@ WalkCalls(Node *node, void *arg)
 	return compat::WalkExpression(node, WalkCalls, arg);
 }
 
-/* The planner may change the tree that it gets, so we may. */
-PlannedStmt *
-PlanTyped(Query *query, const char *text, int options, ParamListInfo params CQ_PLANNER_PARAMETER)
-{
-	if (preloaded && query->commandType != CMD_UTILITY)
-		WalkCalls(reinterpret_cast<Node *>(query), nullptr);
-	if (previous_planner)
-		return previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
-	return standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
-}
-
 } // namespace
 
 void
@@ -196,11 +182,12 @@ ForgetTypedForms()
 	forms = nullptr;
 }
 
+/* The planner may change the tree that it gets, so we may. */
 void
-InitTypedForms()
+KeepArgumentTypes(Query *query)
 {
-	previous_planner = planner_hook;
-	planner_hook = PlanTyped;
+	if (preloaded && query->commandType != CMD_UTILITY)
+		WalkCalls(reinterpret_cast<Node *>(query), nullptr);
 }
 
 } // namespace cq

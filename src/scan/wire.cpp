@@ -38,6 +38,7 @@ namespace
 {
 
 ExecutorRun_hook_type previous_executor_run = nullptr;
+WireRun **(*other_place)(PlanState *top) = nullptr;
 
 } // namespace
 
@@ -86,6 +87,8 @@ Qualifies(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
 	run->query = query;
 	run->client = query->dest;
 	run->scan = settings::wire_image ? WirePlace(query->planstate) : nullptr;
+	if (run->scan == nullptr && settings::wire_image && other_place != nullptr)
+		run->scan = other_place(query->planstate);
 	run->call = OnlyCall(query->planstate);
 	return run->scan != nullptr || run->call != nullptr;
 }
@@ -161,6 +164,12 @@ BeginWire(WireRun *run, const Answer &answer)
 	run->receive = run->client->receiveSlot;
 	run->client->receiveSlot = ReceiveForImage;
 	return true;
+}
+
+void
+OfferWirePlace(WireRun **(*place)(PlanState *top))
+{
+	other_place = place;
 }
 
 void

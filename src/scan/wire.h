@@ -63,6 +63,9 @@ extern bool BeginWire(WireRun *run, const Answer &answer);
  */
 extern bool SendDocument(FunctionCallInfo fcinfo, Answer *answer);
 
+/* Where another room's node at the top of a plan finds its WireRun, as WirePlace() (node.h). */
+extern void OfferWirePlace(WireRun **(*place)(PlanState *top));
+
 extern void InitWire();
 
 } // namespace cq

@@ -33,7 +33,7 @@ SumOfKind(Kind kind)
 	for (int i = 0; i < kReasons; i++)
 	{
 		if (Describe(static_cast<Reason>(i)).kind == kind)
-			sum += OutcomeTotal(static_cast<Reason>(i));
+			sum += OutcomeTotal(static_cast<Reason>(i)) + StatementTotal(static_cast<Reason>(i));
 	}
 	return sum;
 }
@@ -46,7 +46,7 @@ Big(uint64 value)
 
 /* --- entries -------------------------------------------------------------------------------- */
 
-constexpr int kEntryColumns = 19;
+constexpr int kEntryColumns = 20;
 constexpr int kStatsColumns = 30;
 
 struct EntryRow
@@ -174,6 +174,7 @@ EntryDatum(Pin *pin, TupleDesc desc)
 	PutIdentity(&row, summary.facts, meta, visible);
 	PutDependencies(&row, summary.facts, meta, visible);
 	PutUse(&row, entry, summary, visible);
+	PutText(&row, summary.facts.flags & kEntryAuto ? "auto" : "call");
 	CqAssert(row.count == kEntryColumns);
 	return HeapTupleGetDatum(heap_form_tuple(desc, row.values, row.nulls));
 }
@@ -302,10 +303,11 @@ cached_query_get_reasons(PG_FUNCTION_ARGS)
 	for (int i = 0; i < kReasons; i++)
 	{
 		const ReasonInfo &reason = Describe(static_cast<Reason>(i));
-		Datum values[3] = {CStringGetTextDatum(reason.code),
+		Datum values[4] = {CStringGetTextDatum(reason.code),
 						   CStringGetTextDatum(reason.description),
-						   Big(OutcomeTotal(static_cast<Reason>(i)))};
-		bool nulls[3] = {};
+						   Big(OutcomeTotal(static_cast<Reason>(i))),
+						   Big(StatementTotal(static_cast<Reason>(i)))};
+		bool nulls[4] = {};
 
 		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
 	}

@@ -20,7 +20,8 @@ constexpr int kCounters = static_cast<int>(Counter::count);
 
 struct alignas(PG_CACHE_LINE_SIZE) Shard
 {
-	pg_atomic_uint64 outcomes[kReasons];  /* atomic */
+	pg_atomic_uint64 outcomes[kReasons];  /* atomic; of calls */
+	pg_atomic_uint64 statements[kReasons]; /* atomic */
 	pg_atomic_uint64 counters[kCounters]; /* atomic */
 };
 
@@ -66,6 +67,12 @@ CountOutcome(Reason reason)
 }
 
 void
+CountStatement(Reason reason)
+{
+	Add(&OwnShard().statements[static_cast<int>(reason)], 1);
+}
+
+void
 Count(Counter counter, uint64 by)
 {
 	Add(&OwnShard().counters[static_cast<int>(counter)], by);
@@ -78,6 +85,16 @@ OutcomeTotal(Reason reason)
 
 	for (Shard &shard : shared->shards)
 		sum += pg_atomic_read_u64(&shard.outcomes[static_cast<int>(reason)]);
+	return sum;
+}
+
+uint64
+StatementTotal(Reason reason)
+{
+	uint64 sum = 0;
+
+	for (Shard &shard : shared->shards)
+		sum += pg_atomic_read_u64(&shard.statements[static_cast<int>(reason)]);
 	return sum;
 }
 
@@ -103,6 +120,8 @@ ResetStats()
 	for (Shard &shard : shared->shards)
 	{
 		for (pg_atomic_uint64 &counter : shard.outcomes)
+			pg_atomic_write_u64(&counter, 0);
+		for (pg_atomic_uint64 &counter : shard.statements)
 			pg_atomic_write_u64(&counter, 0);
 		for (pg_atomic_uint64 &counter : shard.counters)
 			pg_atomic_write_u64(&counter, 0);
@@ -130,6 +149,8 @@ StatsInitShmem()
 		for (Shard &shard : shared->shards)
 		{
 			for (pg_atomic_uint64 &counter : shard.outcomes)
+				pg_atomic_init_u64(&counter, 0);
+			for (pg_atomic_uint64 &counter : shard.statements)
 				pg_atomic_init_u64(&counter, 0);
 			for (pg_atomic_uint64 &counter : shard.counters)
 				pg_atomic_init_u64(&counter, 0);

@@ -35,8 +35,11 @@ enum class Counter : int
 };
 
 extern void CountOutcome(Reason reason);
+/* Of a statement of the client's own that was answered by auto/, which calls are not. */
+extern void CountStatement(Reason reason);
 extern void Count(Counter counter, uint64 by = 1);
 extern uint64 OutcomeTotal(Reason reason);
+extern uint64 StatementTotal(Reason reason);
 extern uint64 CounterTotal(Counter counter);
 extern TimestampTz StatsResetTime();
 extern void ResetStats();

@@ -15,11 +15,25 @@
 namespace cq
 {
 
+struct Attempt;
+
+/* Whoever examined the query: a handle, or what is known of a statement of the client's own (auto/). */
+struct Examiner
+{
+	/* Is all as it was when it was examined?  Asked after the run, which may have seen news. */
+	bool (*holds)(const Attempt *attempt);
+	/* The run showed what the key lacks. */
+	void (*learn)(Attempt *attempt, const Findings &seen);
+	uint32 entry_flags; /* of what it publishes: kEntryAuto */
+};
+
 /* Everything that is known of a call while it is answered. */
 struct Attempt
 {
 	const Call *call;
-	HeldHandle handle;
+	const Examiner *examiner;
+	void *statement;    /* of auto/; none for a call */
+	HeldHandle handle;  /* none for a statement of the client's own */
 	Examined *examined; /* of the handle */
 	ParamListInfo params;
 	const char *args_text; /* for the views */

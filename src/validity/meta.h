@@ -15,6 +15,7 @@ namespace cq
 constexpr uint32 kEntryExact = 1;     /* good for exact reads, too */
 constexpr uint32 kEntryElsewhere = 2; /* from Redis, of another server or of before a restart */
 constexpr uint32 kEntryTransit = 4;   /* on its way to Redis, then dropped here */
+constexpr uint32 kEntryAuto = 8;      /* of a statement that doesn't know of the cache */
 
 constexpr uint32 kMaxDependencies = 1000; /* of each kind; more is not kept */
 

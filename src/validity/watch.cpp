@@ -265,6 +265,16 @@ ForgetWatches(XactEvent event, void *)
 		innermost = nullptr;
 }
 
+/* So does one that is caught end those that were entered inside the subtransaction. */
+void
+ForgetInnerWatches(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (innermost != nullptr && innermost->level >= GetCurrentTransactionNestLevel())
+		innermost = innermost->outer;
+}
+
 } // namespace
 
 bool
@@ -281,6 +291,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 
 	*watch = Watch();
 	watch->outer = innermost;
+	watch->level = GetCurrentTransactionNestLevel();
 	watch->context = context;
 	watch->user_code = query.user_function;
 	watch->strange_code = query.everything || query.unread;
@@ -307,6 +318,31 @@ DropWatch(Watch *watch)
 {
 	error_context_stack = watch->errors.previous;
 	innermost = watch->outer;
+}
+
+void
+SuspendWatch(Watch *watch)
+{
+	error_context_stack = watch->errors.previous;
+	innermost = watch->outer;
+}
+
+void
+ResumeWatch(Watch *watch)
+{
+	watch->outer = innermost;
+	watch->level = GetCurrentTransactionNestLevel();
+	watch->errors.previous = error_context_stack;
+	error_context_stack = &watch->errors;
+	innermost = watch;
+}
+
+void
+WatchOwnPlan(Watch *watch, PlannedStmt *plan)
+{
+	CqAssert(innermost == watch);
+	watch->started = true;
+	NotePlan(plan);
 }
 
 void
@@ -372,6 +408,7 @@ void
 InitWatch()
 {
 	RegisterXactCallback(ForgetWatches, nullptr);
+	RegisterSubXactCallback(ForgetInnerWatches, nullptr);
 }
 
 void

@@ -10,7 +10,7 @@
  * An error that code inside catches may have decided what the rows are.  One that tells of the data would
  * come again; a timeout, a limit, a lock or the state of the session is another's no business.
  *
- * Backend-local; the stack of watches is unwound by PG_TRY in the fill.
+ * Backend-local; the stack of watches is unwound by PG_TRY in the fill, or at the end of the (sub)transaction.
  */
 #pragma once
 
@@ -25,6 +25,7 @@ namespace cq
 struct Watch
 {
 	Watch *outer;
+	int level; /* of subtransactions, when it was resumed */
 	ErrorContextCallback errors; /* is told of those that are caught inside, too */
 	MemoryContext context;       /* of the lists */
 	Findings findings;           /* relations met, and what speaks against keeping them */
@@ -52,6 +53,14 @@ extern void EndWatch(Watch *watch);
 /* Error: just take it off. */
 extern void DropWatch(Watch *watch);
 extern bool Watching();
+/*
+ * Between two rows of a fill whose rows are handed out at once, others run what they want.  No PG_TRY is
+ * needed: who catches an error that passes through it has begun a subtransaction inside, or outside.
+ */
+extern void SuspendWatch(Watch *watch);
+extern void ResumeWatch(Watch *watch);
+/* The plan that the fill itself runs, where the watch began too late to see it. */
+extern void WatchOwnPlan(Watch *watch, PlannedStmt *plan);
 
 /* An answer was used inside whatever is watched. */
 extern void WatchRelations(const Oid *relations, int count);

@@ -1,0 +1,266 @@
+/*
+ * executor.cpp
+ *		The executor's hooks: where statements begin and end, and how deep they are nested.
+ */
+#include "pg.h"
+#include "auto/nesting.h"
+#include "auto/node.h"
+#include "auto/settings.h"
+#include "auto/statement.h"
+#include "auto/worth.h"
+
+extern "C" {
+#include "portability/instr_time.h"
+#include "tcop/utility.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+ExecutorStart_hook_type previous_start = nullptr;
+ExecutorRun_hook_type previous_run = nullptr;
+ExecutorFinish_hook_type previous_finish = nullptr;
+ExecutorEnd_hook_type previous_end = nullptr;
+ProcessUtility_hook_type previous_utility = nullptr;
+
+/* --- slow statements ------------------------------------------------------------------------ */
+
+/* Could it have our node?  By what the plan shows. */
+bool
+MayBeWorth(const QueryDesc *query)
+{
+	const PlannedStmt *plan = query->plannedstmt;
+
+	return IsAutomatic() && query->operation == CMD_SELECT && query->sourceText != nullptr &&
+		   plan->rowMarks == NIL && !plan->hasModifyingCTE && plan->rtable != NIL && IsOwnLevel() &&
+		   !IsParallelWorker() && preloaded;
+}
+
+/*
+ * A plan that was kept before its statement was known to be slow is made again the next time.  Once: there may
+ * be a reason why it has no node.
+ */
+void
+NoteKeptPlan(const QueryDesc *query)
+{
+	static uint64 done[1024];
+	uint64 hash;
+	int length;
+
+	if (!MayBeWorth(query) || !ComesFromPlanCache(query->plannedstmt))
+		return;
+	hash = HashStatement(query->sourceText, query->plannedstmt->stmt_location,
+						 query->plannedstmt->stmt_len, &length);
+	if (!IsWorth(hash) || done[(hash >> 1) % lengthof(done)] == hash)
+		return;
+	done[(hash >> 1) % lengthof(done)] = hash;
+	PlanAgainNextTime(query->plannedstmt);
+}
+
+/* Was it slow?  One look at the clock. */
+void
+NoteTime(const QueryDesc *query)
+{
+	int length;
+
+	if (MayBeWorth(query) && settings::auto_min_time > 0 &&
+		static_cast<double>(GetCurrentTimestamp() - GetCurrentStatementStartTimestamp()) >=
+			settings::auto_min_time * 1000)
+		MarkWorth(HashStatement(query->sourceText, query->plannedstmt->stmt_location,
+								query->plannedstmt->stmt_len, &length));
+}
+
+/* --- the hooks ------------------------------------------------------------------------------ */
+
+void
+PassOnStart(QueryDesc *query, int eflags)
+{
+	if (previous_start != nullptr)
+		previous_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+void
+StartExecutor(QueryDesc *query, int eflags)
+{
+	Statement *outer = StartingStatement();
+	Statement *statement;
+	Deeper deeper;
+
+	if (!IsAutomatic() && StatementScan(query->plannedstmt) == nullptr)
+	{
+		PassOnStart(query, eflags);
+		return;
+	}
+	statement = BeginStatement(query, eflags);
+	if (statement == nullptr)
+		NoteKeptPlan(query);
+	/* partitions may be pruned by calling functions */
+	BeginDeeper(&deeper);
+	SetStarting(statement);
+	PG_TRY();
+	{
+		PassOnStart(query, eflags);
+	}
+	PG_FINALLY();
+	{
+		SetStarting(outer);
+		EndDeeper(deeper);
+	}
+	PG_END_TRY();
+}
+
+void
+PassOnRun(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
+{
+	if (previous_run != nullptr)
+		previous_run(query, direction, count CQ_EXECUTE_ONCE);
+	else
+		standard_ExecutorRun(query, direction, count CQ_EXECUTE_ONCE);
+}
+
+/* Who fetches some rows now and others later holds nobody up. */
+void
+AfterRun(QueryDesc *query, const instr_time &start)
+{
+	Statement *statement = StatementOf(query);
+	instr_time now;
+
+	if (statement == nullptr)
+		return;
+	LandStatement(statement, Boarding::stopped);
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+	statement->run_us += static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
+}
+
+void
+RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
+{
+	const Statement *statement = StatementOf(query);
+	instr_time start;
+	Deeper deeper;
+
+	if (!IsAutomatic() && statement == nullptr)
+	{
+		PassOnRun(query, direction, count CQ_EXECUTE_ONCE);
+		return;
+	}
+	if (statement != nullptr)
+		INSTR_TIME_SET_CURRENT(start);
+	else
+		INSTR_TIME_SET_ZERO(start);
+	BeginDeeper(&deeper);
+	PG_TRY();
+	{
+		PassOnRun(query, direction, count CQ_EXECUTE_ONCE);
+	}
+	PG_FINALLY();
+	{
+		EndDeeper(deeper);
+	}
+	PG_END_TRY();
+	AfterRun(query, start);
+}
+
+/* Triggers run here. */
+void
+FinishExecutor(QueryDesc *query)
+{
+	Deeper deeper;
+
+	BeginDeeper(&deeper);
+	PG_TRY();
+	{
+		if (previous_finish != nullptr)
+			previous_finish(query);
+		else
+			standard_ExecutorFinish(query);
+	}
+	PG_FINALLY();
+	{
+		EndDeeper(deeper);
+	}
+	PG_END_TRY();
+}
+
+void
+EndExecutor(QueryDesc *query)
+{
+	Statement *statement = StatementOf(query);
+
+	if (statement == nullptr)
+		NoteTime(query);
+	if (previous_end != nullptr)
+		previous_end(query);
+	else
+		standard_ExecutorEnd(query);
+	if (statement != nullptr)
+		EndStatement(statement);
+}
+
+/* Their own statement is on the level of the command. */
+bool
+IsPartOf(const Node *command)
+{
+	return IsA(command, ExecuteStmt) || IsA(command, PrepareStmt);
+}
+
+void
+RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityContext context,
+		   ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
+{
+	const Node *command = pstmt->utilityStmt;
+	const bool discard =
+		IsA(command, DiscardStmt) &&
+		(reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_ALL ||
+		 reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_PLANS);
+	Deeper deeper = CurrentDepth();
+
+	if (IsA(command, ExplainStmt))
+		BeginExplaining(&deeper);
+	else if (!IsPartOf(command))
+		BeginDeeper(&deeper);
+	PG_TRY();
+	{
+		if (previous_utility != nullptr)
+			previous_utility(pstmt, text, read_only, context, params, env, dest, qc);
+		else
+			standard_ProcessUtility(pstmt, text, read_only, context, params, env, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		EndDeeper(deeper);
+	}
+	PG_END_TRY();
+	if (discard)
+		ForgetAllKnown();
+}
+
+} // namespace
+
+void
+HookExecutor()
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = StartExecutor;
+	previous_run = ExecutorRun_hook;
+	ExecutorRun_hook = RunExecutor;
+	previous_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = FinishExecutor;
+	previous_end = ExecutorEnd_hook;
+	ExecutorEnd_hook = EndExecutor;
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = RunUtility;
+}
+
+void
+InitStatements()
+{
+	InitNode();
+}
+
+} // namespace cq

@@ -1,0 +1,134 @@
+/*
+ * ghost.cpp
+ *		Would the answer of the last run be good now?
+ */
+#include "pg.h"
+#include "auto/ghost.h"
+#include "fill/places.h"
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kGhostSlots = 22; /* two to a word; of more relations the last ones are not looked at */
+
+struct Place
+{
+	/* all atomic; if they don't belong together, a prediction is wrong */
+	pg_atomic_uint64 key; /* its hash; 0: none.  Written last */
+	pg_atomic_uint64 position;
+	pg_atomic_uint64 as_of;
+	pg_atomic_uint64 run_us;
+	pg_atomic_uint64 generation_and_count; /* generation * 64 + slots */
+	pg_atomic_uint64 slots[kGhostSlots / 2];
+};
+static_assert(sizeof(Place) == 128);
+static_assert(kGhostSlots < 64);
+
+Places<Place, 8192> places;
+
+uint64
+KeyOf(const Attempt &attempt)
+{
+	return attempt.key.hash | 1;
+}
+
+Place &
+PlaceOf(const Attempt &attempt)
+{
+	return places.Of(attempt.key.hash >> 1);
+}
+
+struct Slots
+{
+	exact::SlotNo numbers[kGhostSlots];
+	uint32 count;
+};
+
+void
+Add(Slots *slots, exact::SlotNo slot)
+{
+	if (slots->count < kGhostSlots)
+		slots->numbers[slots->count++] = slot;
+}
+
+Slots
+SlotsOf(const Attempt &attempt, List *relations)
+{
+	Slots slots = {};
+	ListCell *cell;
+
+	Add(&slots, exact::kSlotClear);
+	Add(&slots, exact::DatabaseSlot(MyDatabaseId));
+	if (attempt.exact)
+	{
+		Add(&slots, exact::AllRowsSlot(MyDatabaseId));
+		foreach (cell, relations)
+			Add(&slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
+	}
+	foreach (cell, relations)
+		Add(&slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+	return slots;
+}
+
+} // namespace
+
+int64
+GhostSays(const Attempt &attempt)
+{
+	Place &place = PlaceOf(attempt);
+	const uint64 head = pg_atomic_read_u64(&place.generation_and_count);
+	Slots slots = {};
+
+	if (pg_atomic_read_u64(&place.key) != KeyOf(attempt) || head / 64 != exact::Generation() ||
+		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >= attempt.call->ttl_us)
+		return 0;
+	slots.count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
+	for (uint32 i = 0; i < slots.count; i++)
+	{
+		const uint64 pair = pg_atomic_read_u64(&place.slots[i / 2]);
+
+		slots.numbers[i] = static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
+	}
+	if (exact::CheckAll(slots.numbers, slots.count, attempt.view,
+						pg_atomic_read_u64(&place.position)) != exact::Verdict::valid)
+		return 0;
+	return static_cast<int64>(pg_atomic_read_u64(&place.run_us));
+}
+
+void
+LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
+{
+	Place &place = PlaceOf(attempt);
+	const Slots slots = SlotsOf(attempt, relations);
+
+	pg_atomic_write_u64(&place.key, 0);
+	pg_write_barrier();
+	pg_atomic_write_u64(&place.position, attempt.view.pos);
+	pg_atomic_write_u64(&place.as_of, static_cast<uint64>(attempt.now));
+	pg_atomic_write_u64(&place.run_us, static_cast<uint64>(Max(run_us, INT64CONST(1))));
+	pg_atomic_write_u64(&place.generation_and_count, exact::Generation() * 64 + slots.count);
+	for (uint32 i = 0; i < slots.count; i += 2)
+	{
+		const uint64 second = i + 1 < slots.count ? slots.numbers[i + 1] : 0;
+
+		pg_atomic_write_u64(&place.slots[i / 2], slots.numbers[i] | (second << 32));
+	}
+	pg_write_barrier();
+	pg_atomic_write_u64(&place.key, KeyOf(attempt));
+}
+
+void
+GhostRequestShmem()
+{
+	places.RequestShmem();
+}
+
+void
+GhostInitShmem()
+{
+	places.InitShmem("cached_query ghosts");
+}
+
+} // namespace cq

@@ -1,0 +1,190 @@
+/*
+ * keep.cpp
+ *		Rows that are handed on while they are kept.
+ */
+#include "pg.h"
+#include "auto/keep.h"
+#include "fill/sizes.h"
+#include "settings.h"
+#include "stats/stats.h"
+
+namespace cq
+{
+namespace
+{
+
+/* Reading the clock takes as long as keeping a short row: the first rows each, then every 64th for 64. */
+constexpr uint64 kTimedRows = 16;
+constexpr uint64 kTimedEvery = 64;
+
+int
+RowsTimed(const Keeping *keeping)
+{
+	return keeping->rows.total < kTimedRows ? 1 : static_cast<int>(kTimedEvery);
+}
+
+} // namespace
+
+bool
+BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryContext context)
+{
+	Attempt *attempt = &statement->attempt;
+	const SizeNote known = RecallSize(attempt->key.hash);
+	Pin *fill;
+
+	memset(static_cast<void *>(keeping), 0, sizeof(*keeping));
+	keeping->statement = statement;
+	if (known.too_large && known.bytes > MaxEntryBytes())
+	{
+		statement->reason = Reason::too_large;
+		return false;
+	}
+	fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	if (fill == nullptr)
+	{
+		statement->reason = Reason::no_memory;
+		return false;
+	}
+	attempt->key_slot =
+		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
+	attempt->args_text = attempt->params != nullptr ? TextOfParams(attempt->params) : "";
+	BeginRows(&keeping->rows, Shape::rows, desc, fill, MaxEntryBytes(), context);
+	keeping->rows.drop = true;
+	ExpectSize(fill, known.bytes);
+	BeginWatch(&keeping->watch, context, attempt->examined->findings);
+	WatchOwnPlan(&keeping->watch, statement->query->plannedstmt);
+	Count(Counter::fills);
+	INSTR_TIME_SET_ZERO(keeping->run_time);
+	keeping->active = true;
+	return true;
+}
+
+void
+BeforeRow(Keeping *keeping)
+{
+	keeping->timed =
+		keeping->rows.total < kTimedRows || keeping->rows.total % kTimedEvery == 0;
+	if (keeping->timed)
+		INSTR_TIME_SET_CURRENT(keeping->start);
+	ResumeWatch(&keeping->watch);
+}
+
+void
+AfterRow(Keeping *keeping)
+{
+	instr_time now;
+
+	SuspendWatch(&keeping->watch);
+	if (!keeping->timed)
+		return;
+	INSTR_TIME_SET_CURRENT(now);
+	for (int i = 0; i < RowsTimed(keeping); i++)
+		INSTR_TIME_ACCUM_DIFF(keeping->run_time, now, keeping->start);
+}
+
+void
+KeepRow(Keeping *keeping, TupleTableSlot *slot)
+{
+	Rows *rows = &keeping->rows;
+
+	rows->receiver.receiveSlot(slot, &rows->receiver);
+	/* one that only has to wait for room is measured, so that the next one knows what to ask for */
+	if (rows->too_large || rows->no_memory)
+	{
+		keeping->statement->reason = rows->too_large ? Reason::too_large : Reason::no_memory;
+		if (rows->too_large)
+			NoteSize(keeping->statement->attempt.key.hash, rows->bytes, true);
+		StopKeeping(keeping);
+	}
+}
+
+void
+FinishKeeping(Keeping *keeping)
+{
+	Statement *statement = keeping->statement;
+	Rows *rows = &keeping->rows;
+	const int64 fill_us = static_cast<int64>(INSTR_TIME_GET_MICROSEC(keeping->run_time));
+	bool published = false;
+
+	ResumeWatch(&keeping->watch);
+	EndWatch(&keeping->watch);
+	if (rows->spilled)
+	{
+		NoteSize(statement->attempt.key.hash, rows->bytes, false);
+		statement->reason = Reason::no_memory;
+	}
+	else
+		statement->reason = Publish(
+			&statement->attempt, rows,
+			{&keeping->watch, &statement->mark, fill_us, statement->as_of, statement->lag_ms},
+			statement->reason, &published);
+	statement->kept = published;
+	if (published)
+		LandStatement(statement, Boarding::stored);
+	StopKeeping(keeping);
+}
+
+void
+StopKeeping(Keeping *keeping)
+{
+	if (!keeping->active)
+		return;
+	keeping->active = false;
+	LandStatement(keeping->statement, Boarding::unstorable);
+	if (keeping->rows.fill != nullptr)
+		Unpin(keeping->rows.fill);
+	keeping->rows.fill = nullptr;
+}
+
+#ifdef CQ_DEBUG
+
+namespace
+{
+
+void
+RunToEnd(QueryDesc *query)
+{
+	ExecutorStart(query, 0);
+	compat::RunExecutor(query, ForwardScanDirection, 0, true);
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+}
+
+} // namespace
+
+void
+FillFirst(Statement *statement)
+{
+	const QueryDesc *query = statement->query;
+	PlannedStmt *head = static_cast<PlannedStmt *>(palloc(sizeof(PlannedStmt)));
+	TupleDesc desc = CreateTupleDescCopy(statement->known->desc);
+	Keeping keeping;
+	QueryDesc *inner;
+
+	*head = *query->plannedstmt;
+	head->planTree = outerPlan(head->planTree);
+	statement->conduct = Conduct::pass;
+	if (!BeginKeeping(&keeping, statement, desc, statement->context))
+		return;
+	inner = CreateQueryDesc(head, query->sourceText, query->snapshot, InvalidSnapshot,
+							&keeping.rows.receiver, query->params, query->queryEnv, 0);
+	PG_TRY();
+	{
+		RunToEnd(inner);
+	}
+	PG_CATCH();
+	{
+		DropWatch(&keeping.watch);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	FreeQueryDesc(inner);
+	SuspendWatch(&keeping.watch);
+	FinishKeeping(&keeping);
+	if (statement->kept)
+		LookUpAgain(statement);
+}
+
+#endif
+
+} // namespace cq

@@ -1,0 +1,352 @@
+/*
+ * known.cpp
+ *		What this session knows of a statement of the client's own.
+ */
+#include "pg.h"
+#include "auto/known.h"
+#include "auto/plan.h"
+#include "auto/settings.h"
+#include "fill/attempt.h"
+#include "query/body.h"
+#include "query/fingerprint.h"
+#include "query/key.h"
+#include "query/news.h"
+#include "settings.h"
+
+extern "C" {
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+#include "utils/rls.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr int kChains = 1024;
+
+Known *chains[kChains];
+dlist_head recently_used = DLIST_STATIC_INIT(recently_used); /* head: last used */
+Size total_memory = 0;
+
+static_assert(offsetof(KnownLink, lru) == 0);
+
+Known *
+KnownOf(dlist_node *node)
+{
+	return static_cast<Known *>(reinterpret_cast<KnownLink *>(node));
+}
+
+/* --- freeing and holding -------------------------------------------------------------------- */
+
+void
+Destroy(Known *known)
+{
+	total_memory -= known->memory;
+	MemoryContextDelete(known->context);
+}
+
+/* Nobody finds it any more; the last release frees it. */
+void
+Forget(Known *known)
+{
+	Known **link = &chains[known->text_hash % kChains];
+
+	if (known->forgotten)
+		return;
+	while (*link != known)
+		link = &(*link)->next;
+	*link = known->next;
+	dlist_delete(&known->lru);
+	known->forgotten = true;
+	if (known->holds == 0)
+		Destroy(known);
+}
+
+/* In a callback of a memory context: raises nothing. */
+void
+ReleaseKnown(void *arg)
+{
+	Known *known = static_cast<Known *>(arg);
+
+	CqAssert(known->holds > 0);
+	if (--known->holds == 0 && known->forgotten)
+		Destroy(known);
+}
+
+/* Drop those not used for long until the rest fits. */
+void
+Trim()
+{
+	const Size limit = static_cast<Size>(settings::handle_memory_kb) * 1024;
+	dlist_node *node = dlist_is_empty(&recently_used) ? nullptr : dlist_tail_node(&recently_used);
+
+	while (node != nullptr && total_memory > limit)
+	{
+		Known *known = KnownOf(node);
+
+		node =
+			dlist_has_prev(&recently_used, node) ? dlist_prev_node(&recently_used, node) : nullptr;
+		if (known->holds == 0)
+			Forget(known);
+	}
+}
+
+/* --- examining ------------------------------------------------------------------------------ */
+
+struct ParamWalk
+{
+	Bitmapset *numbers;
+	List *types; /* by number - 1, InvalidOid: not met */
+};
+
+bool
+WalkParams(Node *node, void *arg)
+{
+	ParamWalk *walk = static_cast<ParamWalk *>(arg);
+
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+		return compat::WalkQuery(reinterpret_cast<Query *>(node), WalkParams, arg, 0);
+	if (IsA(node, Param) && reinterpret_cast<Param *>(node)->paramkind == PARAM_EXTERN)
+	{
+		const Param *param = reinterpret_cast<Param *>(node);
+
+		while (list_length(walk->types) < param->paramid)
+			walk->types = lappend_oid(walk->types, InvalidOid);
+		lfirst_oid(list_nth_cell(walk->types, param->paramid - 1)) = param->paramtype;
+		walk->numbers = bms_add_member(walk->numbers, param->paramid);
+		return false;
+	}
+	return compat::WalkExpression(node, WalkParams, arg);
+}
+
+void
+FindParameters(Known *known)
+{
+	ParamWalk walk = {};
+	ParamTraits traits;
+	int i = 0;
+
+	WalkParams(reinterpret_cast<Node *>(known->tree), &walk);
+	known->used = walk.numbers;
+	known->param_count = bms_num_members(walk.numbers);
+	known->params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(known->param_count, 1)));
+	known->forms =
+		static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(known->param_count, 1)));
+	for (int number = -1; (number = bms_next_member(walk.numbers, number)) >= 0; i++)
+	{
+		known->params[i] = list_nth_oid(walk.types, number - 1);
+		get_typlenbyval(known->params[i], &known->forms[i].length, &known->forms[i].by_value);
+	}
+	traits = TraitsOf(known->params, known->param_count);
+	known->params_refused = traits.refused;
+	if (traits.refused > 0)
+		RefuseBoth(&known->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
+}
+
+/* Everything but the surroundings, in the current context. */
+void
+ExamineTree(Known *known)
+{
+	Findings *findings = &known->findings;
+	PlannedStmt none = {};
+	List *items;
+	bool row_security_used;
+
+	extract_query_dependencies(reinterpret_cast<Node *>(known->tree), &known->relations, &items,
+							   &row_security_used);
+	known->desc = ExecCleanTypeFromTL(known->tree->targetList);
+	findings->names_inside = &known->names;
+	none.relationOids = known->relations;
+	Examine(findings, list_make1(known->tree), &none, known->desc, row_security_used, false);
+	if (settings::debug_auto_no_role)
+		findings->role = false;
+	FindParameters(known);
+	known->digest = findings->inside_digest;
+	/* a literal that is another one tomorrow stands for a moment that the tree doesn't show */
+	known->identified = !findings->unidentified && !findings->time_literal &&
+						findings->inlined == NIL &&
+						DigestTrees(list_make1(known->tree), {}, &known->digest);
+	if (!known->identified)
+		RefuseBoth(findings, Reason::no_identity, nullptr);
+	known->shell = MakeShell(*known, items, row_security_used);
+	BuildKeyPrefix(known, known->parse_flags);
+}
+
+Known *
+Allocate(uint64 text_hash, const Query *tree, const char *text, int length)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryKnown", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Known *known = static_cast<Known *>(palloc0(sizeof(Known)));
+
+	known->findings = Findings();
+	known->names = NameHashes();
+	known->automatic = true;
+	known->context = context;
+	known->text_hash = text_hash;
+	known->tree = static_cast<Query *>(copyObjectImpl(tree));
+	known->text = pnstrdup(text, length);
+	known->text_length = length;
+	known->role = GetUserId();
+	known->row_security = row_security;
+	known->path = pstrdup(namespace_search_path);
+	known->parse_flags = ParseFlags();
+	known->trusted_version = settings::trusted_version;
+	known->heard = news_count;
+	known->queryid = static_cast<uint64>(tree->queryId);
+	MemoryContextSwitchTo(caller);
+	return known;
+}
+
+bool
+SameSurroundings(const Known *known)
+{
+	return known->role == GetUserId() && known->row_security == row_security &&
+		   known->trusted_version == settings::trusted_version &&
+		   known->parse_flags == ParseFlags() && strcmp(known->path, namespace_search_path) == 0;
+}
+
+bool
+IsOutdated(Known *known)
+{
+	if (known->heard == news_count)
+		return false;
+	if (NewsConcern(known->heard, known->names, known->findings) ||
+		NewsOfRelations(known->heard, known->findings.relations))
+		return true;
+	known->heard = news_count;
+	return false;
+}
+
+} // namespace
+
+Known *
+FindKnown(uint64 text_hash, const Query *tree)
+{
+	Known *next;
+
+	for (Known *known = chains[text_hash % kChains]; known != nullptr; known = next)
+	{
+		next = known->next;
+		if (known->text_hash != text_hash || !SameSurroundings(known))
+			continue;
+		if (IsOutdated(known))
+		{
+			Forget(known);
+			continue;
+		}
+		if (!equal(known->tree, tree))
+			continue;
+		dlist_move_head(&recently_used, &known->lru);
+		return known;
+	}
+	return nullptr;
+}
+
+/* In a subtransaction: whatever is wrong with it, the statement is planned and run as if we weren't there. */
+Known *
+MakeKnown(uint64 text_hash, const Query *tree, const char *text, int length)
+{
+	Known *known;
+
+	if (IsInParallelMode())
+		return nullptr;
+	known = Allocate(text_hash, tree, text, length);
+	if (!Tried(&known->findings,
+			   [known]()
+			   {
+				   MemoryContextSwitchTo(known->context);
+				   ExamineTree(known);
+			   }))
+	{
+		MemoryContextDelete(known->context);
+		return nullptr;
+	}
+	known->memory = MemoryContextMemAllocated(known->context, true);
+	MemoryContextSetParent(known->context, TopMemoryContext);
+	known->next = chains[text_hash % kChains];
+	chains[text_hash % kChains] = known;
+	dlist_push_head(&recently_used, &known->lru);
+	total_memory += known->memory;
+	known->holds++;
+	Trim();
+	known->holds--;
+	return known;
+}
+
+bool
+StillKnown(Known *known)
+{
+	return !known->forgotten && SameSurroundings(known) && !IsOutdated(known);
+}
+
+void
+HoldKnown(Known *known, MemoryContext context)
+{
+	MemoryContextCallback *callback = static_cast<MemoryContextCallback *>(
+		MemoryContextAlloc(context, sizeof(MemoryContextCallback)));
+
+	callback->func = ReleaseKnown;
+	callback->arg = known;
+	MemoryContextRegisterResetCallback(context, callback);
+	known->holds++;
+}
+
+Reason
+JudgeKnown(const Known *known, bool exact, char **detail)
+{
+	if (exact && known->findings.exact != Reason::hit)
+	{
+		*detail = known->findings.exact_detail;
+		return known->findings.exact;
+	}
+	if (known->findings.volatile_detail != nullptr)
+	{
+		*detail = known->findings.volatile_detail;
+		return Reason::volatile_function;
+	}
+	if (known->lacking)
+		return Reason::nested_uncacheable;
+	return TtlVerdict(known->findings, Shape::rows, detail);
+}
+
+bool
+UsedParams(const Known *known, ParamListInfo all, bool speculative, ParamListInfo *used)
+{
+	int i = 0;
+
+	*used = nullptr;
+	if (known->param_count == 0)
+		return true;
+	if (all == nullptr)
+		return false;
+	*used = makeParamList(known->param_count);
+	for (int number = -1; (number = bms_next_member(known->used, number)) >= 0; i++)
+	{
+		ParamExternData workspace;
+		const ParamExternData *param;
+
+		if (number > all->numParams)
+			return false;
+		param = all->paramFetch != nullptr ? all->paramFetch(all, number, speculative, &workspace)
+										   : &all->params[number - 1];
+		if (param->ptype != known->params[i])
+			return false;
+		(*used)->params[i] = *param;
+	}
+	return true;
+}
+
+void
+ForgetAllKnown()
+{
+	while (!dlist_is_empty(&recently_used))
+		Forget(KnownOf(recently_used.head.next));
+}
+
+} // namespace cq

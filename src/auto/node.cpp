@@ -1,0 +1,280 @@
+/*
+ * node.cpp
+ *		The Custom Scan on top of a statement's plan: stored rows, or those of the plan, which may be kept.
+ */
+#include "pg.h"
+#include "auto/keep.h"
+#include "auto/node.h"
+#include "auto/statement.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "commands/explain.h"
+#include "executor/nodeCustom.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+struct StatementNode
+{
+	CustomScanState css; /* must be first */
+	Statement *statement;
+	JunkFilter *junk; /* columns that only the plan needs don't go out */
+	WireRun *wire;    /* of the run in progress if its rows may go out as messages */
+	bool begun;
+	bool on_wire;
+	uint64 left; /* then: rows still to hand out */
+	Keeping keeping;
+};
+
+StatementNode *
+NodeOf(CustomScanState *css)
+{
+	return reinterpret_cast<StatementNode *>(css);
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+JunkFilter *
+FilterFor(const Plan *child, EState *estate)
+{
+	ListCell *cell;
+
+	foreach (cell, child->targetlist)
+	{
+		if (lfirst_node(TargetEntry, cell)->resjunk)
+			return ExecInitJunkFilter(child->targetlist,
+									  ExecInitExtraTupleSlot(estate, nullptr, &TTSOpsVirtual));
+	}
+	return nullptr;
+}
+
+void
+BeginHit(StatementNode *node)
+{
+	Answer *answer = &node->statement->answer;
+
+	answer->reason = node->statement->reason;
+	answer->desc = node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	answer->context = CurrentMemoryContext;
+	answer->ttl_us = node->statement->call.ttl_us;
+	answer->repeatable = true;
+	BeginReading(answer, Again::no);
+}
+
+/* The functions that a plan calls are looked up when it is initialised: the watch sees that. */
+void
+BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
+{
+	Plan *child = outerPlan(node->css.ss.ps.plan);
+
+	if (keep && !BeginKeeping(&node->keeping, node->statement,
+							  node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+							  CurrentMemoryContext))
+	{
+		LandStatement(node->statement, Boarding::unstorable);
+		keep = false;
+	}
+	outerPlanState(&node->css) = ExecInitNode(child, estate, eflags);
+	if (keep)
+		SuspendWatch(&node->keeping.watch);
+	node->junk = FilterFor(child, estate);
+}
+
+void
+BeginNode(CustomScanState *css, EState *estate, int eflags)
+{
+	StatementNode *node = NodeOf(css);
+	Conduct conduct = Conduct::pass;
+
+	compat::RemakeScanSlot(css, estate);
+	node->statement = StartingStatement();
+	if (node->statement != nullptr &&
+		node->statement->query->plannedstmt == estate->es_plannedstmt)
+		conduct = node->statement->conduct;
+	else
+		node->statement = nullptr;
+	if (conduct == Conduct::hit)
+		BeginHit(node);
+	else if (outerPlan(css->ss.ps.plan) == nullptr)
+		/* nobody started it by ExecutorStart() */
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("plan of cached_query was not started by the executor's hooks")));
+	else
+		BeginChild(node, estate, eflags, conduct == Conduct::keep);
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+TupleTableSlot *
+OfPlan(StatementNode *node)
+{
+	TupleTableSlot *slot = ExecProcNode(outerPlanState(&node->css));
+
+	return node->junk != nullptr && !TupIsNull(slot) ? ExecFilterJunk(node->junk, slot) : slot;
+}
+
+TupleTableSlot *
+KeptOfPlan(StatementNode *node)
+{
+	Keeping *keeping = &node->keeping;
+	TupleTableSlot *slot;
+
+	BeforeRow(keeping);
+	slot = ExecProcNode(outerPlanState(&node->css));
+	AfterRow(keeping);
+	if (TupIsNull(slot))
+	{
+		FinishKeeping(keeping);
+		return slot;
+	}
+	if (node->junk != nullptr)
+		slot = ExecFilterJunk(node->junk, slot);
+	KeepRow(keeping, slot);
+	return slot;
+}
+
+/* The rows go out as messages: their number is all that counts. */
+TupleTableSlot *
+OnWire(StatementNode *node)
+{
+	TupleTableSlot *slot = node->css.ss.ss_ScanTupleSlot;
+
+	if (node->left == 0)
+		return ExecClearTuple(slot);
+	node->left--;
+	return slot;
+}
+
+TupleTableSlot *
+Stored(StatementNode *node)
+{
+	TupleTableSlot *slot = node->css.ss.ss_ScanTupleSlot;
+	Answer *answer = &node->statement->answer;
+
+	if (node->on_wire)
+		return OnWire(node);
+	if (unlikely(!node->begun))
+	{
+		node->begun = true;
+		if (node->wire != nullptr && BeginWire(node->wire, *answer))
+		{
+			node->on_wire = true;
+			node->left = answer->rows - 1;
+		}
+	}
+	else if (NextInPlace(answer, slot))
+		return slot;
+	return NextRow(answer, slot) ? slot : ExecClearTuple(slot);
+}
+
+TupleTableSlot *
+ExecuteNode(CustomScanState *css)
+{
+	StatementNode *node = NodeOf(css);
+
+	if (node->keeping.active)
+		return KeptOfPlan(node);
+	if (outerPlanState(css) != nullptr)
+		return OfPlan(node);
+	return Stored(node);
+}
+
+/* Nobody does it: what rewinds or goes back runs without us. */
+void
+RescanNode(CustomScanState *css)
+{
+	StatementNode *node = NodeOf(css);
+
+	StopKeeping(&node->keeping);
+	if (outerPlanState(css) != nullptr)
+	{
+		ExecReScan(outerPlanState(css));
+		return;
+	}
+	node->on_wire = false;
+	RewindAnswer(&node->statement->answer);
+}
+
+void
+EndNode(CustomScanState *css)
+{
+	StatementNode *node = NodeOf(css);
+
+	/* the slot may point into the entry */
+	if (css->ss.ss_ScanTupleSlot != nullptr)
+		ExecClearTuple(css->ss.ss_ScanTupleSlot);
+	if (css->ss.ps.ps_ResultTupleSlot != nullptr)
+		ExecClearTuple(css->ss.ps.ps_ResultTupleSlot);
+	StopKeeping(&node->keeping);
+	if (outerPlanState(css) != nullptr)
+		ExecEndNode(outerPlanState(css));
+	else
+		EndAnswer(&node->statement->answer);
+}
+
+/* --- EXPLAIN -------------------------------------------------------------------------------- */
+
+void
+ExplainNode(CustomScanState *css, List *, ExplainState *es)
+{
+	const Statement *statement = NodeOf(css)->statement;
+
+	if (!es->analyze || statement == nullptr || !statement->counts)
+		return;
+	ExplainPropertyText("Cache", Describe(statement->reason).code, es);
+	if (statement->detail != nullptr)
+		ExplainPropertyText("Detail", statement->detail, es);
+	if (statement->conduct == Conduct::keep)
+		ExplainPropertyText("Kept", statement->kept ? "yes" : "no", es);
+	if (statement->conduct != Conduct::hit)
+		return;
+	if (es->timing)
+		ExplainPropertyFloat("Age", "s", static_cast<double>(statement->answer.age_us) / 1e6, 3, es);
+	ExplainPropertyUInteger("Rows", nullptr, statement->answer.rows, es);
+}
+
+const CustomExecMethods exec_methods = {kStatementName, BeginNode,  ExecuteNode, EndNode,
+										RescanNode,     nullptr,    nullptr,     nullptr,
+										nullptr,        nullptr,    nullptr,     nullptr,
+										ExplainNode};
+
+Node *
+CreateNode(CustomScan *)
+{
+	StatementNode *node =
+		reinterpret_cast<StatementNode *>(newNode(sizeof(StatementNode), T_CustomScanState));
+
+	node->css.methods = &exec_methods;
+	compat::UseMinimalTuples(&node->css);
+	return reinterpret_cast<Node *>(node);
+}
+
+/* Where the node finds the run that may send messages. */
+WireRun **
+StatementWirePlace(PlanState *top)
+{
+	StatementNode *node;
+
+	if (!IsA(top, CustomScanState) ||
+		reinterpret_cast<CustomScanState *>(top)->methods != &exec_methods)
+		return nullptr;
+	node = reinterpret_cast<StatementNode *>(top);
+	return outerPlanState(&node->css) == nullptr && !node->begun ? &node->wire : nullptr;
+}
+
+} // namespace
+
+const CustomScanMethods statement_methods = {kStatementName, CreateNode};
+
+void
+InitNode()
+{
+	RegisterCustomScanMethods(&statement_methods);
+	OfferWirePlace(StatementWirePlace);
+}
+
+} // namespace cq

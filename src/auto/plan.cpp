@@ -1,0 +1,481 @@
+/*
+ * plan.cpp
+ *		Plans of statements that may be answered from the cache.
+ *
+ * The module's only planner hook is here.  First scan/typed.cpp gives arguments of our functions their types
+ * back, for every statement; then a statement that is a candidate and known to be slow gets its node.
+ *
+ * Nothing here raises but what planning would raise.
+ */
+#include "pg.h"
+#include "auto/nesting.h"
+#include "auto/plan.h"
+#include "auto/settings.h"
+#include "auto/worth.h"
+#include "fill/attempt.h"
+#include "query/fingerprint.h"
+#include "query/news.h"
+#include "scan/scan.h"
+#include "stats/stats.h"
+
+extern "C" {
+#include "optimizer/planner.h"
+#include "portability/instr_time.h"
+#include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
+#include "utils/portal.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+planner_hook_type previous_planner = nullptr;
+bool passing = false; /* the next one comes from PlanNow() */
+
+/* A longer text is hardly ever the same again: it has a list of keys. */
+constexpr int kMaxText = 16 * 1024;
+
+const char *const kNoteName = "cached_query_plan";
+
+/* --- the note ------------------------------------------------------------------------------- */
+
+void
+CopyNote(ExtensibleNode *to, const ExtensibleNode *from)
+{
+	PlanNote *copy = reinterpret_cast<PlanNote *>(to);
+	const ExtensibleNode node = *to;
+
+	*copy = *reinterpret_cast<const PlanNote *>(from);
+	copy->node = node;
+	HoldKnown(copy->known, CurrentMemoryContext);
+}
+
+bool
+SameNote(const ExtensibleNode *a, const ExtensibleNode *b)
+{
+	return reinterpret_cast<const PlanNote *>(a)->known ==
+		   reinterpret_cast<const PlanNote *>(b)->known;
+}
+
+void
+WriteNote(StringInfo, const ExtensibleNode *)
+{
+}
+
+/* Nothing that could be read back was written: no plan of ours goes to a parallel worker. */
+void
+ReadNote(ExtensibleNode *)
+{
+	elog(ERROR, "plan nodes of cached_query can't be read");
+}
+
+const ExtensibleNodeMethods note_methods = {kNoteName, sizeof(PlanNote), CopyNote,
+											SameNote,  WriteNote,        ReadNote};
+
+PlanNote *
+MakeNote(Known *known, int options)
+{
+	PlanNote *note =
+		reinterpret_cast<PlanNote *>(newNode(sizeof(PlanNote), T_ExtensibleNode));
+
+	note->node.extnodename = kNoteName;
+	note->known = known;
+	note->options = options;
+	HoldKnown(known, CurrentMemoryContext);
+	return note;
+}
+
+uint64
+RegionalHash()
+{
+	StringInfoData now;
+	uint64 hash;
+
+	initStringInfo(&now);
+	AppendRegional(&now);
+	hash = hash_bytes_extended(reinterpret_cast<unsigned char *>(now.data), now.len, 0);
+	pfree(now.data);
+	return hash;
+}
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+/* A column of the node itself, or of what it reads: of the plan below, or of nothing that could be shown. */
+Expr *
+ColumnFrom(const TargetEntry *entry, int source)
+{
+	const Node *expr = reinterpret_cast<const Node *>(entry->expr);
+	const Oid type = exprType(expr);
+	const int32 typmod = exprTypmod(expr);
+	const Oid collation = exprCollation(expr);
+
+	if (source == 0)
+		return reinterpret_cast<Expr *>(makeNullConst(type, typmod, collation));
+	return reinterpret_cast<Expr *>(makeVar(source, entry->resno, type, typmod, collation, 0));
+}
+
+/* Of the columns that go out. */
+List *
+Columns(List *from, int source)
+{
+	List *columns = NIL;
+	ListCell *cell;
+
+	foreach (cell, from)
+	{
+		const TargetEntry *entry = lfirst_node(TargetEntry, cell);
+		TargetEntry *column;
+
+		if (entry->resjunk)
+			continue;
+		column = makeTargetEntry(ColumnFrom(entry, source), entry->resno,
+								 entry->resname != nullptr ? pstrdup(entry->resname) : nullptr, false);
+		column->resorigtbl = entry->resorigtbl;
+		column->resorigcol = entry->resorigcol;
+		column->ressortgroupref = entry->ressortgroupref;
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
+CustomScan *
+MakeScan(List *targets, int source)
+{
+	CustomScan *scan = makeNode(CustomScan);
+
+	scan->scan.plan.targetlist = Columns(targets, INDEX_VAR);
+	scan->custom_scan_tlist = Columns(targets, source);
+	scan->scan.plan.plan_node_id = -1;
+	scan->methods = &statement_methods;
+	return scan;
+}
+
+void
+CopyCosts(Plan *to, const Plan *from)
+{
+	to->startup_cost = from->startup_cost;
+	to->total_cost = from->total_cost;
+	to->plan_rows = from->plan_rows;
+	to->plan_width = from->plan_width;
+}
+
+bool
+WalkRelations(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+	{
+		compat::AddRelations(reinterpret_cast<Query *>(node), static_cast<PlannedStmt *>(arg));
+		return compat::WalkQuery(reinterpret_cast<Query *>(node), WalkRelations, arg, 0);
+	}
+	return compat::WalkExpression(node, WalkRelations, arg);
+}
+
+/* A new head: the plan may be somebody else's. */
+PlannedStmt *
+Wrap(const PlannedStmt *plan, PlanNote *note)
+{
+	const Plan *child = plan->planTree;
+	CustomScan *scan = MakeScan(child->targetlist, OUTER_VAR);
+	PlannedStmt *head = makeNode(PlannedStmt);
+
+	*head = *plan;
+	scan->scan.plan.lefttree = const_cast<Plan *>(child);
+	CopyCosts(&scan->scan.plan, child);
+	scan->scan.plan.parallel_aware = false;
+	scan->scan.plan.parallel_safe = false;
+	scan->scan.plan.extParam = bms_copy(child->extParam);
+	scan->scan.plan.allParam = bms_copy(child->allParam);
+	scan->custom_private = list_make1(note);
+	head->planTree = reinterpret_cast<Plan *>(scan);
+	/* what is known of it is of this role */
+	head->dependsOnRole = true;
+	return head;
+}
+
+/* --- planning ------------------------------------------------------------------------------- */
+
+PlannedStmt *
+PlanBelow(Query *query, const char *text, int options, ParamListInfo params CQ_PLANNER_PARAMETER)
+{
+	PlannedStmt *volatile plan = nullptr;
+	Deeper deeper;
+
+	/* expressions that are evaluated now may run statements */
+	BeginDeeper(&deeper);
+	PG_TRY();
+	{
+		plan = previous_planner != nullptr
+				   ? previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT)
+				   : standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+	}
+	PG_FINALLY();
+	{
+		EndDeeper(deeper);
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+/* May a plan of it have our node on top? */
+bool
+IsPlain(const PlannedStmt *plan)
+{
+	return plan->commandType == CMD_SELECT && plan->planTree != nullptr && plan->rowMarks == NIL &&
+		   !plan->hasModifyingCTE;
+}
+
+PlannedStmt *
+PlanAndWrap(Known *known, Query *query, const char *text, int options,
+			ParamListInfo params CQ_PLANNER_PARAMETER)
+{
+	PlanNote *note = MakeNote(known, options);
+	exact::View view;
+	instr_time start;
+	instr_time end;
+	PlannedStmt *plan;
+
+	note->heard = news_count;
+	note->position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
+	note->regional = known->findings.folded ? RegionalHash() : 0;
+	INSTR_TIME_SET_CURRENT(start);
+	plan = PlanBelow(query, text, options, params CQ_PLANNER_ARGUMENT);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	note->plan_us = static_cast<int64>(INSTR_TIME_GET_MICROSEC(end));
+	if (!IsPlain(plan))
+		return plan;
+	CopyCosts(known->shell->planTree, plan->planTree);
+	known->planned = true;
+	return Wrap(plan, note);
+}
+
+/* An entry that is not void, as far as can be told without a snapshot? */
+bool
+SeemsGood(Pin *pin)
+{
+	const Entry *entry = PinnedEntry(pin);
+	const EntryFacts facts = FactsOf(entry);
+	char buffer[512];
+	Meta meta;
+
+	if (EntryInvalid(entry) ||
+		GetCurrentStatementStartTimestamp() - facts.as_of >= AutoTtl())
+		return false;
+	meta = ReadDependencies(entry, buffer, sizeof(buffer));
+	for (uint32 i = 0; i < meta.head.write_slots; i++)
+	{
+		if (exact::MovedSince(meta.write_slots[i], facts.pos))
+			return false;
+	}
+	return true;
+}
+
+/* Is it likely that the execution will be a hit?  Then nothing need be planned for it. */
+bool
+IsPromising(const Known *known, ParamListInfo params)
+{
+	ParamListInfo used;
+	Key key;
+	Pin *pin;
+	bool good;
+
+	/* PostgreSQL compares costs of plans with and without values: before there are any, plan */
+	if ((params != nullptr && !known->planned) || !UsedParams(known, params, true, &used) ||
+		BuildKey(*known, Shape::rows, used, &key) != Reason::hit)
+		return false;
+	pin = FindEntry(key.hash, key.bytes, key.length);
+	if (pin == nullptr)
+		return false;
+	good = SeemsGood(pin);
+	Unpin(pin);
+	return good;
+}
+
+/* Its parts but the note are the Known's own. */
+PlannedStmt *
+ShellFor(Known *known, const Query *query, int options)
+{
+	PlannedStmt *head = makeNode(PlannedStmt);
+	CustomScan *scan = makeNode(CustomScan);
+
+	*head = *known->shell;
+	*scan = *reinterpret_cast<CustomScan *>(known->shell->planTree);
+	scan->custom_private = list_make1(MakeNote(known, options));
+	head->planTree = reinterpret_cast<Plan *>(scan);
+	head->queryId = query->queryId;
+	head->stmt_location = query->stmt_location;
+	head->stmt_len = query->stmt_len;
+	head->canSetTag = query->canSetTag;
+	return head;
+}
+
+/* By its syntax alone: a few comparisons for each statement that is planned. */
+bool
+IsCandidate(const Query *query, const char *text, int options)
+{
+	return query->commandType == CMD_SELECT && query->utilityStmt == nullptr &&
+		   query->rtable != NIL && query->targetList != NIL && query->rowMarks == NIL &&
+		   !query->hasModifyingCTE && !query->hasForUpdate && text != nullptr &&
+		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN)) &&
+		   IsOwnLevel() && !IsParallelWorker();
+}
+
+/* What is known of a slow statement; nullptr: it is planned as if we weren't there. */
+Known *
+KnownFor(const Query *query, const char *text)
+{
+	int length;
+	const uint64 hash = HashStatement(text, query->stmt_location, query->stmt_len, &length);
+	Known *known;
+	char *detail;
+	Reason reason;
+
+	if (length > kMaxText || !IsWorth(hash))
+		return nullptr;
+	known = FindKnown(hash, query);
+	if (known == nullptr)
+		known = MakeKnown(hash, query, text + Max(query->stmt_location, 0), length);
+	if (known == nullptr)
+		return nullptr;
+	reason = JudgeKnown(known, true, &detail);
+	if (reason == Reason::hit)
+		return known;
+	if (!IsExplaining())
+		CountStatement(reason);
+	return nullptr;
+}
+
+PlannedStmt *
+PlanStatement(Query *query, const char *text, int options, ParamListInfo params CQ_PLANNER_PARAMETER)
+{
+	Known *known = nullptr;
+	const bool pass = passing;
+
+	passing = false;
+	KeepArgumentTypes(query);
+	if (!IsAutomatic())
+		return previous_planner != nullptr
+				   ? previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT)
+				   : standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+	if (!pass && preloaded && IsCandidate(query, text, options))
+		known = KnownFor(query, text);
+	if (known == nullptr)
+		return PlanBelow(query, text, options, params CQ_PLANNER_ARGUMENT);
+	if (!IsExplaining() && IsPromising(known, params))
+		return ShellFor(known, query, options);
+	return PlanAndWrap(known, query, text, options, params CQ_PLANNER_ARGUMENT);
+}
+
+} // namespace
+
+PlannedStmt *
+MakeShell(const Known &known, List *items, bool row_security_used)
+{
+	PlannedStmt *shell = makeNode(PlannedStmt);
+
+	shell->commandType = CMD_SELECT;
+	shell->planTree = reinterpret_cast<Plan *>(MakeScan(known.tree->targetList, 0));
+	shell->relationOids = known.relations;
+	shell->invalItems = items;
+	shell->dependsOnRole = true;
+	(void) row_security_used;
+	WalkRelations(reinterpret_cast<Node *>(known.tree), shell);
+	return shell;
+}
+
+CustomScan *
+StatementScan(const PlannedStmt *plan)
+{
+	CustomScan *scan = reinterpret_cast<CustomScan *>(plan->planTree);
+
+	return scan != nullptr && IsA(scan, CustomScan) && scan->methods == &statement_methods ? scan
+																						   : nullptr;
+}
+
+const PlanNote *
+NoteOf(const CustomScan *scan)
+{
+	return static_cast<const PlanNote *>(linitial(scan->custom_private));
+}
+
+/*
+ * It is if anything was told since planning began that may concern it.  Which partitions a table has depends
+ * on the planner's snapshot, too, while one is being detached concurrently: PlanOutdated() in query/handle.h.
+ */
+bool
+IsPlanOld(const PlannedStmt *plan, const PlanNote &note, const exact::View &view)
+{
+	const Known *known = note.known;
+	ListCell *cell;
+
+	if (NewsConcern(note.heard, known->names, known->findings) ||
+		NewsOfRelations(note.heard, plan->relationOids) ||
+		(known->findings.folded && note.regional != RegionalHash()))
+		return true;
+	if (note.position >= view.pos)
+		return false;
+	foreach (cell, plan->relationOids)
+	{
+		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, note.position) ==
+			exact::Verdict::changed)
+			return true;
+	}
+	return false;
+}
+
+PlannedStmt *
+PlanNow(QueryDesc *query, Known *known, int options)
+{
+	const PlannedStmt *before = query->plannedstmt;
+	Query *tree = static_cast<Query *>(copyObjectImpl(known->tree));
+	PlanNote *note = MakeNote(known, options);
+	exact::View view;
+	PlannedStmt *plan;
+
+	tree->queryId = before->queryId;
+	tree->stmt_location = before->stmt_location;
+	tree->stmt_len = before->stmt_len;
+	tree->canSetTag = before->canSetTag;
+	note->heard = news_count;
+	note->position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
+	note->regional = known->findings.folded ? RegionalHash() : 0;
+	passing = true;
+	plan = pg_plan_query(tree, query->sourceText, options, query->params);
+	passing = false;
+	CopyCosts(known->shell->planTree, plan->planTree);
+	known->planned = true;
+	return Wrap(plan, note);
+}
+
+bool
+ComesFromPlanCache(const PlannedStmt *plan)
+{
+	return ActivePortal != nullptr && ActivePortal->cplan != nullptr &&
+		   list_member_ptr(ActivePortal->cplan->stmt_list, plan);
+}
+
+void
+PlanAgainNextTime(const PlannedStmt *plan)
+{
+	if (ComesFromPlanCache(plan))
+		ActivePortal->cplan->is_valid = false;
+}
+
+void
+HookPlanner()
+{
+	previous_planner = planner_hook;
+	planner_hook = PlanStatement;
+}
+
+void
+InitPlans()
+{
+	RegisterExtensibleNodeMethods(&note_methods);
+}
+
+} // namespace cq

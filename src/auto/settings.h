@@ -1,0 +1,39 @@
+/*
+ * settings.h
+ *		The settings cached_query.auto*.
+ */
+#pragma once
+
+#include "pg.h"
+
+namespace cq
+{
+
+/* Which statements are answered from the cache though they don't know of it. */
+enum class Auto : int
+{
+	off,
+	exact /* those whose answers can be exact, and took auto_min_time */
+};
+
+namespace settings
+{
+extern int automatic;        // Auto; cached_query.auto
+extern double auto_min_time; // milliseconds
+extern bool auto_nested;     // cached_query.auto_nested
+
+/* For tests; only a build with CQ_DEBUG can set them. */
+extern bool debug_auto_fill_first; // a miss is filled to its end, and then looked up: all rows are an entry's
+extern bool debug_auto_no_locks;   // without the rule for REPEATABLE READ: tests of exactness must fail
+extern bool debug_auto_no_role;    // without the role in the key: the same
+} // namespace settings
+
+inline bool
+IsAutomatic()
+{
+	return settings::automatic != static_cast<int>(Auto::off);
+}
+
+extern void DefineAutoSettings();
+
+} // namespace cq

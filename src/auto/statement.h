@@ -1,0 +1,81 @@
+/*
+ * statement.h
+ *		One execution of a statement that may be answered from the cache.
+ *
+ * It begins in ExecutorStart, where snapshot and parameters are known, before PostgreSQL sets anything up:
+ * a hit initialises no plan, and what is nobody's business of ours runs without our node.  It ends in
+ * ExecutorEnd, or with its memory after an error.
+ */
+#pragma once
+
+#include "pg.h"
+#include "auto/known.h"
+#include "auto/plan.h"
+#include "fill/attempt.h"
+#include "scan/wire.h"
+
+namespace cq
+{
+
+/* What our node, if it is there, does. */
+enum class Conduct : uint8
+{
+	pass, /* hand on what the plan brings */
+	hit,  /* hand out stored rows */
+	keep  /* hand on what the plan brings, and keep it */
+};
+
+struct Statement
+{
+	Statement *outer; /* in the list of those that run */
+	QueryDesc *query;
+	PlannedStmt *planned; /* as the executor's caller gave it */
+	MemoryContext context;
+	Known *known;
+	const PlanNote *note;
+	Call call;
+	Attempt attempt;
+	Answer answer; /* a hit's */
+	Conduct conduct;
+	Reason reason;
+	char *detail;
+	bool counts;      /* it has an outcome */
+	bool leads;       /* others wait for its rows: Land() */
+	bool leaves_ghost; /* when it ends */
+	bool kept;        /* its rows were published */
+	int64 run_us;     /* of the executor, for the ghost */
+	int64 plan_us;    /* of the planner, if it plans for each execution */
+	TimestampTz as_of;
+	int32 lag_ms;
+	exact::FillMark mark; /* of a fill */
+};
+
+/* Decide; *query gets the plan that is to be started.  nullptr: nothing of ours is in it. */
+extern Statement *BeginStatement(QueryDesc *query, int eflags);
+/* The one whose plan is being started, for the node. */
+extern Statement *StartingStatement();
+extern void SetStarting(Statement *statement);
+/* That runs this query. */
+extern Statement *StatementOf(const QueryDesc *query);
+/* The executor has ended it well. */
+extern void EndStatement(Statement *statement);
+/* Nobody need wait for its rows any more. */
+extern void LandStatement(Statement *statement, Boarding outcome);
+
+/* What is found out about keeping: the known statement holds, and what a run showed. */
+extern const Examiner statement_examiner;
+/* An entry was published: is it a hit now? */
+extern void LookUpAgain(Statement *statement);
+/* Test mode, in keep.cpp: run the plan into an entry, publish it and look it up. */
+extern void FillFirst(Statement *statement);
+
+extern void HookExecutor();
+extern void InitStatements();
+
+/* From _PG_init; when all libraries have been loaded; and shared memory. */
+extern void InitAuto();
+extern void HookAuto();
+extern void AutoRequestShmem();
+extern void AutoInitShmem();
+
+} // namespace cq
