@@ -361,7 +361,8 @@ PlanStatement(Query *query, const char *text, int options, ParamListInfo params 
 		return previous_planner != nullptr
 				   ? previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT)
 				   : standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
-	if (!pass && preloaded && IsCandidate(query, text, options))
+	if (!pass && preloaded && !(IsExplaining() && settings::debug_auto_hide) &&
+		IsCandidate(query, text, options))
 		known = KnownFor(query, text);
 	if (known == nullptr)
 		return PlanBelow(query, text, options, params CQ_PLANNER_ARGUMENT);

@@ -13,6 +13,7 @@ int automatic = static_cast<int>(Auto::off);
 double auto_min_time = 1;
 bool auto_nested = false;
 bool debug_auto_fill_first = false;
+bool debug_auto_hide = false;
 bool debug_auto_no_locks = false;
 bool debug_auto_no_role = false;
 } // namespace settings
@@ -56,6 +57,9 @@ DefineAutoSettings()
 	DefineForTests("cached_query.debug_auto_fill_first",
 				   "Tests: what is not in the cache is filled first, and then taken from there.",
 				   &settings::debug_auto_fill_first);
+	DefineForTests("cached_query.debug_auto_hide",
+				   "Tests: statements that are explained are planned without our node.",
+				   &settings::debug_auto_hide);
 	DefineForTests("cached_query.debug_auto_no_locks",
 				   "Tests: hits in REPEATABLE READ don't lock what the query read.",
 				   &settings::debug_auto_no_locks);
