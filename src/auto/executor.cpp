@@ -194,6 +194,8 @@ EndExecutor(QueryDesc *query)
 
 	if (statement == nullptr)
 		NoteTime(query);
+	else
+		FinishStatement(statement);
 	if (previous_end != nullptr)
 		previous_end(query);
 	else

@@ -103,6 +103,10 @@ LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
 	Place &place = PlaceOf(attempt);
 	const Slots slots = SlotsOf(attempt, relations);
 
+	/* retires what our snapshot sees of those who wrote before: they would seem to have come later */
+	if (exact::CheckAll(slots.numbers, slots.count, attempt.view, attempt.view.pos) !=
+		exact::Verdict::valid)
+		return;
 	pg_atomic_write_u64(&place.key, 0);
 	pg_write_barrier();
 	pg_atomic_write_u64(&place.position, attempt.view.pos);

@@ -21,7 +21,7 @@ namespace cq
 
 /* What the run of which it would be took, in microseconds; 0: no answer would be good now. */
 extern int64 GhostSays(const Attempt &attempt);
-/* A run under the attempt's snapshot that read these relations took so long. */
+/* A run under the attempt's snapshot, which is still there, that read these relations took so long. */
 extern void LeaveGhost(const Attempt &attempt, List *relations, int64 run_us);
 
 extern void GhostRequestShmem();

@@ -24,6 +24,7 @@ struct StatementNode
 	Statement *statement;
 	JunkFilter *junk; /* columns that only the plan needs don't go out */
 	WireRun *wire;    /* of the run in progress if its rows may go out as messages */
+	bool one_row; /* the plan brings one, and no more */
 	bool begun;
 	bool on_wire;
 	uint64 left; /* then: rows still to hand out */
@@ -65,6 +66,19 @@ BeginHit(StatementNode *node)
 	BeginReading(answer, Again::no);
 }
 
+/*
+ * Who asks for one row alone, as SELECT INTO of PL/pgSQL does, never hears that it was the last.  An aggregate
+ * without groups says it by what it is.
+ */
+bool
+IsOneRow(const Plan *plan)
+{
+	const Agg *agg = reinterpret_cast<const Agg *>(plan);
+
+	return IsA(plan, Agg) && agg->aggstrategy == AGG_PLAIN && agg->groupingSets == NIL &&
+		   agg->chain == NIL && agg->plan.qual == NIL;
+}
+
 /* The functions that a plan calls are looked up when it is initialised: the watch sees that. */
 void
 BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
@@ -82,6 +96,7 @@ BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
 	if (keep)
 		SuspendWatch(&node->keeping.watch);
 	node->junk = FilterFor(child, estate);
+	node->one_row = IsOneRow(child);
 }
 
 void
@@ -134,6 +149,8 @@ KeptOfPlan(StatementNode *node)
 	if (node->junk != nullptr)
 		slot = ExecFilterJunk(node->junk, slot);
 	KeepRow(keeping, slot);
+	if (node->one_row && keeping->active)
+		FinishKeeping(keeping);
 	return slot;
 }
 

@@ -248,12 +248,17 @@ PatienceFor(const Statement *statement, int64 ghost_us)
 Reason
 ShareFlight(Statement *statement, int64 ghost_us, Reason miss)
 {
+	Patience patience = PatienceFor(statement, ghost_us);
 	Reason reason = miss;
 
-	switch (Board(statement->attempt.key.hash, PatienceFor(statement, ghost_us)))
+	if (miss == Reason::miss_refresh)
+		patience.deadline = DT_NOBEGIN;
+	switch (Board(statement->attempt.key.hash, patience))
 	{
 	case Boarding::lead:
 		statement->leads = true;
+		if (miss == Reason::miss_refresh)
+			break;
 		/* somebody may have landed between our look-up and our take-off */
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind != Kind::miss)
@@ -359,6 +364,8 @@ DecideMiss(Statement *statement)
 		return;
 	KeepKey(statement);
 	ghost_us = settings::debug_auto_fill_first ? 1 : GhostSays(*attempt);
+	if (statement->reason == Reason::miss_refresh)
+		ghost_us = Max(ghost_us, static_cast<int64>(settings::auto_min_time * 1000) + 1);
 	if (ghost_us == 0 || static_cast<double>(ghost_us) < settings::auto_min_time * 1000)
 	{
 		if (ghost_us != 0)
@@ -531,13 +538,16 @@ LandStatement(Statement *statement, Boarding outcome)
 }
 
 void
-EndStatement(Statement *statement)
+FinishStatement(const Statement *statement)
 {
 	if (statement->leaves_ghost)
-	{
 		LeaveGhost(statement->attempt, statement->query->plannedstmt->relationOids,
 				   statement->run_us + statement->plan_us);
-	}
+}
+
+void
+EndStatement(Statement *statement)
+{
 	if (statement->counts)
 		CountStatement(statement->reason);
 	statement->query->plannedstmt = statement->planned;

@@ -57,7 +57,9 @@ extern Statement *StartingStatement();
 extern void SetStarting(Statement *statement);
 /* That runs this query. */
 extern Statement *StatementOf(const QueryDesc *query);
-/* The executor has ended it well. */
+/* It has run well, and its snapshot is still there. */
+extern void FinishStatement(const Statement *statement);
+/* The executor has ended it. */
 extern void EndStatement(Statement *statement);
 /* Nobody need wait for its rows any more. */
 extern void LandStatement(Statement *statement, Boarding outcome);

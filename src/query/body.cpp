@@ -215,7 +215,12 @@ BeginTrial(Findings *f, Trial *trial)
 void
 EndTrial(const Trial &trial, ErrorData *error)
 {
+	const bool shown = pgstat_track_activities;
+
+	/* the rollback would end what pg_stat_progress_copy and the like show of a command around us */
+	pgstat_track_activities = false;
 	RollbackAndReleaseCurrentSubTransaction();
+	pgstat_track_activities = shown;
 	MemoryContextSwitchTo(trial.context);
 	CurrentResourceOwner = trial.owner;
 	client_min_messages = trial.client_messages;

@@ -1,5 +1,5 @@
 -- What exact.c reads and writes: a table or two for each way in which an answer can change.
--- Drops and makes the schema cq_fuzz and the role cq_fuzz_reader.
+-- Drops and makes the schema cq_fuzz and the roles cq_fuzz_reader and cq_fuzz_other.
 
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS cq_fuzz CASCADE;
@@ -8,9 +8,12 @@ BEGIN
 	IF to_regrole('cq_fuzz_reader') IS NULL THEN
 		CREATE ROLE cq_fuzz_reader;
 	END IF;
+	IF to_regrole('cq_fuzz_other') IS NULL THEN
+		CREATE ROLE cq_fuzz_other;
+	END IF;
 END $$;
 CREATE SCHEMA cq_fuzz;
-GRANT USAGE ON SCHEMA cq_fuzz TO cq_fuzz_reader;
+GRANT USAGE ON SCHEMA cq_fuzz TO cq_fuzz_reader, cq_fuzz_other;
 SET search_path = cq_fuzz, public;
 
 -- rows: plain, referencing, by triggers, seldom written
@@ -67,7 +70,18 @@ INSERT INTO sec SELECT g % 5, g FROM generate_series(1, 50) AS g;
 CREATE TABLE allowed AS SELECT g AS grp FROM generate_series(0, 4) AS g;
 ALTER TABLE sec ENABLE ROW LEVEL SECURITY;
 CREATE POLICY pol ON sec USING (grp IN (SELECT grp FROM cq_fuzz.allowed WHERE grp <> 1));
-GRANT SELECT ON sec, allowed TO cq_fuzz_reader;
+-- the same policy shows each role other rows
+CREATE TABLE mine AS SELECT CASE WHEN g % 3 = 0 THEN 'cq_fuzz_reader' ELSE 'cq_fuzz_other' END AS owner, g AS v
+	FROM generate_series(1, 20) AS g;
+ALTER TABLE mine ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pol ON mine USING (owner = current_user);
+GRANT SELECT ON sec, allowed, mine TO cq_fuzz_reader, cq_fuzz_other;
+
+-- a statement as it is, with cached_query.auto and without
+CREATE FUNCTION by_auto(q text) RETURNS text LANGUAGE plpgsql STABLE AS
+	$$ DECLARE r text; BEGIN PERFORM set_config('cached_query.auto', 'exact', true); EXECUTE q INTO r; RETURN r; END $$;
+CREATE FUNCTION by_itself(q text) RETURNS text LANGUAGE plpgsql STABLE AS
+	$$ DECLARE r text; BEGIN PERFORM set_config('cached_query.auto', 'off', true); EXECUTE q INTO r; RETURN r; END $$;
 
 -- ttl: a number that only grows, and rows that are never committed
 CREATE TABLE mono AS SELECT 0::bigint AS v;
