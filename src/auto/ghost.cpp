@@ -4,7 +4,7 @@
  */
 #include "pg.h"
 #include "auto/ghost.h"
-#include "fill/places.h"
+#include "base/hint_table.h"
 
 namespace cq
 {

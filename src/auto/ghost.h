@@ -14,7 +14,7 @@
 #pragma once
 
 #include "pg.h"
-#include "fill/attempt.h"
+#include "validity/lookup.h"
 
 namespace cq
 {

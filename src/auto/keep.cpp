@@ -4,7 +4,7 @@
  */
 #include "pg.h"
 #include "auto/keep.h"
-#include "fill/sizes.h"
+#include "call/sizes.h"
 #include "settings.h"
 #include "stats/stats.h"
 

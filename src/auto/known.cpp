@@ -6,7 +6,7 @@
 #include "auto/known.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
-#include "fill/attempt.h"
+#include "validity/lookup.h"
 #include "query/body.h"
 #include "query/fingerprint.h"
 #include "query/key.h"

@@ -12,7 +12,7 @@
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
-#include "fill/attempt.h"
+#include "validity/lookup.h"
 #include "query/fingerprint.h"
 #include "query/news.h"
 #include "scan/scan.h"

@@ -10,7 +10,7 @@
 #include "auto/settings.h"
 #include "auto/statement.h"
 #include "auto/worth.h"
-#include "fill/age.h"
+#include "validity/age.h"
 #include "query/kept.h"
 #include "query/news.h"
 #include "settings.h"

@@ -11,7 +11,7 @@
 #include "pg.h"
 #include "auto/known.h"
 #include "auto/plan.h"
-#include "fill/attempt.h"
+#include "validity/lookup.h"
 #include "scan/wire.h"
 
 namespace cq

@@ -5,7 +5,7 @@
 #include "pg.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
-#include "fill/places.h"
+#include "base/hint_table.h"
 
 namespace cq
 {

@@ -3,7 +3,7 @@
  *		Which statements took so long that answering them from the cache is worth it.
  *
  * Measured on the whole server, by a hash of the text: planner costs are wrong exactly where it hurts, and say
- * nothing of the time that planning takes.  A small table in shared memory (fill/places.h); who is forgotten
+ * nothing of the time that planning takes.  A small table in shared memory (base/hint_table.h); who is forgotten
  * in it is measured again.
  */
 #pragma once
