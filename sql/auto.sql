@@ -385,6 +385,6 @@ COMMIT;
 SELECT told();
 
 RESET cached_query.auto;
-SELECT cached_query_clear();
+SET client_min_messages = warning;
 DROP SCHEMA cq_auto CASCADE;
 DROP ROLE cq_auto_a, cq_auto_b;

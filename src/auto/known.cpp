@@ -147,6 +147,23 @@ FindParameters(Known *known)
 		RefuseBoth(&known->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
 }
 
+/* Does a part of it write or lock rows?  At the top that is seen before; it may be in a subquery. */
+bool
+DoesMoreThanRead(Node *node, void *arg)
+{
+	if (node == nullptr)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query *query = reinterpret_cast<Query *>(node);
+
+		return query->commandType != CMD_SELECT || query->rowMarks != NIL ||
+			   query->hasModifyingCTE || query->hasForUpdate ||
+			   compat::WalkQuery(query, DoesMoreThanRead, arg, 0);
+	}
+	return compat::WalkExpression(node, DoesMoreThanRead, arg);
+}
+
 /* Everything but the surroundings, in the current context. */
 void
 ExamineTree(Known *known)
@@ -162,6 +179,8 @@ ExamineTree(Known *known)
 	findings->names_inside = &known->names;
 	none.relationOids = known->relations;
 	Examine(findings, list_make1(known->tree), &none, known->desc, row_security_used, false);
+	if (DoesMoreThanRead(reinterpret_cast<Node *>(known->tree), nullptr))
+		RefuseBoth(findings, Reason::nested_write, nullptr);
 	if (settings::debug_auto_no_role)
 		findings->role = false;
 	FindParameters(known);

@@ -51,6 +51,31 @@ ForgetStatement(void *arg)
 		starting = nullptr;
 }
 
+/*
+ * After an error that was caught the memory of a statement may live on, in the cache of a SQL function: its
+ * flight must not.  Raises nothing.
+ */
+void
+LandAll()
+{
+	for (Statement *statement = running; statement != nullptr; statement = statement->outer)
+		LandStatement(statement, Boarding::stopped);
+}
+
+void
+LandAtEnd(XactEvent event, void *)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		LandAll();
+}
+
+void
+LandAfterError(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		LandAll();
+}
+
 Statement *
 MakeStatement(QueryDesc *query, const PlanNote *note)
 {
@@ -557,6 +582,8 @@ EndStatement(Statement *statement)
 void
 InitAuto()
 {
+	RegisterXactCallback(LandAtEnd, nullptr);
+	RegisterSubXactCallback(LandAfterError, nullptr);
 	InitPlans();
 	InitStatements();
 }
