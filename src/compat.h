@@ -26,6 +26,7 @@ extern "C" {
 #include "parser/parser.h"
 #include "pgstat.h"
 #include "postmaster/autovacuum.h"
+#include "tcop/tcopprot.h"
 #include "utils/acl.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
@@ -320,6 +321,17 @@ RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
 	ExecutorRun(query, direction, count);
 #else
 	ExecutorRun(query, direction, count, once);
+#endif
+}
+
+/* By whoever plans; 19 tells whether it is for EXPLAIN. */
+inline PlannedStmt *
+PlanQuery(Query *query, const char *text, int options, ParamListInfo params)
+{
+#if PG_VERSION_NUM >= 190000
+	return pg_plan_query(query, text, options, params, nullptr);
+#else
+	return pg_plan_query(query, text, options, params);
 #endif
 }
 

@@ -22,7 +22,6 @@ extern "C" {
 #include "optimizer/planner.h"
 #include "portability/instr_time.h"
 #include "tcop/pquery.h"
-#include "tcop/tcopprot.h"
 #include "utils/portal.h"
 }
 
@@ -445,7 +444,7 @@ PlanNow(QueryDesc *query, Known *known, int options)
 	note->position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
 	note->regional = known->findings.folded ? RegionalHash() : 0;
 	passing = true;
-	plan = pg_plan_query(tree, query->sourceText, options, query->params);
+	plan = compat::PlanQuery(tree, query->sourceText, options, query->params);
 	passing = false;
 	CopyCosts(known->shell->planTree, plan->planTree);
 	known->planned = true;
