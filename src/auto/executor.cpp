@@ -39,13 +39,12 @@ MayBeWorth(const QueryDesc *query)
 }
 
 /*
- * A plan that was kept before its statement was known to be slow is made again the next time.  Once: there may
- * be a reason why it has no node.
+ * A plan that was kept before its statement was known to be slow is made again the next time.  Once, as there
+ * may be a reason why it has no node.
  */
 void
 NoteKeptPlan(const QueryDesc *query)
 {
-	static uint64 done[1024];
 	uint64 hash;
 	int length;
 
@@ -53,9 +52,9 @@ NoteKeptPlan(const QueryDesc *query)
 		return;
 	hash = HashStatement(query->sourceText, query->plannedstmt->stmt_location,
 						 query->plannedstmt->stmt_len, &length);
-	if (!IsWorth(hash) || done[(hash >> 1) % lengthof(done)] == hash)
+	if (!IsWorth(hash) || IsSettled(hash))
 		return;
-	done[(hash >> 1) % lengthof(done)] = hash;
+	MarkSettled(hash);
 	PlanAgainNextTime(query->plannedstmt);
 }
 
@@ -216,10 +215,9 @@ RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityC
 		   ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
 {
 	const Node *command = pstmt->utilityStmt;
-	const bool discard =
-		IsA(command, DiscardStmt) &&
-		(reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_ALL ||
-		 reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_PLANS);
+	const bool discard = IsA(command, DiscardStmt) &&
+						 (reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_ALL ||
+						  reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_PLANS);
 	Deeper deeper = CurrentDepth();
 
 	if (IsA(command, ExplainStmt))

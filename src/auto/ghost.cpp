@@ -11,7 +11,8 @@ namespace cq
 namespace
 {
 
-constexpr int kGhostSlots = 22; /* two to a word; of more relations the last ones are not looked at */
+constexpr int kGhostSlots =
+	22; /* two to a word; of more relations the last ones are not looked at */
 
 struct Place
 {
@@ -89,7 +90,8 @@ GhostSays(const Attempt &attempt)
 	{
 		const uint64 pair = pg_atomic_read_u64(&place.slots[i / 2]);
 
-		slots.numbers[i] = static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
+		slots.numbers[i] =
+			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
 	}
 	if (exact::CheckAll(slots.numbers, slots.count, attempt.view,
 						pg_atomic_read_u64(&place.position)) != exact::Verdict::valid)

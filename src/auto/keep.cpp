@@ -62,8 +62,7 @@ BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryConte
 void
 BeforeRow(Keeping *keeping)
 {
-	keeping->timed =
-		keeping->rows.total < kTimedRows || keeping->rows.total % kTimedEvery == 0;
+	keeping->timed = keeping->rows.total < kTimedRows || keeping->rows.total % kTimedEvery == 0;
 	if (keeping->timed)
 		INSTR_TIME_SET_CURRENT(keeping->start);
 	ResumeWatch(&keeping->watch);

@@ -30,7 +30,8 @@ struct Keeping
 };
 
 /* Before the plan is initialised; ends with the watch resumed: SuspendWatch() follows.  False: no memory. */
-extern bool BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryContext context);
+extern bool BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc,
+						 MemoryContext context);
 /* Around each step of the plan. */
 extern void BeforeRow(Keeping *keeping);
 extern void AfterRow(Keeping *keeping);

@@ -134,8 +134,7 @@ FindParameters(Known *known)
 	known->used = walk.numbers;
 	known->param_count = bms_num_members(walk.numbers);
 	known->params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(known->param_count, 1)));
-	known->forms =
-		static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(known->param_count, 1)));
+	known->forms = static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(known->param_count, 1)));
 	for (int number = -1; (number = bms_next_member(walk.numbers, number)) >= 0; i++)
 	{
 		known->params[i] = list_nth_oid(walk.types, number - 1);
@@ -276,12 +275,10 @@ MakeKnown(uint64 text_hash, const Query *tree, const char *text, int length)
 	if (IsInParallelMode())
 		return nullptr;
 	known = Allocate(text_hash, tree, text, length);
-	if (!Tried(&known->findings,
-			   [known]()
-			   {
-				   MemoryContextSwitchTo(known->context);
-				   ExamineTree(known);
-			   }))
+	if (!Tried(&known->findings, [known]() {
+			MemoryContextSwitchTo(known->context);
+			ExamineTree(known);
+		}))
 	{
 		MemoryContextDelete(known->context);
 		return nullptr;

@@ -71,7 +71,8 @@ extern void HoldKnown(Known *known, MemoryContext context);
 /* May its answers be kept and served here and now?  Reason::hit, or why not. */
 extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */
-extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative, ParamListInfo *used);
+extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,
+					   ParamListInfo *used);
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetAllKnown();
 

@@ -24,7 +24,7 @@ struct StatementNode
 	Statement *statement;
 	JunkFilter *junk; /* columns that only the plan needs don't go out */
 	WireRun *wire;    /* of the run in progress if its rows may go out as messages */
-	bool one_row; /* the plan brings one, and no more */
+	bool one_row;     /* the plan brings one, and no more */
 	bool begun;
 	bool on_wire;
 	uint64 left; /* then: rows still to hand out */
@@ -85,9 +85,9 @@ BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
 {
 	Plan *child = outerPlan(node->css.ss.ps.plan);
 
-	if (keep && !BeginKeeping(&node->keeping, node->statement,
-							  node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
-							  CurrentMemoryContext))
+	if (keep &&
+		!BeginKeeping(&node->keeping, node->statement,
+					  node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor, CurrentMemoryContext))
 	{
 		LandStatement(node->statement, Boarding::unstorable);
 		keep = false;
@@ -107,8 +107,7 @@ BeginNode(CustomScanState *css, EState *estate, int eflags)
 
 	compat::RemakeScanSlot(css, estate);
 	node->statement = StartingStatement();
-	if (node->statement != nullptr &&
-		node->statement->query->plannedstmt == estate->es_plannedstmt)
+	if (node->statement != nullptr && node->statement->query->plannedstmt == estate->es_plannedstmt)
 		conduct = node->statement->conduct;
 	else
 		node->statement = nullptr;
@@ -250,14 +249,14 @@ ExplainNode(CustomScanState *css, List *, ExplainState *es)
 	if (statement->conduct != Conduct::hit)
 		return;
 	if (es->timing)
-		ExplainPropertyFloat("Age", "s", static_cast<double>(statement->answer.age_us) / 1e6, 3, es);
+		ExplainPropertyFloat("Age", "s", static_cast<double>(statement->answer.age_us) / 1e6, 3,
+							 es);
 	ExplainPropertyUInteger("Rows", nullptr, statement->answer.rows, es);
 }
 
-const CustomExecMethods exec_methods = {kStatementName, BeginNode,  ExecuteNode, EndNode,
-										RescanNode,     nullptr,    nullptr,     nullptr,
-										nullptr,        nullptr,    nullptr,     nullptr,
-										ExplainNode};
+const CustomExecMethods exec_methods = {kStatementName, BeginNode, ExecuteNode, EndNode, RescanNode,
+										nullptr,        nullptr,   nullptr,     nullptr, nullptr,
+										nullptr,        nullptr,   ExplainNode};
 
 Node *
 CreateNode(CustomScan *)

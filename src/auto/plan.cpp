@@ -14,6 +14,7 @@
 #include "auto/worth.h"
 #include "validity/lookup.h"
 #include "query/fingerprint.h"
+#include "query/handle.h"
 #include "query/news.h"
 #include "scan/scan.h"
 #include "stats/stats.h"
@@ -76,8 +77,7 @@ const ExtensibleNodeMethods note_methods = {kNoteName, sizeof(PlanNote), CopyNot
 PlanNote *
 MakeNote(Known *known, int options)
 {
-	PlanNote *note =
-		reinterpret_cast<PlanNote *>(newNode(sizeof(PlanNote), T_ExtensibleNode));
+	PlanNote *note = reinterpret_cast<PlanNote *>(newNode(sizeof(PlanNote), T_ExtensibleNode));
 
 	note->node.extnodename = kNoteName;
 	note->known = known;
@@ -129,8 +129,9 @@ Columns(List *from, int source)
 
 		if (entry->resjunk)
 			continue;
-		column = makeTargetEntry(ColumnFrom(entry, source), entry->resno,
-								 entry->resname != nullptr ? pstrdup(entry->resname) : nullptr, false);
+		column =
+			makeTargetEntry(ColumnFrom(entry, source), entry->resno,
+							entry->resname != nullptr ? pstrdup(entry->resname) : nullptr, false);
 		column->resorigtbl = entry->resorigtbl;
 		column->resorigcol = entry->resorigcol;
 		column->ressortgroupref = entry->ressortgroupref;
@@ -261,8 +262,7 @@ SeemsGood(Pin *pin)
 	char buffer[512];
 	Meta meta;
 
-	if (EntryInvalid(entry) ||
-		GetCurrentStatementStartTimestamp() - facts.as_of >= AutoTtl())
+	if (EntryInvalid(entry) || GetCurrentStatementStartTimestamp() - facts.as_of >= AutoTtl())
 		return false;
 	meta = ReadDependencies(entry, buffer, sizeof(buffer));
 	for (uint32 i = 0; i < meta.head.write_slots; i++)
@@ -319,7 +319,7 @@ IsCandidate(const Query *query, const char *text, int options)
 	return query->commandType == CMD_SELECT && query->utilityStmt == nullptr &&
 		   query->rtable != NIL && query->targetList != NIL && query->rowMarks == NIL &&
 		   !query->hasModifyingCTE && !query->hasForUpdate && text != nullptr &&
-		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN)) &&
+		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN | kOfCall)) &&
 		   IsOwnLevel() && !IsParallelWorker();
 }
 
@@ -343,13 +343,15 @@ KnownFor(const Query *query, const char *text)
 	reason = JudgeKnown(known, true, &detail);
 	if (reason == Reason::hit)
 		return known;
+	MarkSettled(hash);
 	if (!IsExplaining())
 		CountStatement(reason);
 	return nullptr;
 }
 
 PlannedStmt *
-PlanStatement(Query *query, const char *text, int options, ParamListInfo params CQ_PLANNER_PARAMETER)
+PlanStatement(Query *query, const char *text, int options,
+			  ParamListInfo params CQ_PLANNER_PARAMETER)
 {
 	Known *known = nullptr;
 	const bool pass = passing;
@@ -392,8 +394,9 @@ StatementScan(const PlannedStmt *plan)
 {
 	CustomScan *scan = reinterpret_cast<CustomScan *>(plan->planTree);
 
-	return scan != nullptr && IsA(scan, CustomScan) && scan->methods == &statement_methods ? scan
-																						   : nullptr;
+	return scan != nullptr && IsA(scan, CustomScan) && scan->methods == &statement_methods
+			   ? scan
+			   : nullptr;
 }
 
 const PlanNote *

@@ -40,8 +40,10 @@ DefineAutoSettings()
 	constexpr double kDay = 86400e3;
 
 	DefineCustomEnumVariable(
-		"cached_query.auto", "Which SELECTs are answered from the cache although they don't ask for it.",
-		"off: none; exact: those that took cached_query.auto_min_time and whose answers can be exact.",
+		"cached_query.auto",
+		"Which SELECTs are answered from the cache although they don't ask for it.",
+		"off: none; exact: those that took cached_query.auto_min_time and whose answers can be "
+		"exact.",
 		&settings::automatic, static_cast<int>(Auto::off), auto_options, PGC_USERSET, 0, nullptr,
 		nullptr, nullptr);
 	DefineCustomRealVariable(
@@ -51,8 +53,8 @@ DefineAutoSettings()
 		GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	DefineCustomBoolVariable("cached_query.auto_nested",
 							 "cached_query.auto applies to statements inside functions, too.",
-							 nullptr, &settings::auto_nested, false, PGC_USERSET, 0, nullptr, nullptr,
-							 nullptr);
+							 nullptr, &settings::auto_nested, false, PGC_USERSET, 0, nullptr,
+							 nullptr, nullptr);
 #ifdef CQ_DEBUG
 	DefineForTests("cached_query.debug_auto_fill_first",
 				   "Tests: what is not in the cache is filled first, and then taken from there.",

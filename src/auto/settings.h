@@ -23,10 +23,12 @@ extern double auto_min_time; // milliseconds
 extern bool auto_nested;     // cached_query.auto_nested
 
 /* For tests; only a build with CQ_DEBUG can set them. */
-extern bool debug_auto_fill_first; // a miss is filled to its end, and then looked up: all rows are an entry's
-extern bool debug_auto_hide;       // EXPLAIN shows what it shows without us
-extern bool debug_auto_no_locks;   // without the rule for REPEATABLE READ: tests of exactness must fail
-extern bool debug_auto_no_role;    // without the role in the key: the same
+extern bool
+	debug_auto_fill_first; // a miss is filled to its end, and then looked up: all rows are an entry's
+extern bool debug_auto_hide; // EXPLAIN shows what it shows without us
+extern bool
+	debug_auto_no_locks; // without the rule for REPEATABLE READ: tests of exactness must fail
+extern bool debug_auto_no_role; // without the role in the key: the same
 } // namespace settings
 
 inline bool

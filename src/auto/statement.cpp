@@ -129,8 +129,8 @@ IsOurs(const Statement *statement, int eflags)
 	const QueryDesc *query = statement->query;
 
 	return IsAutomatic() && preloaded && IsOwnLevel() && !IsParallelWorker() &&
-		   !(eflags & (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD |
-					   EXEC_FLAG_MARK)) &&
+		   !(eflags &
+			 (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) &&
 		   query->operation == CMD_SELECT && query->queryEnv == nullptr &&
 		   IsUsualReceiver(query->dest) && IsWorth(statement->known->text_hash) &&
 		   ActiveSnapshotSet() && GetActiveSnapshot() == query->snapshot;
@@ -231,12 +231,24 @@ LookUpLocked(Statement *statement)
 	return Reason::miss_cold;
 }
 
+/*
+ * A hit that may not stay pinned would be copied to a temporary file, for which there may be a limit: the
+ * statement itself needs none.
+ */
 Reason
 LookUpStatement(Statement *statement)
 {
-	if (IsolationUsesXactSnapshot() && !settings::debug_auto_no_locks)
-		return LookUpLocked(statement);
-	return LookUp(&statement->attempt, &statement->answer);
+	Answer *answer = &statement->answer;
+	const Reason reason = IsolationUsesXactSnapshot() && !settings::debug_auto_no_locks
+							  ? LookUpLocked(statement)
+							  : LookUp(&statement->attempt, answer);
+
+	if (Describe(reason).kind != Kind::hit ||
+		(HeldBytes() <= MaxPinnedBytes() && !TooMuchPinned(answer->pin)))
+		return reason;
+	Unpin(answer->pin);
+	answer->pin = nullptr;
+	return Reason::no_memory;
 }
 
 /* What is built next takes the place of our key. */
@@ -385,7 +397,8 @@ DecideMiss(Statement *statement)
 	/* an answer that is kept around this one sees what we run, not what we keep */
 	if (statement->call.options.mode == Mode::read_only)
 		statement->reason = Reason::read_only;
-	if (statement->reason == Reason::read_only || Watching())
+	if (statement->reason == Reason::read_only || statement->reason == Reason::no_memory ||
+		Watching())
 		return;
 	KeepKey(statement);
 	ghost_us = settings::debug_auto_fill_first ? 1 : GhostSays(*attempt);
@@ -439,8 +452,8 @@ Decide(Statement *statement)
 PlannedStmt *
 CopyHead(Statement *statement)
 {
-	PlannedStmt *head = static_cast<PlannedStmt *>(
-		MemoryContextAlloc(statement->context, sizeof(PlannedStmt)));
+	PlannedStmt *head =
+		static_cast<PlannedStmt *>(MemoryContextAlloc(statement->context, sizeof(PlannedStmt)));
 
 	*head = *statement->query->plannedstmt;
 	statement->query->plannedstmt = head;

@@ -39,12 +39,12 @@ struct Statement
 	Conduct conduct;
 	Reason reason;
 	char *detail;
-	bool counts;      /* it has an outcome */
-	bool leads;       /* others wait for its rows: Land() */
+	bool counts;       /* it has an outcome */
+	bool leads;        /* others wait for its rows: Land() */
 	bool leaves_ghost; /* when it ends */
-	bool kept;        /* its rows were published */
-	int64 run_us;     /* of the executor, for the ghost */
-	int64 plan_us;    /* of the planner, if it plans for each execution */
+	bool kept;         /* its rows were published */
+	int64 run_us;      /* of the executor, for the ghost */
+	int64 plan_us;     /* of the planner, if it plans for each execution */
 	TimestampTz as_of;
 	int32 lag_ms;
 	exact::FillMark mark; /* of a fill */

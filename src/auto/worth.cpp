@@ -19,6 +19,8 @@ struct Place
 
 Places<Place, 65536> places;
 
+uint64 settled[1024];
+
 bool
 IsSpace(char c)
 {
@@ -108,6 +110,18 @@ UnmarkWorth(uint64 hash)
 
 	if (pg_atomic_read_u64(place) == hash)
 		pg_atomic_write_u64(place, 0);
+}
+
+bool
+IsSettled(uint64 hash)
+{
+	return settled[(hash >> 1) % lengthof(settled)] == hash;
+}
+
+void
+MarkSettled(uint64 hash)
+{
+	settled[(hash >> 1) % lengthof(settled)] = hash;
 }
 
 void

@@ -29,6 +29,11 @@ extern "C" {
 namespace cq
 {
 
+/*
+ * Of a cursor, beside PostgreSQL's own: the query of a call, which is no statement of the client's own (auto/).
+ */
+constexpr int kOfCall = 1 << 30;
+
 /* Where the list of least recent use holds it. */
 struct HandleLink
 {

@@ -303,10 +303,9 @@ cached_query_get_reasons(PG_FUNCTION_ARGS)
 	for (int i = 0; i < kReasons; i++)
 	{
 		const ReasonInfo &reason = Describe(static_cast<Reason>(i));
-		Datum values[4] = {CStringGetTextDatum(reason.code),
-						   CStringGetTextDatum(reason.description),
-						   Big(OutcomeTotal(static_cast<Reason>(i))),
-						   Big(StatementTotal(static_cast<Reason>(i)))};
+		Datum values[4] = {
+			CStringGetTextDatum(reason.code), CStringGetTextDatum(reason.description),
+			Big(OutcomeTotal(static_cast<Reason>(i))), Big(StatementTotal(static_cast<Reason>(i)))};
 		bool nulls[4] = {};
 
 		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);

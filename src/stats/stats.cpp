@@ -20,9 +20,9 @@ constexpr int kCounters = static_cast<int>(Counter::count);
 
 struct alignas(PG_CACHE_LINE_SIZE) Shard
 {
-	pg_atomic_uint64 outcomes[kReasons];  /* atomic; of calls */
+	pg_atomic_uint64 outcomes[kReasons];   /* atomic; of calls */
 	pg_atomic_uint64 statements[kReasons]; /* atomic */
-	pg_atomic_uint64 counters[kCounters]; /* atomic */
+	pg_atomic_uint64 counters[kCounters];  /* atomic */
 };
 
 struct Shared

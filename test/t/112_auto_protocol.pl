@@ -97,7 +97,7 @@ my @exchanges = (
 	[ 'simple query', 1, 1, Query($big) ],
 	[ 'two statements in one message', 1, 1, Query("$big; SELECT count(*) FROM t WHERE k = 2") ],
 	[ 'no rows', 1, 1, Query('SELECT v, n FROM t WHERE id < 0') ],
-	[ 'no columns', 1, 1, Query('SELECT FROM t WHERE id < 3') ],
+	[ 'no columns, which is no candidate', 0, 1, Query('SELECT FROM t WHERE id < 3') ],
 	[ 'junk columns', 1, 1, Query('SELECT v AS "Value" FROM t ORDER BY n DESC, id LIMIT 5') ],
 	[ 'many rows, which are sent as they were sent before', 1, 1, Query('SELECT id, a FROM wide ORDER BY id') ],
 	[ 'unnamed', 1, 1, Parse('', $big), Bind('', '', []), Describe('P', ''), Execute(''), Sync() ],
