@@ -652,8 +652,8 @@ AddRelations(Query *query, PlannedStmt *plan)
 		copy->perminfoindex = 0;
 		if (rte->perminfoindex > 0)
 		{
-			RTEPermissionInfo *rights = getRTEPermissionInfo(query->rteperminfos,
-															 const_cast<RangeTblEntry *>(rte));
+			RTEPermissionInfo *rights =
+				getRTEPermissionInfo(query->rteperminfos, const_cast<RangeTblEntry *>(rte));
 			RTEPermissionInfo *added = addRTEPermissionInfo(&plan->permInfos, copy);
 			const NodeTag type = added->type;
 

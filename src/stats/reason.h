@@ -40,7 +40,8 @@ enum class Kind : uint8_t
 	X(cheap, miss, "ran, not kept: it took less than min_fill_time, or than a hit")                \
 	X(nested_write, miss, "ran, not kept: a function inside wrote or ran a utility command")       \
 	X(nested_uncacheable, miss, "ran, not kept: a function inside read what can't be cached")      \
-	X(ghost, miss, "ran, not kept: no run since the last change showed that its answer would return") \
+	X(ghost, miss,                                                                                 \
+	  "ran, not kept: no run since the last change showed that its answer would return")           \
 	X(parallel_function, miss, "ran, not kept: parallel workers run functions of users")           \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
 	X(disabled, bypass, "cached_query.enabled is off")                                             \

@@ -25,7 +25,7 @@ namespace cq
 struct Watch
 {
 	Watch *outer;
-	int level; /* of subtransactions, when it was resumed */
+	int level;                   /* of subtransactions, when it was resumed */
 	ErrorContextCallback errors; /* is told of those that are caught inside, too */
 	MemoryContext context;       /* of the lists */
 	Findings findings;           /* relations met, and what speaks against keeping them */
