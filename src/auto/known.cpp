@@ -185,9 +185,9 @@ ExamineTree(Known *known)
 	FindParameters(known);
 	known->digest = findings->inside_digest;
 	/* a literal that is another one tomorrow stands for a moment that the tree doesn't show */
-	known->identified = !findings->unidentified && !findings->time_literal &&
-						findings->inlined == NIL &&
-						DigestTrees(list_make1(known->tree), {}, &known->digest);
+	known->identified =
+		!findings->unidentified && !findings->time_literal && findings->inlined == NIL &&
+		DigestTrees(list_make1(known->tree), {}, findings->long_lists, &known->digest);
 	if (!known->identified)
 		RefuseBoth(findings, Reason::no_identity, nullptr);
 	known->shell = MakeShell(*known, items, row_security_used);
