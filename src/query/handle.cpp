@@ -137,6 +137,16 @@ EndHold(Hold *hold)
 		Destroy(handle);
 }
 
+/*
+ * An error came while it was planned or examined: it goes with the error, as what it left would be counted by
+ * nobody.  The next call would begin from the text in any case.
+ */
+bool
+LeftUnfinished(const Handle *handle)
+{
+	return handle->generation < 0 || handle->names_changed;
+}
+
 /* What an error left behind.  At commit somebody has forgotten it, as with PostgreSQL's own resources. */
 void
 ReleaseOwned(ResourceReleasePhase phase, bool is_commit, bool, void *)
@@ -150,6 +160,8 @@ ReleaseOwned(ResourceReleasePhase phase, bool is_commit, bool, void *)
 		next = hold->next;
 		if (hold->owner != CurrentResourceOwner)
 			continue;
+		if (!is_commit && LeftUnfinished(hold->handle))
+			Forget(hold->handle);
 		EndHold(hold);
 		if (is_commit)
 			elog(WARNING, "cached_query handle leak: a query is still in use");
@@ -283,6 +295,7 @@ Make(uint64 hash, const char *query, int length, const Args &args)
 	Prepare(handle);
 
 	/* Nothing below can fail. */
+	CountMemory(handle, nullptr);
 	MemoryContextSetParent(handle->context, TopMemoryContext);
 	handle->next = chains[hash % kChains];
 	chains[hash % kChains] = handle;

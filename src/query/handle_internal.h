@@ -17,6 +17,8 @@ extern dlist_head recently_used; /* head: last used */
 extern Size total_memory;
 extern ProcessUtility_hook_type previous_process_utility;
 
+/* Count what it takes now, with its plan if it has one: from its making on, so that each can be trimmed. */
+extern void CountMemory(Handle *handle, const CachedPlan *plan);
 /* Longer than a key may be: it is run and no more, so what is not needed for that isn't found out. */
 extern bool TooLong(const Handle *handle);
 /*

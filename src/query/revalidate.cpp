@@ -99,6 +99,21 @@ ExamineAll(Handle *handle, PlannedStmt *plan)
 	BuildKeyPrefix(handle, handle->parse_flags);
 }
 
+} // namespace
+
+void
+CountMemory(Handle *handle, const CachedPlan *plan)
+{
+	total_memory -= handle->memory;
+	handle->memory = MemoryContextMemAllocated(handle->context, true) +
+					 MemoryContextMemAllocated(handle->source->context, true) +
+					 (plan != nullptr ? MemoryContextMemAllocated(plan->context, true) : 0);
+	total_memory += handle->memory;
+}
+
+namespace
+{
+
 /* The plan is new: find out again what the answer depends on. */
 void
 Reexamine(Handle *handle, CachedPlan *plan)
@@ -125,11 +140,7 @@ Reexamine(Handle *handle, CachedPlan *plan)
 		ExamineAll(handle, statement);
 	MemoryContextSwitchTo(caller);
 
-	total_memory -= handle->memory;
-	handle->memory = MemoryContextMemAllocated(handle->context, true) +
-					 MemoryContextMemAllocated(handle->source->context, true) +
-					 MemoryContextMemAllocated(plan->context, true);
-	total_memory += handle->memory;
+	CountMemory(handle, plan);
 	handle->generation = plan->generation;
 }
 
