@@ -50,4 +50,11 @@ extern void AddReplayed(Definitions *definitions, const SharedInvalidationMessag
 /* Catalogs that any answer may depend on, for OwnChangedEverything(). */
 extern bool IsDefinitionCatalog(Oid catalog);
 
+/* --- written.cpp: of a transaction with an id; may raise, can be interrupted */
+
+/* Has this transaction written a relation, not counting what was rolled back?  It, or one of a sort. */
+extern bool Wrote(Oid relation);
+extern bool WroteDefinitions(); // IsDefinitionCatalog()
+extern bool WroteCatalogs();
+
 } // namespace cq::exact

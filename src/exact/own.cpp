@@ -3,7 +3,7 @@
  *		What this transaction has changed itself: it must not be served from, or stored into, the
  *		cache where that matters.
  *
- * Rows: the statistics of the current and all outer levels of subtransaction, as in publish.cpp.  A
+ * Rows: the statistics of the current and all outer levels of subtransaction, see written.cpp.  A
  * level that was rolled back is gone from there, and so is what it wrote.
  *
  * Definitions: pending invalidation messages of inner levels can't be asked for, but each command's
@@ -50,24 +50,6 @@ uint64
 TopXid()
 {
 	return U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-}
-
-/* Does any level's list of written relations hold one that `wanted` takes? */
-template <typename Wanted>
-bool
-AnyWritten(Wanted wanted)
-{
-	PgStat_SubXactStatus *level = pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
-
-	for (; level != nullptr; level = level->prev)
-	{
-		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
-		{
-			if (wanted(compat::StatsRelation(table->parent)))
-				return true;
-		}
-	}
-	return false;
 }
 
 /* Our own change of this slot; null: none is noted. */
@@ -180,8 +162,7 @@ OwnWrote(Oid relation)
 {
 	if (!OwnAnything())
 		return false;
-	return OwnDefinition(DdlSlot(MyDatabaseId, relation)) ||
-		   AnyWritten([relation](Oid written) { return written == relation; });
+	return OwnDefinition(DdlSlot(MyDatabaseId, relation)) || Wrote(relation);
 }
 
 bool
@@ -189,14 +170,13 @@ OwnChangedEverything()
 {
 	if (!OwnAnything())
 		return false;
-	return Uncounted() || (own.xid == TopXid() && own.everything) ||
-		   AnyWritten([](Oid written) { return IsDefinitionCatalog(written); });
+	return Uncounted() || (own.xid == TopXid() && own.everything) || WroteDefinitions();
 }
 
 bool
 OwnWroteCatalogs()
 {
-	return OwnAnything() && AnyWritten([](Oid written) { return written < FirstUnpinnedObjectId; });
+	return OwnAnything() && WroteCatalogs();
 }
 
 bool

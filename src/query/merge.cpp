@@ -41,17 +41,23 @@ MergeOids(Seen *seen, Thing thing, List **into, const List *part)
 	}
 }
 
+/* Those inside are some of the relations, in the same order. */
 void
 MergeRelations(Findings *f, const Findings &part)
 {
+	const ListCell *inside = list_head(part.inside);
 	ListCell *cell;
 
 	foreach (cell, part.relations)
 	{
+		const bool is_inside = inside != nullptr && lfirst_oid(inside) == lfirst_oid(cell);
+
+		if (is_inside)
+			inside = lnext(part.inside, inside);
 		if (!FirstTime(&f->seen, Thing::relation, lfirst_oid(cell)))
 			continue;
 		f->relations = lappend_oid(f->relations, lfirst_oid(cell));
-		if (list_member_oid(part.inside, lfirst_oid(cell)))
+		if (is_inside)
 			f->inside = lappend_oid(f->inside, lfirst_oid(cell));
 	}
 }

@@ -129,6 +129,7 @@ SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings)
 		return true;
 	for (; heard < news_count; heard++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (Concerns(kept[heard % kKept], names, findings))
 			return true;
 	}

@@ -1,0 +1,157 @@
+/*
+ * written.cpp
+ *		Which relations this transaction has written, by the statistics of its levels.
+ *
+ * Each level of subtransaction has a list of its own, so a transaction of many savepoints has many lists,
+ * and a query may ask for each of its relations.  Lists of a few tables are looked through each time.  Longer ones
+ * are gone through once, into a set, which is good as long as nothing was added: a level's list grows at its
+ * head only, outer levels stay as they are while an inner one is open, and a level that ends takes its number
+ * with it.
+ */
+#include "pg.h"
+#include "exact/definitions.h"
+
+extern "C" {
+#include "utils/hsearch.h"
+}
+
+namespace cq::exact
+{
+namespace
+{
+
+/* Steps over levels and their tables that are cheaper than a set. */
+constexpr int kFew = 64;
+
+/* The set; its memory ends with the transaction `xid`. */
+struct
+{
+	uint64 xid;
+	HTAB *relations;
+	bool catalogs;
+	bool definitions;
+	/* when it was made; invalid: it isn't complete */
+	SubTransactionId level;
+	const PgStat_TableXactStatus *first;
+} set = {};
+
+PgStat_SubXactStatus *
+InnermostLevel()
+{
+	return pgstat_get_xact_stack_level(GetCurrentTransactionNestLevel());
+}
+
+void
+Add(Oid relation)
+{
+	(void) hash_search(set.relations, &relation, HASH_ENTER, nullptr);
+	set.catalogs = set.catalogs || relation < FirstUnpinnedObjectId;
+	set.definitions = set.definitions || IsDefinitionCatalog(relation);
+}
+
+/* An empty set of this transaction. */
+void
+BeginSet(uint64 xid)
+{
+	HASHCTL control = {};
+	HTAB *old = set.xid == xid ? set.relations : nullptr;
+
+	set = {};
+	if (old != nullptr)
+		hash_destroy(old);
+	control.keysize = sizeof(Oid);
+	control.entrysize = sizeof(Oid);
+	control.hcxt = TopTransactionContext;
+	set.relations = hash_create("cached_query written relations", 256, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	set.xid = xid;
+}
+
+void
+MakeSet()
+{
+	const uint64 xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	const SubTransactionId current = GetCurrentSubTransactionId();
+	PgStat_SubXactStatus *level = InnermostLevel();
+	const PgStat_TableXactStatus *first = level->first;
+
+	if (set.xid == xid && set.level == current && set.first == first)
+		return;
+	BeginSet(xid);
+	for (; level != nullptr; level = level->prev)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
+		{
+			CHECK_FOR_INTERRUPTS();
+			Add(compat::StatsRelation(table->parent));
+		}
+	}
+	set.level = current;
+	set.first = first;
+}
+
+enum class Found
+{
+	no,
+	yes,
+	unknown /* there are too many to look through them */
+};
+
+template <typename Wanted>
+Found
+AmongFew(Wanted wanted)
+{
+	int steps = 0;
+
+	for (PgStat_SubXactStatus *level = InnermostLevel(); level != nullptr; level = level->prev)
+	{
+		if (++steps > kFew)
+			return Found::unknown;
+		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
+		{
+			if (wanted(compat::StatsRelation(table->parent)))
+				return Found::yes;
+			if (++steps > kFew)
+				return Found::unknown;
+		}
+	}
+	return Found::no;
+}
+
+} // namespace
+
+bool
+Wrote(Oid relation)
+{
+	const Found found = AmongFew([relation](Oid written) { return written == relation; });
+
+	if (found != Found::unknown)
+		return found == Found::yes;
+	MakeSet();
+	return hash_search(set.relations, &relation, HASH_FIND, nullptr) != nullptr;
+}
+
+bool
+WroteDefinitions()
+{
+	const Found found = AmongFew([](Oid written) { return IsDefinitionCatalog(written); });
+
+	if (found != Found::unknown)
+		return found == Found::yes;
+	MakeSet();
+	return set.definitions;
+}
+
+bool
+WroteCatalogs()
+{
+	const Found found = AmongFew([](Oid written) { return written < FirstUnpinnedObjectId; });
+
+	if (found != Found::unknown)
+		return found == Found::yes;
+	MakeSet();
+	return set.catalogs;
+}
+
+} // namespace cq::exact
