@@ -6,14 +6,19 @@
  * say what is missing.
  */
 #include "pg.h"
+#include "auto/settings.h"
 #include "auto/statement.h"
+#include "remote/queue.h"
+#include "workers/dismiss.h"
+#include "validity/sweep.h"
+#include "validity/lag.h"
+#include "validity/entry_state.h"
+#include "call/fill_times.h"
+#include "call/cheap.h"
 #include "exact/exact.h"
-#include "call/answer.h"
 #include "remote/writer.h"
 #include "call/cost.h"
 #include "validity/dependents.h"
-#include "call/singleflight.h"
-#include "remote/queue.h"
 #include "call/refresh_queue.h"
 #include "remote/invalidations.h"
 #include "call/sizes.h"
@@ -23,6 +28,8 @@
 #include "query/handle.h"
 #include "query/kept.h"
 #include "redis/client.h"
+#include "redis/resolve.h"
+#include "redis/settings.h"
 #include "redis/identity.h"
 #include "scan/scan.h"
 #include "scan/wire.h"
@@ -64,7 +71,8 @@ RequestShmem()
 	JobsRequestShmem();
 	RelayRequestShmem();
 	DependentsRequestShmem();
-	SweeperRequestShmem();
+	SweepRequestShmem();
+	LagRequestShmem();
 	RefreshRequestShmem();
 	redis::RequestShmem();
 	redis::IdentityRequestShmem();
@@ -123,7 +131,8 @@ StartShmem()
 	JobsInitShmem();
 	RelayInitShmem();
 	DependentsInitShmem();
-	SweeperInitShmem();
+	SweepInitShmem();
+	LagInitShmem();
 	RefreshInitShmem();
 	WarmStartup();
 	redis::InitShmem();
@@ -145,6 +154,16 @@ _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	DefineSettings();
+	DefineStoreSettings();
+	redis::DefineSettings();
+	redis::DefineIdentitySettings();
+	DefineAutoSettings();
+#ifdef CQ_DEBUG
+	exact::DefineDebugSettings();
+	redis::DefineDebugSettings();
+	DefineCostDebugSettings();
+#endif
+	ReserveSettings();
 	exact::InitBackend();
 	StoreInitBackend();
 	StoreSetDeadTest(EntryInvalid);

@@ -5,15 +5,7 @@
  * Defaults, units and contexts are the interface; README.md has them as a table.
  */
 #include "pg.h"
-#include "auto/settings.h"
-#include "exact/exact.h"
-#include "call/cost.h"
-#include "redis/client.h"
-#include "redis/identity.h"
-#include "redis/resolve.h"
 #include "settings.h"
-#include "store/policy.h"
-#include "store/store.h"
 
 extern "C" {
 #include "utils/varlena.h"
@@ -25,6 +17,7 @@ namespace cq
 {
 namespace settings
 {
+
 int memory_mb = 128;
 bool enabled = true;
 int mode = static_cast<int>(Mode::on);
@@ -51,6 +44,7 @@ bool warm_start = false;
 int store = static_cast<int>(StoreKind::memory);
 int redis_compression = static_cast<int>(Compression::none);
 int redis_lease_ms = 0;
+
 } // namespace settings
 
 bool load_tried = false;
@@ -81,11 +75,6 @@ const config_enum_entry nondeterministic_options[] = {
 	{"bypass", static_cast<int>(Nondeterministic::bypass), false},
 	{"error", static_cast<int>(Nondeterministic::error), false},
 	{"cache", static_cast<int>(Nondeterministic::cache), false},
-	{nullptr, 0, false}};
-
-const config_enum_entry eviction_options[] = {
-	{"lru", static_cast<int>(EvictionPolicy::lru), false},
-	{"cost", static_cast<int>(EvictionPolicy::cost), false},
 	{nullptr, 0, false}};
 
 const config_enum_entry wire_image_options[] = {
@@ -190,11 +179,6 @@ DefineServerSettings()
 	DefineCustomBoolVariable("cached_query.enabled", "Lets the cache be used.",
 							 "When off, every call runs its query. No session can override it.",
 							 &settings::enabled, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-	DefineCustomEnumVariable("cached_query.eviction", "What makes room when the cache is full.",
-							 "lru: the entry not used for the longest time goes. cost: the entry "
-							 "that saves the least time per byte goes.",
-							 &eviction_policy, static_cast<int>(EvictionPolicy::cost),
-							 eviction_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable(
 		"cached_query.max_entry_size", "Larger results are passed through and not kept.",
 		"-1 means an eighth of cached_query.memory.", &settings::max_entry_size_kb, -1, -1, INT_MAX,
@@ -318,37 +302,6 @@ DefineSessionSettings()
 		&settings::wire_image, 1, wire_image_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
-#ifdef CQ_DEBUG
-void
-DefineDebugSettings()
-{
-	DefineCustomIntVariable("cached_query.debug_sleep_pre_commit",
-							"Tests: wait after publishing, before the commit, in microseconds.",
-							nullptr, &exact::debug_sleep_pre_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
-							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.debug_sleep_commit",
-							"Tests: wait when visible, before invalidation messages are sent.",
-							nullptr, &exact::debug_sleep_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
-							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable(
-		"cached_query.debug_room", "Tests: how many transactions a slot can list.",
-		"With few, writers overflow their slots all the time.", &exact::debug_room,
-		exact::kSlotRoom, 0, exact::kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.debug_sleep_resolve",
-							"Tests: how long a host name is looked up, in milliseconds.", nullptr,
-							&redis::debug_sleep_resolve_ms, 0, 0, INT_MAX / 1000, PGC_SIGHUP, 0,
-							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.debug_hit_cost",
-							"Tests: what a hit is held to cost, in microseconds; -1: as measured.",
-							nullptr, &debug_hit_cost_us, -1, -1, INT_MAX, PGC_SUSET, 0, nullptr,
-							nullptr, nullptr);
-	DefineCustomBoolVariable("cached_query.debug_no_check",
-							 "Tests: serve answers without asking whether they still hold.",
-							 "What tests exactness must fail with it.", &exact::debug_no_check,
-							 false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-}
-#endif
-
 bool
 ParseEnum(const config_enum_entry *options, const char *name, int *value)
 {
@@ -370,12 +323,11 @@ DefineSettings()
 {
 	DefineServerSettings();
 	DefineSessionSettings();
-	redis::DefineSettings();
-	redis::DefineIdentitySettings();
-	DefineAutoSettings();
-#ifdef CQ_DEBUG
-	DefineDebugSettings();
-#endif
+}
+
+void
+ReserveSettings()
+{
 	MarkGUCPrefixReserved("cached_query");
 }
 
@@ -400,47 +352,6 @@ Size
 StoreMemory()
 {
 	return mul_size(static_cast<Size>(settings::memory_mb), 1024 * 1024);
-}
-
-bool
-TrustedScan(const char *name)
-{
-	List *names = NIL;
-	ListCell *cell;
-
-	if (settings::trusted_scans == nullptr ||
-		!SplitGUCList(pstrdup(settings::trusted_scans), ',', &names))
-		return false;
-	foreach (cell, names)
-	{
-		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool
-TrustedFunction(Oid function)
-{
-	if (settings::trusted_functions == nullptr || settings::trusted_functions[0] == '\0')
-		return false;
-
-	const char *name = get_func_name(function);
-	const char *schema = get_namespace_name(get_func_namespace(function));
-	List *names = NIL;
-	ListCell *cell;
-
-	if (name == nullptr || schema == nullptr ||
-		!SplitGUCList(pstrdup(settings::trusted_functions), ',', &names))
-		return false;
-	foreach (cell, names)
-	{
-		const char *given = static_cast<char *>(lfirst(cell));
-
-		if (strcmp(given, name) == 0 || strcmp(given, psprintf("%s.%s", schema, name)) == 0)
-			return true;
-	}
-	return false;
 }
 
 bool

@@ -92,10 +92,6 @@ extern uint64 MaxEntryBytes();
 extern uint64 MaxPinnedBytes();
 /* All shared memory for entries, in bytes. */
 extern Size StoreMemory();
-/* Is this CustomScan of another module named in cached_query.trusted_scans? */
-extern bool TrustedScan(const char *name);
-/* Is this STABLE function named in cached_query.trusted_functions? */
-extern bool TrustedFunction(Oid function);
 extern bool ParseMode(const char *name, Mode *mode);
 extern bool ParseConsistency(const char *name, Consistency *consistency);
 extern bool ParseStore(const char *name, StoreKind *store);
@@ -104,6 +100,8 @@ extern bool ParseStore(const char *name, StoreKind *store);
 extern bool load_tried;
 extern bool preloaded;
 
+/* Those that all rooms see; rooms define their own.  After all of them: other names are errors. */
 extern void DefineSettings();
+extern void ReserveSettings();
 
 } // namespace cq

@@ -3,6 +3,7 @@
  *		The executor's hooks: where statements begin and end, and how deep they are nested.
  */
 #include "pg.h"
+#include "call/singleflight.h"
 #include "auto/nesting.h"
 #include "auto/node.h"
 #include "auto/settings.h"

@@ -3,6 +3,7 @@
  *		Would the answer of the last run be good now?
  */
 #include "pg.h"
+#include "validity/lookup.h"
 #include "auto/ghost.h"
 #include "base/hint_table.h"
 

@@ -3,6 +3,11 @@
  *		Rows that are handed on while they are kept.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "call/rows.h"
+#include "call/singleflight.h"
+#include "validity/watch.h"
+#include "call/publish.h"
 #include "auto/keep.h"
 #include "call/sizes.h"
 #include "settings.h"

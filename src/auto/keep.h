@@ -9,6 +9,8 @@
 #pragma once
 
 #include "pg.h"
+#include "call/rows.h"
+#include "validity/watch.h"
 #include "auto/statement.h"
 
 extern "C" {

@@ -3,10 +3,13 @@
  *		What this session knows of a statement of the client's own.
  */
 #include "pg.h"
+#include "query/findings.h"
+#include "query/cacheability.h"
+#include "query/inside.h"
+#include "validity/judge.h"
 #include "auto/known.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
-#include "validity/lookup.h"
 #include "query/body.h"
 #include "query/fingerprint.h"
 #include "query/key.h"

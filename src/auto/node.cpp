@@ -3,6 +3,10 @@
  *		The Custom Scan on top of a statement's plan: stored rows, or those of the plan, which may be kept.
  */
 #include "pg.h"
+#include "query/walk.h"
+#include "call/answer.h"
+#include "call/singleflight.h"
+#include "validity/watch.h"
 #include "auto/keep.h"
 #include "auto/node.h"
 #include "auto/statement.h"

@@ -8,11 +8,12 @@
  * Nothing here raises but what planning would raise.
  */
 #include "pg.h"
+#include "validity/meta.h"
+#include "validity/entry_state.h"
 #include "auto/nesting.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
-#include "validity/lookup.h"
 #include "query/fingerprint.h"
 #include "query/handle.h"
 #include "query/news.h"

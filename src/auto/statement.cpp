@@ -5,6 +5,15 @@
  * Whatever is not known to be harmless is passed on: the plan runs without our node.
  */
 #include "pg.h"
+#include "call/miss.h"
+#include "query/findings.h"
+#include "validity/meta.h"
+#include "call/answer.h"
+#include "validity/lookup.h"
+#include "call/singleflight.h"
+#include "validity/watch.h"
+#include "validity/judge.h"
+#include "call/call.h"
 #include "auto/ghost.h"
 #include "auto/nesting.h"
 #include "auto/settings.h"
@@ -221,7 +230,7 @@ LookUpLocked(Statement *statement)
 
 		if (locked == 0)
 			return Reason::miss_cold;
-		reason = LookUp(attempt, answer);
+		reason = LookUpFor(attempt, answer);
 		if (Describe(reason).kind != Kind::hit || Summarize(answer->pin).id == locked)
 			return reason;
 		/* another one has taken its place meanwhile */
@@ -241,7 +250,7 @@ LookUpStatement(Statement *statement)
 	Answer *answer = &statement->answer;
 	const Reason reason = IsolationUsesXactSnapshot() && !settings::debug_auto_no_locks
 							  ? LookUpLocked(statement)
-							  : LookUp(&statement->attempt, answer);
+							  : LookUpFor(&statement->attempt, answer);
 
 	if (Describe(reason).kind != Kind::hit ||
 		(HeldBytes() <= MaxPinnedBytes() && !TooMuchPinned(answer->pin)))

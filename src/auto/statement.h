@@ -9,6 +9,8 @@
 #pragma once
 
 #include "pg.h"
+#include "call/answer.h"
+#include "call/singleflight.h"
 #include "auto/known.h"
 #include "auto/plan.h"
 #include "validity/lookup.h"

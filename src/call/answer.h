@@ -1,20 +1,15 @@
 /*
  * answer.h
- *		One call of a reader function, from question to rows: the decisions of the cache.
+ *		The rows of an answer, from wherever they come.
  *
- * AnswerCall() finds the handle, decides whether the query's answer may be taken from the store,
- * and takes it from there or runs the query.  Whatever goes wrong with the cache, the query runs.
- * The caller reads the rows with NextRow() and ends with EndAnswer(); on error the pin goes with
- * the resource owner that was current and the tuplestore with `context`.
+ * The caller of AnswerCall() (call.h) reads the rows with NextRow() and ends with EndAnswer(); on error
+ * the pin goes with the resource owner that was current and the tuplestore with `context`.
  */
 #pragma once
 
 #include "pg.h"
-#include "exact/exact.h"
+#include "validity/lookup.h"
 #include "call/stream.h"
-#include "query/handle.h"
-#include "query/key.h"
-#include "settings.h"
 #include "stats/reason.h"
 #include "store/store.h"
 
@@ -24,42 +19,6 @@ extern "C" {
 
 namespace cq
 {
-
-struct CallOptions
-{
-	Mode mode;
-	Consistency consistency;
-	int min_fill_time_ms;
-	int wait_timeout_ms;
-	int stale_for_ms;
-	const char *tag; /* "" = none */
-	StoreKind store;
-	int redis_lease_ms; /* 0: each server fills for itself */
-};
-
-/* What the session's settings say. */
-extern CallOptions SessionOptions();
-
-/* Will rows that were handed out be asked for once more, by a rescan or a cursor that goes back? */
-enum class Again
-{
-	no,    /* hardly ever */
-	maybe, /* a cursor may go back; a part of a query may be run again */
-	likely /* the executor said so */
-};
-
-struct Call
-{
-	const char *query;
-	int query_length;
-	Args args;
-	int64 ttl_us;
-	Shape shape;
-	CallOptions options;
-	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
-	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
-	Again again;        /* may the rows be read again? */
-};
 
 /*
  * Where the next row comes from.  Which of them there are depends on what was done: the entry of a
@@ -90,16 +49,13 @@ struct Answer
 	bool only_stream;      /* it was begun again: the others are not read any more */
 	uint64 entry_rows;     /* in the entry */
 	uint64 beyond;         /* rows handed out that were not read from it */
+	bool read_only;        /* the call may change nothing in the cache */
 	bool repeatable;       /* run again, the query brings the same rows */
 	Tuplestorestate *kept; /* what was handed out, to be read again, or nullptr */
 	uint64 rows;           /* as many as are known */
 	int64 age_us;
 	int64 ttl_us;
 };
-
-extern void AnswerCall(const Call &call, MemoryContext context, Answer *answer);
-
-/* --- reading it (answer.cpp) ----------------------------------------------------------------- */
 
 /* `answer` has all its parts: begin with the first row. */
 extern void BeginReading(Answer *answer, Again again);
@@ -140,50 +96,5 @@ extern void RewindAnswer(Answer *answer);
 /* All but the number of the rows is of no interest: read them to the end. */
 extern void DrainAnswer(Answer *answer);
 extern void EndAnswer(Answer *answer);
-
-/* Error unless the query's rows are rows of the expected columns as they are. */
-extern void CheckColumns(TupleDesc expected, TupleDesc actual);
-/* Can a column list name these columns?  Pseudo-types can't stand there. */
-extern bool IsListable(TupleDesc desc);
-/* Error if not. */
-extern void RequireListable(TupleDesc desc);
-/* The list to paste after AS t(...). */
-extern char *ColumnList(TupleDesc desc);
-
-/* --- what the call would meet, for explain and invalidate ------------------------------------ */
-
-enum class State
-{
-	cold,
-	fresh,
-	stale,
-	expired,
-	invalidated
-};
-extern const char *NameOf(State state);
-
-struct Prospect
-{
-	HeldHandle handle;
-	Reason ttl; /* Reason::hit: cacheable */
-	char *ttl_detail;
-	Reason exact;
-	bool has_key; /* not so for what no call could have a key for */
-	Key key;
-	Pin *pin; /* the entry under that key, or nullptr */
-};
-extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape);
-extern void EndProspect(Prospect *prospect);
-/*
- * Rows of the entry that the call would meet; false when there is none.  For the planner: cheap,
- * and nothing is checked that the call itself will check.
- */
-extern bool EstimateRows(const char *query, int length, const Args &args, double *rows);
-extern State StateOf(const Entry *entry);
-/*
- * Is the entry void whatever its age?  For eviction: no lock, no snapshot, no error; late at
- * times.
- */
-extern bool EntryInvalid(const Entry *entry);
 
 } // namespace cq

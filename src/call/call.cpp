@@ -7,14 +7,17 @@
  * the relations are held from GetHandle() on, as the query itself would hold them.
  */
 #include "pg.h"
+#include "call/answer.h"
+#include "call/rows.h"
+#include "validity/watch.h"
+#include "validity/staleness.h"
+#include "validity/judge.h"
+#include "call/cheap.h"
+#include "call/columns.h"
+#include "call/call.h"
 #include "call/miss.h"
-#include "validity/age.h"
 #include "validity/lookup.h"
 #include "call/cost.h"
-#include "call/singleflight.h"
-#include "remote/lease.h"
-#include "call/sizes.h"
-#include "remote/lookup.h"
 #include "query/catalog.h"
 #include "query/kept.h"
 #include "stats/stats.h"
@@ -63,7 +66,7 @@ Decide(Attempt *attempt, Answer *answer)
 		return Reason::miss_refresh;
 	}
 	attempt->may_renew = MayRenew(attempt);
-	reason = LookUp(attempt, answer);
+	reason = LookUpFor(attempt, answer);
 	attempt->look_up_ns = EndCostSample(sample, answer->pin);
 	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
 	return reason;
@@ -249,13 +252,13 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 {
 	const CallOptions &options = attempt->call->options;
 	Reason reason = DecideAnew(attempt, answer, Decide(attempt, answer));
-	bool published;
 
 	if (reason != Reason::hit || attempt->early)
 		KeepBeyond(attempt, answer);
 	/* who may not run the query to keep it looks into Redis, and that is all */
-	if (options.mode == Mode::only_cached || options.mode == Mode::read_only)
-		reason = LookUpRedis(attempt, answer, reason, &published);
+	if ((options.mode == Mode::only_cached || options.mode == Mode::read_only) &&
+		LookUpRedisFor(attempt, answer, reason))
+		reason = Reason::redis_hit;
 	if (reason == Reason::stale_hit || attempt->early)
 		reason = RenewOrServe(attempt, answer, reason);
 	else if (Describe(reason).kind != Kind::hit)
@@ -308,6 +311,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	attempt.exact = call.options.consistency == Consistency::exact;
 	answer->context = context;
 	answer->ttl_us = call.ttl_us;
+	answer->read_only = call.options.mode == Mode::read_only;
 	Prepare(&attempt, answer);
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);

@@ -16,6 +16,8 @@
  * tells.
  */
 #include "pg.h"
+#include "validity/watch.h"
+#include "call/cheap.h"
 #include "validity/lookup.h"
 #include "call/cost.h"
 #include "base/hint_table.h"

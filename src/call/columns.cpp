@@ -10,7 +10,7 @@
  * what its constraints forbid.
  */
 #include "pg.h"
-#include "call/answer.h"
+#include "call/columns.h"
 #include "query/catalog.h"
 
 extern "C" {

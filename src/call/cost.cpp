@@ -119,6 +119,17 @@ HitCostNs(uint64 least, uint64 bytes)
 		   pg_atomic_read_u64(&shared->picos_per_byte) * bytes / 1000;
 }
 
+#ifdef CQ_DEBUG
+void
+DefineCostDebugSettings()
+{
+	DefineCustomIntVariable("cached_query.debug_hit_cost",
+							"Tests: what a hit is held to cost, in microseconds; -1: as measured.",
+							nullptr, &debug_hit_cost_us, -1, -1, INT_MAX, PGC_SUSET, 0, nullptr,
+							nullptr, nullptr);
+}
+#endif
+
 void
 CostRequestShmem()
 {

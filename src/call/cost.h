@@ -30,15 +30,10 @@ extern uint64 HitCostNs(uint64 least, uint64 bytes);
 
 #ifdef CQ_DEBUG
 extern int debug_hit_cost_us; /* set by tests */
+extern void DefineCostDebugSettings();
 #endif
 
 extern void CostRequestShmem();
 extern void CostInitShmem();
-
-/* Queries found cheaper to run than to look up (cheap.cpp). */
-extern void CheapRequestShmem();
-extern void CheapInitShmem();
-extern void LearnedRequestShmem();
-extern void LearnedInitShmem();
 
 } // namespace cq

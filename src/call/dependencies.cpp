@@ -7,6 +7,8 @@
  * before; then the answer depends on names, see exact::Group.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "validity/watch.h"
 #include "call/dependencies.h"
 #include "query/catalog.h"
 

@@ -7,8 +7,9 @@
  * arguments.  If the atomics of a place don't belong together somebody waits a while longer or shorter.
  */
 #include "pg.h"
+#include "call/singleflight.h"
+#include "call/fill_times.h"
 #include "validity/lookup.h"
-#include "call/cost.h"
 #include "base/hint_table.h"
 
 namespace cq

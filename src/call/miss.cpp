@@ -1,12 +1,21 @@
 /*
  * miss.cpp
- *		Who runs a query that is not in the cache: this call, or another that it waits for (declared in miss.h).
+ *		Who runs a query that is not in the cache: this call, or another that it waits for.
  */
 #include "pg.h"
+#include "call/refresh_queue.h"
+#include "call/answer.h"
+#include "call/rows.h"
+#include "validity/watch.h"
+#include "remote/queue.h"
+#include "validity/staleness.h"
+#include "validity/judge.h"
+#include "call/fill_times.h"
+#include "call/cheap.h"
+#include "call/publish.h"
 #include "call/miss.h"
 #include "validity/age.h"
 #include "validity/lookup.h"
-#include "call/cost.h"
 #include "call/singleflight.h"
 #include "remote/lease.h"
 #include "call/sizes.h"
@@ -43,6 +52,30 @@ TakeRows(Answer *answer, Rows *rows)
 	answer->rows = rows->total;
 }
 
+/* We lead no more: those who wait go on at once, and the lease in Redis ends, too. */
+void
+EndLead(Boarding outcome)
+{
+	GiveUpLease(outcome == Boarding::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
+	Land(outcome);
+}
+
+/* The rows can't be kept: nobody need wait for the rest of them. */
+void
+GaveUp()
+{
+	EndLead(Boarding::unstorable);
+}
+
+/* The entry is handed out. */
+void
+Serve(Answer *answer, const Served &served)
+{
+	answer->pin = served.pin;
+	answer->rows = served.rows;
+	answer->age_us = served.age_us;
+}
+
 /* Run the query and keep its rows, for the attempt's key. */
 Reason
 Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
@@ -67,7 +100,8 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	attempt->args_text = attempt->params ? TextOfParams(attempt->params) : "";
 	exact::MarkFill(&mark);
 	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
-	rows.leads = leads;
+	if (leads)
+		rows.gave_up = GaveUp;
 	if (too_large)
 		ExpectTooLarge(&rows);
 	else if (fill != nullptr && !known.too_large)
@@ -93,10 +127,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 
 	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
-	{
-		GiveUpLease(LeaseEnd::unstorable); /* a published entry has it */
-		Land(published ? Boarding::stored : Boarding::unstorable);
-	}
+		EndLead(published ? Boarding::stored : Boarding::unstorable);
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
 	TakeRows(answer, &rows);
@@ -123,6 +154,28 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 		NoteDirectRun(attempt, ElapsedUs(start));
 }
 
+Reason
+LookUpFor(Attempt *attempt, Answer *answer)
+{
+	Served served = {};
+	const Reason reason = LookUp(attempt, &served);
+
+	if (served.pin != nullptr)
+		Serve(answer, served);
+	return reason;
+}
+
+bool
+LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss)
+{
+	Served served = {};
+
+	if (!LookUpRedis(attempt, miss, &served))
+		return false;
+	Serve(answer, served);
+	return true;
+}
+
 namespace
 {
 
@@ -135,15 +188,38 @@ Take(Attempt *attempt, Answer *answer, Reason reason)
 	return reason;
 }
 
-/* Rows from Redis if it has them, else the query's, without anybody waiting for us. */
+/* Rows from Redis if it has them and was not asked yet, else the query's, without anybody waiting for us. */
 Reason
-Obtain(Attempt *attempt, Answer *answer, Reason miss)
+Obtain(Attempt *attempt, Answer *answer, Reason miss, bool asked)
 {
-	bool published;
+	if (!asked && LookUpRedisFor(attempt, answer, miss))
+		return Reason::redis_hit;
+	return Fill(attempt, answer, miss, false);
+}
 
-	if (LookUpRedis(attempt, answer, miss, &published) != Reason::redis_hit)
-		return Fill(attempt, answer, miss, false);
-	return Reason::redis_hit;
+/* Take the lease on the key, or wait until the deadline for the answer of the server that has it. */
+bool
+AwaitLease(Attempt *attempt, Reason miss, TimestampTz deadline, Served *served)
+{
+	LeaseWait wait;
+
+	if (!BeginLeaseWait(attempt, miss, &wait))
+		return false;
+	for (;;)
+	{
+		const Claim claim = AskForLease(attempt, deadline, &wait);
+
+		if (wait.news && LookUpRedis(attempt, miss, served))
+		{
+			if (wait.began != 0)
+				Count(Counter::coalesced);
+			return true;
+		}
+		if (claim == Claim::unstorable)
+			EndLead(Boarding::unstorable); /* nor need those wait who wait for us */
+		if (claim != Claim::busy || !PauseForLease(deadline, &wait))
+			return false;
+	}
 }
 
 /*
@@ -151,24 +227,25 @@ Obtain(Attempt *attempt, Answer *answer, Reason miss)
  * entry as it is: stale_hit.
  */
 Reason
-ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline)
+ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
 {
 	const bool kept = attempt->call->options.store == StoreKind::tiered;
-	bool published;
+	Served served = {};
 
 	if (attempt->call->by_worker && LeasedElsewhere(attempt))
 	{
-		Land(Boarding::stopped);
+		EndLead(Boarding::stopped);
 		return Reason::stale_hit;
 	}
-	if (LookUpRedis(attempt, answer, miss, &published) != Reason::redis_hit &&
-		AwaitLease(attempt, answer, miss, deadline, &published) != Reason::redis_hit)
+	if ((asked || !LookUpRedis(attempt, miss, &served)) &&
+		!AwaitLease(attempt, miss, deadline, &served))
 		return Fill(attempt, answer, miss, true);
-	GiveUpLease(LeaseEnd::free);
-	if (published)
-		Land(Boarding::stored);
+	Serve(answer, served);
+	GiveUpLease(LeaseEnd::free); /* the value is there */
+	if (served.in_memory)
+		EndLead(Boarding::stored);
 	else
-		Land(kept ? Boarding::unstorable : Boarding::elsewhere);
+		EndLead(kept ? Boarding::unstorable : Boarding::elsewhere);
 	return Reason::redis_hit;
 }
 
@@ -176,10 +253,9 @@ ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline
 void
 LeadNoMore()
 {
-	GiveUpLease(LeaseEnd::free);
 	/* a cancel, a timeout or a termination tells nothing about the query */
-	Land(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
-																			: Boarding::failed);
+	EndLead(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
+																			   : Boarding::failed);
 }
 
 /*
@@ -187,20 +263,19 @@ LeadNoMore()
  * take-off: look again.
  */
 Reason
-Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline)
+Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
 {
 	volatile Reason reason = miss;
 
 	PG_TRY();
 	{
 		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
-			reason = LookUp(attempt, answer);
+			reason = LookUpFor(attempt, answer);
 		if (Describe(reason).kind == Kind::miss)
-			reason = ObtainForAll(attempt, answer, miss, deadline);
+			reason = ObtainForAll(attempt, answer, miss, deadline, asked);
 		else
 		{
-			GiveUpLease(LeaseEnd::free);
-			Land(Boarding::stored);
+			EndLead(Boarding::stored);
 			reason = Take(attempt, answer, reason);
 		}
 	}
@@ -213,19 +288,22 @@ Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline)
 	return reason;
 }
 
-/* What was written to Redis after we asked, by the one we waited for or another server. */
+/*
+ * After we waited: what is there by now, in memory or, where each reads its own copy, in Redis, written
+ * by the one we waited for or another server.
+ */
 Reason
-LookUpRedisAgain(Attempt *attempt, Answer *answer, Reason miss)
+LookUpAgain(Attempt *attempt, Answer *answer)
 {
-	bool published;
+	const Reason reason = LookUpFor(attempt, answer);
 
-	if (attempt->call->options.store != StoreKind::redis)
-		return miss;
-	attempt->asked_redis = false;
-	return LookUpRedis(attempt, answer, miss, &published);
+	if (Describe(reason).kind == Kind::miss && attempt->call->options.store == StoreKind::redis &&
+		LookUpRedisFor(attempt, answer, reason))
+		return Reason::redis_hit;
+	return reason;
 }
 
-/* ... by the one for whom we waited, or who was about to wait with us. */
+/* The answer of the one for whom we waited, or who was about to wait with us. */
 Reason
 TakeOfOther(Attempt *attempt, Answer *answer, Reason reason)
 {
@@ -256,11 +334,10 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	Patience patience = PatienceOf(*attempt, deadline);
 	int lane = 0;
 	int in_vain = 0;
-	bool published;
-
 	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
-	if (attempt->call->options.store == StoreKind::redis &&
-		LookUpRedis(attempt, answer, miss, &published) == Reason::redis_hit)
+	const bool asked = attempt->call->options.store == StoreKind::redis;
+
+	if (asked && LookUpRedisFor(attempt, answer, miss))
 		return Reason::redis_hit;
 	while (in_vain < 2 && lane < kLanes)
 	{
@@ -269,10 +346,10 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 		switch (Board(LaneOf(attempt->key.hash, lane), patience))
 		{
 		case Boarding::lead:
-			return Lead(attempt, answer, miss, LeaseDeadline(patience));
+			return Lead(attempt, answer, miss, LeaseDeadline(patience), asked);
 		case Boarding::alone:
 		case Boarding::unstorable:
-			return Obtain(attempt, answer, miss);
+			return Obtain(attempt, answer, miss, asked);
 		case Boarding::stopped:
 			break;
 		case Boarding::failed:
@@ -281,26 +358,46 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 		case Boarding::late:
 			lane++;
 			patience.expected_us *= 2;
-			reason = LookUp(attempt, answer);
+			reason = LookUpFor(attempt, answer);
 			if (Describe(reason).kind != Kind::miss)
 				return TakeOfOther(attempt, answer, reason);
 			break;
 		case Boarding::stored:
 		case Boarding::elsewhere:
-			reason = LookUp(attempt, answer);
-			if (Describe(reason).kind == Kind::miss)
-				reason = LookUpRedisAgain(attempt, answer, reason);
+			reason = LookUpAgain(attempt, answer);
 			if (Describe(reason).kind != Kind::miss)
 				return TakeOfOther(attempt, answer, reason);
 			in_vain++;
 			break;
 		}
 	}
-	return Obtain(attempt, answer, miss);
+	return Obtain(attempt, answer, miss, asked);
 }
 
 namespace
 {
+
+/*
+ * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
+ * As long as none has come since, they would be the same rows of the same age again, at each call.
+ */
+bool
+NothingNew(const Attempt *attempt)
+{
+	int32 lag_ms;
+
+	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
+}
+
+bool
+OursToRenew(Attempt *attempt)
+{
+	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
+		return false;
+	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
+		return false;
+	return Board(attempt->key.hash, PatienceOf(*attempt, DT_NOBEGIN)) == Boarding::lead;
+}
 
 /* We lead the flight of an entry that is good yet.  If another server renews it, we leave it at that. */
 bool
@@ -319,7 +416,7 @@ LeftToAnother(Attempt *attempt)
 	}
 	PG_END_TRY();
 	if (left)
-		Land(Boarding::stopped);
+		EndLead(Boarding::stopped);
 	return left;
 }
 
@@ -330,12 +427,13 @@ RenewOrServe(Attempt *attempt, Answer *answer, Reason found)
 {
 	if (!OursToRenew(attempt) || LeftToAnother(attempt))
 	{
-		CountServed(attempt, answer);
+		CountServed(attempt, answer->pin);
 		return found;
 	}
 	EndAnswer(answer);
 	return Lead(attempt, answer,
-				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead, DT_NOBEGIN);
+				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead, DT_NOBEGIN,
+				false);
 }
 
 void

@@ -5,12 +5,15 @@
 #pragma once
 
 #include "pg.h"
-#include "validity/lookup.h"
+#include "call/answer.h"
 
 namespace cq
 {
 
 /* Run the query and keep nothing. */
+/* An entry in memory, or in Redis, as the answer. */
+extern Reason LookUpFor(Attempt *attempt, Answer *answer);
+extern bool LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss);
 extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
 /*
  * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts

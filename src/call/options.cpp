@@ -5,6 +5,8 @@
  * Settings don't survive a transaction pooler, and a positional argument can't be added later.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "call/call.h"
 #include "call/options.h"
 
 namespace cq

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "pg.h"
-#include "call/answer.h"
 
 extern "C" {
 #include "utils/jsonb.h"

@@ -6,13 +6,19 @@
  * moment.  A change that comes later finds the entry's position below its own.
  */
 #include "pg.h"
+#include "call/rows.h"
+#include "validity/watch.h"
+#include "remote/server.h"
+#include "call/rerun.h"
+#include "validity/judge.h"
+#include "call/cheap.h"
+#include "call/publish.h"
 #include "validity/lookup.h"
 #include "call/dependencies.h"
 #include "validity/meta.h"
 #include "call/sizes.h"
 #include "query/catalog.h"
 #include "remote/lookup.h"
-#include "workers/warm_start.h"
 #include "stats/stats.h"
 
 extern "C" {
@@ -152,24 +158,6 @@ Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
 	return CheaperThanHit(attempt, fill_us, rows.bytes);
 }
 
-} // namespace
-
-/*
- * Was what the answer depends on the same from the snapshot to this moment, and not changed by this
- * transaction itself?
- */
-bool
-StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
-{
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
-			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
-			return false;
-	}
-	return true;
-}
-
 /*
  * Did the snapshot see all these tables?  One that was made later was empty for it; its definition has no
  * slot that tells so, since entries of before don't know it.
@@ -187,18 +175,7 @@ SawRelations(const exact::View &view, List *relations)
 	return true;
 }
 
-/*
- * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
- * does, under whatever role.  A worker renews for whoever paid before.
- */
-Owner
-OwnerHere(const Call &call)
-{
-	Owner owner = MakeOwner(MyDatabaseId, GetSessionUserId(), settings::quota_kb);
-
-	owner.inherit = call.by_worker;
-	return owner;
-}
+} // namespace
 
 Reason
 Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *published)

@@ -1,10 +1,11 @@
 /*
  * refresh_places.cpp
- *		The shared memory of background refresh: requests, workers, and whose turn it is (declared in refresh_places.h).
+ *		The shared memory of background refresh: requests, workers, and whose turn it is.
+ *
+ * Part of refresh_queue.h.
  */
 #include "pg.h"
 #include "call/refresh_places.h"
-#include "validity/lookup.h"
 #include "call/refresh_queue.h"
 #include "stats/stats.h"
 #include "base/process.h"

@@ -1,6 +1,8 @@
 /*
  * refresh_places.h
- *		Inside of refresh_queue.h: the shared memory, under its lock.
+ *		The shared memory, under its lock.
+ *
+ * Part of refresh_queue.h.
  */
 #pragma once
 

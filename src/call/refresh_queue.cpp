@@ -97,10 +97,8 @@ Describe(const Attempt *attempt, Request *request)
 	request->too_late = life > DT_NOEND - attempt->as_of ? DT_NOEND : attempt->as_of + life;
 	request->ttl_us = call.ttl_us;
 	request->fill_us = attempt->fill_us;
-	request->stale_for_ms = call.options.stale_for_ms;
-	request->min_fill_time_ms = call.options.min_fill_time_ms;
-	request->store = call.options.store;
-	request->redis_lease_ms = call.options.redis_lease_ms;
+	request->options = call.options;
+	request->options.tag = nullptr;
 	strlcpy(request->tag, call.options.tag, sizeof(request->tag));
 	return request->role == request->session_user ||
 		   compat::MaySetRole(request->session_user, request->role);

@@ -6,11 +6,10 @@
 
 #include "pg.h"
 #include "settings.h"
+#include "validity/lookup.h"
 
 namespace cq
 {
-
-struct Attempt;
 
 /*
  * Ask a worker to renew the entry that the attempt has looked at.  True: a worker will, or has
@@ -33,11 +32,8 @@ struct Request
 	TimestampTz as_of;    /* of the entry: who finds a newer one has nothing to do */
 	TimestampTz too_late; /* nobody takes the old rows any more */
 	int64 ttl_us;
-	int64 fill_us; /* what the entry's fill took */
-	int stale_for_ms;
-	int min_fill_time_ms;
-	StoreKind store;
-	int redis_lease_ms;
+	int64 fill_us;       /* what the entry's fill took */
+	CallOptions options; /* without its tag, see below */
 	uint32 key_length;
 	uint32 query_length;
 	uint32 settings_length;
@@ -96,16 +92,10 @@ extern void WorkerGone(int place, uint64 serial, bool useless);
 extern void LaunchForOthers();
 extern bool OthersWait(int place);
 
-/* Have the workers of a database end, whatever they do (dismiss.cpp). */
+/* Have the workers of a database end, whatever they do (workers/dismiss.cpp). */
 extern void DismissWorkers(Oid database);
-/* From _PG_init. */
-extern void InitDismissal();
 
 extern void RefreshRequestShmem();
 extern void RefreshInitShmem();
 
 } // namespace cq
-
-extern "C" {
-PGDLLEXPORT void cached_query_refresh_worker(Datum arg);
-}

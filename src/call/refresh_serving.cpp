@@ -1,10 +1,11 @@
 /*
  * refresh_serving.cpp
- *		What a refresh worker asks of the queue: the next request, and whose turn it is (declared in refresh_queue.h).
+ *		What a refresh worker asks of the queue: the next request, and whose turn it is.
+ *
+ * Part of refresh_queue.h.
  */
 #include "pg.h"
 #include "call/refresh_places.h"
-#include "validity/lookup.h"
 #include "call/refresh_queue.h"
 #include "stats/stats.h"
 #include "base/process.h"

@@ -4,8 +4,6 @@
  */
 #include "pg.h"
 #include "call/tuple_form.h"
-#include "call/singleflight.h"
-#include "remote/lease.h"
 #include "call/rows.h"
 #include "settings.h"
 
@@ -24,12 +22,9 @@ namespace
 void
 GiveUp(Rows *rows)
 {
-	if (rows->leads)
-	{
-		GiveUpLease(LeaseEnd::unstorable);
-		Land(Boarding::unstorable);
-	}
-	rows->leads = false;
+	if (rows->gave_up != nullptr)
+		rows->gave_up();
+	rows->gave_up = nullptr;
 }
 
 /* May the entry take another tuple of this size? */
@@ -131,7 +126,7 @@ TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 {
 	TupleShape shape;
 
-	values = FetchExternal(rows, values, nulls, desc->natts);
+	values = FetchExternal(rows->varlenas, rows->varlena_count, values, nulls, desc->natts);
 	rows->total++;
 	shape = MeasureTuple(desc, values, nulls);
 	if (Keep(rows, shape.length, [&](char *to) { WriteTuple(to, shape, desc, values, nulls); }))

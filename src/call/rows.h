@@ -13,7 +13,6 @@
 #pragma once
 
 #include "pg.h"
-#include "call/sizes.h"
 #include "call/stream.h"
 #include "query/handle.h"
 #include "store/store.h"
@@ -30,8 +29,8 @@ struct Rows
 {
 	DestReceiver receiver; /* must be first */
 	Shape shape;
-	Pin *fill;  /* nullptr: keep nothing */
-	bool leads; /* others wait for this fill: Land() when it gives up */
+	Pin *fill;         /* nullptr: keep nothing */
+	void (*gave_up)(); /* called once when not all rows can be kept, or nullptr */
 	uint64 max_bytes;
 	uint64 bytes;          /* of an entry with all rows */
 	uint64 kept;           /* rows in the entry */

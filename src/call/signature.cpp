@@ -3,6 +3,8 @@
  *		The reader functions' signatures: from SQL arguments to a Call.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "call/call.h"
 #include "settings.h"
 #include "call/signature.h"
 #include "call/options.h"

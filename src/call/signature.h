@@ -8,7 +8,7 @@
 #pragma once
 
 #include "pg.h"
-#include "call/answer.h"
+#include "validity/lookup.h"
 
 namespace cq
 {

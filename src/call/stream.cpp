@@ -10,6 +10,7 @@
  * at COMMIT, when another portal may be gone already, and CLOSE ALL would close it.
  */
 #include "pg.h"
+#include "query/statement.h"
 #include "call/stream.h"
 #include "stats/stats.h"
 

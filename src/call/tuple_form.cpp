@@ -1,28 +1,20 @@
 /*
  * tuple_form.cpp
- *		Tuples as an entry stores them: in one piece, with all values in place (declared in tuple_form.h).
+ *		Tuples as an entry stores them: in one piece, with all values in place.
  */
 #include "pg.h"
 #include "call/tuple_form.h"
-#include "call/rows.h"
 
 namespace cq
 {
-namespace
-{
-
-/* --- tuples --------------------------------------------------------------------------------- */
-
-} // namespace
-
 Datum *
-FetchExternal(const Rows *rows, Datum *values, const bool *nulls, int natts)
+FetchExternal(const int *varlenas, int varlena_count, Datum *values, const bool *nulls, int natts)
 {
 	Datum *fetched = nullptr;
 
-	for (int i = 0; i < rows->varlena_count; i++)
+	for (int i = 0; i < varlena_count; i++)
 	{
-		int column = rows->varlenas[i];
+		int column = varlenas[i];
 
 		if (nulls[column] || !VARATT_IS_EXTERNAL(DatumGetPointer(values[column])))
 			continue;

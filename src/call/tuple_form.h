@@ -5,7 +5,7 @@
 #pragma once
 
 #include "pg.h"
-#include "call/rows.h"
+#include "store/store.h"
 
 namespace cq
 {
@@ -34,7 +34,8 @@ struct Image
  * Values that live elsewhere come here: a pointer into a TOAST table would outlive its row, an
  * expanded object is this backend's.  Compressed ones stay compressed.
  */
-extern Datum *FetchExternal(const Rows *rows, Datum *values, const bool *nulls, int natts);
+extern Datum *FetchExternal(const int *varlenas, int varlena_count, Datum *values,
+							const bool *nulls, int natts);
 extern TupleShape MeasureTuple(TupleDesc desc, const Datum *values, const bool *nulls);
 extern void WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values,
 					   const bool *nulls);

@@ -1,6 +1,8 @@
 /*
  * changed.cpp
- *		The slots of what a transaction changed, collected without duplicates (declared in changed.h).
+ *		The slots of what a transaction changed, collected without duplicates.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/changed.h"

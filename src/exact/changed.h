@@ -1,6 +1,8 @@
 /*
  * changed.h
- *		Inside of definitions.h: from a message to what changed, and to its slots.
+ *		From a message to what changed, and to its slots.
+ *
+ * Part of exact.h.
  */
 #pragma once
 

@@ -5,6 +5,8 @@
  * A message says of which system cache an entry changed, and the hash value of its key.  For a key
  * that is one OID the hash function is one to one, so the OID is known, and with it what the
  * transaction made of the row: the versions before and after are both still there.
+ *
+ * Part of exact.h.
  */
 #pragma once
 

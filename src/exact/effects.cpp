@@ -1,6 +1,8 @@
 /*
  * effects.cpp
- *		Which invalidation message tells of what: one line for each system cache (declared in changed.h).
+ *		Which invalidation message tells of what: one line for each system cache.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/changed.h"

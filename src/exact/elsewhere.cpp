@@ -20,6 +20,8 @@
  * in `voided_at`, also for answers of this incarnation.
  *
  * Locking: `changed_at`, `unsettled` and `voided_at` are atomic.  The file is the postmaster's alone.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slots.h"

@@ -183,5 +183,6 @@ extern int debug_sleep_pre_commit_us; // wait: published, not committed
 extern int debug_sleep_commit_us;     // wait: visible, invalidation messages not sent
 extern int debug_room;                // less of kSlotRoom, to see overflows
 extern bool debug_no_check;           // Check() never objects: tests of exactness must fail
+extern void DefineDebugSettings();
 
 } // namespace cq::exact

@@ -7,6 +7,8 @@
  * a module that does not call the hook that it found does not keep us from seeing anything.
  *
  * Locking: everything here belongs to the process.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slots.h"

@@ -4,6 +4,8 @@
  *
  * They send relcache messages so that plans are made again: an index is there or gone, a table has new
  * files, the planner knows more.  Whatever is not known to be like that changes contents.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slots.h"

@@ -12,6 +12,8 @@
  * needn't have run.  Catalogs that any answer may depend on are told by the statistics again.
  *
  * All of it presupposes a transaction id; without one there is nothing to look for.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/definitions.h"

@@ -20,6 +20,8 @@
  * replication and all else alike, which hooks don't.
  *
  * Locking: everything here belongs to the process.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/definitions.h"

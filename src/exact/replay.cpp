@@ -19,6 +19,8 @@
  * needs none, since replay is serial: whatever else is listed is complete.  The full id of a transaction
  * is told by the next id, which the server raises before it calls us; latestCompletedXid is not set
  * before the first readers.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/definitions.h"

@@ -1,6 +1,8 @@
 /*
  * row_versions.cpp
- *		What this transaction made of a catalog row: the versions before and after (declared in changed.h).
+ *		What this transaction made of a catalog row: the versions before and after.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/changed.h"

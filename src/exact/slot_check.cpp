@@ -1,6 +1,8 @@
 /*
  * slot_check.cpp
- *		The reader's side of a slot: does what is listed there object? (declared in slots.h and exact.h).
+ *		The reader's side of a slot: does what is listed there object?.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slot_words.h"

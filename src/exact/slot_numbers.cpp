@@ -1,6 +1,8 @@
 /*
  * slot_numbers.cpp
- *		Which thing has which slot: numbers by hash, in regions (declared in slots.h and exact.h).
+ *		Which thing has which slot: numbers by hash, in regions.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slot_words.h"

@@ -1,6 +1,8 @@
 /*
  * slot_words.h
- *		Inside of slots.h: the words of a slot, and how they change.
+ *		The words of a slot, and how they change.
+ *
+ * Part of exact.h.
  */
 #pragma once
 

@@ -4,6 +4,8 @@
  *
  * Lock order: a slot's spinlock or the unsent list's, one at a time, a few instructions, nothing
  * called inside.  All the rest is atomic.
+ *
+ * Part of exact.h.
  */
 #pragma once
 

@@ -8,6 +8,8 @@
  * DDL is in its slot, but when it commits no callback of ours runs, so readers look after it.
  *
  * Locking: the list is under unsent_lock, a few instructions; its length is read without.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slots.h"

@@ -14,6 +14,8 @@
  *	+-----+--------------+----------------------+
  *
  * Locking: all of it atomic; `boot` has its era in the two upper bits, so it changes in one piece.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/slots.h"

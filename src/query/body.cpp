@@ -5,6 +5,8 @@
 #include "pg.h"
 #include "query/environment.h"
 #include "query/body.h"
+#include "query/inside.h"
+#include "query/walk.h"
 #include "query/judged.h"
 #include "query/procedural.h"
 
@@ -24,81 +26,6 @@ namespace
 {
 
 /* --- calls ---------------------------------------------------------------------------------- */
-
-bool
-TakesAnyType(HeapTuple function)
-{
-	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
-
-	if (IsPolymorphicType(form->prorettype))
-		return true;
-	for (int i = 0; i < form->proargtypes.dim1; i++)
-	{
-		if (IsPolymorphicType(form->proargtypes.values[i]))
-			return true;
-	}
-	return false;
-}
-
-List *
-ArgumentsOf(Node *call)
-{
-	switch (nodeTag(call))
-	{
-	case T_FuncExpr:
-		return reinterpret_cast<FuncExpr *>(call)->args;
-	case T_OpExpr:
-	case T_DistinctExpr:
-	case T_NullIfExpr:
-		return reinterpret_cast<OpExpr *>(call)->args;
-	case T_ScalarArrayOpExpr:
-		return reinterpret_cast<ScalarArrayOpExpr *>(call)->args;
-	case T_WindowFunc:
-		return reinterpret_cast<WindowFunc *>(call)->args;
-	default:
-		return NIL;
-	}
-}
-
-/* A call with the same types and nothing else of it. */
-FuncExpr *
-Outline(Node *call, Oid function)
-{
-	FuncExpr *outline = makeNode(FuncExpr);
-	List *args = ArgumentsOf(call);
-	ListCell *cell;
-
-	outline->funcid = function;
-	outline->funcresulttype = exprType(call);
-	outline->funcretset = expression_returns_set(call);
-	outline->funccollid = exprCollation(call);
-	outline->inputcollid = exprInputCollation(call);
-	outline->funcformat = COERCE_EXPLICIT_CALL;
-	outline->location = -1;
-	foreach (cell, args)
-	{
-		Node *arg = static_cast<Node *>(lfirst(cell));
-		CaseTestExpr *stand_in = makeNode(CaseTestExpr);
-
-		stand_in->typeId = exprType(arg);
-		if (IsA(call, ScalarArrayOpExpr) && cell != list_head(args))
-			stand_in->typeId = get_base_element_type(stand_in->typeId);
-		stand_in->typeMod = exprTypmod(arg);
-		outline->args = lappend(outline->args, stand_in);
-	}
-	return outline;
-}
-
-uint64
-HashTypes(const FuncExpr *call, uint64 seed)
-{
-	ListCell *cell;
-
-	seed = hash_bytes_uint32_extended(call->funcresulttype, seed);
-	foreach (cell, call->args)
-		seed = hash_bytes_uint32_extended(lfirst_node(CaseTestExpr, cell)->typeId, seed);
-	return seed;
-}
 
 /* --- SQL ------------------------------------------------------------------------------------ */
 
@@ -194,130 +121,6 @@ Judge(Findings *f, HeapTuple function, const Pending *item)
 	NotUnderstood(f, psprintf("function %s", format_procedure(item->oid)));
 	f->fleeting = true; /* what is analysed during a fill, the watch sees */
 }
-
-} // namespace
-
-void
-BeginTrial(Findings *f, Trial *trial)
-{
-	trial->context = CurrentMemoryContext;
-	trial->owner = CurrentResourceOwner;
-	trial->client_messages = client_min_messages;
-	trial->log_messages = compat::LogMessages();
-	BeginInternalSubTransaction(nullptr);
-	MemoryContextSwitchTo(trial->context);
-	/* notices come when the function runs */
-	client_min_messages = Max(client_min_messages, ERROR);
-	compat::LogMessages() = Max(compat::LogMessages(), ERROR);
-	Enter(f->environment);
-}
-
-void
-EndTrial(const Trial &trial, ErrorData *error)
-{
-	const bool shown = pgstat_track_activities;
-
-	/* the rollback would end what pg_stat_progress_copy and the like show of a command around us */
-	pgstat_track_activities = false;
-	RollbackAndReleaseCurrentSubTransaction();
-	pgstat_track_activities = shown;
-	MemoryContextSwitchTo(trial.context);
-	CurrentResourceOwner = trial.owner;
-	client_min_messages = trial.client_messages;
-	compat::LogMessages() = trial.log_messages;
-	if (error != nullptr && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
-		ReThrowError(error);
-}
-
-Query *
-AnalyzeInside(Findings *f, RawStmt *raw, const char *source, ParserSetupHook setup, void *setup_arg)
-{
-	ParseState *pstate = make_parsestate(nullptr);
-	const bool time_words = HasTimeWord(raw->stmt);
-	Query *query;
-
-	CHECK_FOR_INTERRUPTS();
-	MemoryContext caller = MemoryContextSwitchTo(f->context);
-
-	if (f->names_inside != nullptr)
-		CollectNames(raw->stmt, f->names_inside);
-	CollectLateNames(f, raw->stmt);
-	MemoryContextSwitchTo(caller);
-	pstate->p_sourcetext = source;
-	setup(pstate, setup_arg);
-	query = transformTopLevelStmt(pstate, raw);
-	free_parsestate(pstate);
-	if (time_words)
-		f->words_inside = true;
-	return query;
-}
-
-bool
-WalkInside(Findings *f, Query *query)
-{
-	List *queries;
-	ListCell *cell;
-
-	if (query->commandType == CMD_UTILITY)
-		return false; /* a run of it is a write */
-	/* a body that is kept as a tree has no locks yet */
-	AcquireRewriteLocks(query, true, false);
-	queries = QueryRewrite(query);
-
-	const bool literals = f->literals;
-	const bool checked = f->checked_literal;
-	const bool daily = f->daily;
-
-	f->literals = f->checked_literal = f->daily = false;
-	f->last_literal = InvalidOid;
-	/* what is believed gives the same whatever names in it mean, until one of them changes */
-	if (!f->believed && !DigestTrees(queries, {f->words_inside, nullptr}, false, &f->inside_digest))
-		f->unidentified = true;
-	foreach (cell, queries)
-		WalkTree(f, static_cast<Node *>(lfirst(cell)));
-
-	const bool of_moment = f->literals && (f->words_inside || f->daily);
-
-	if (of_moment)
-		NoteClock(f, "a literal such as 'today' or 'now' in a function");
-	f->fleeting = f->fleeting || f->checked_literal || of_moment;
-
-	const bool found = f->literals || f->checked_literal;
-
-	f->literals = literals;
-	f->checked_literal = checked;
-	f->daily = daily;
-	f->last_literal = InvalidOid;
-	return found;
-}
-
-uint64
-BodyVariant(Findings *f, Oid function, FuncExpr **call)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	uint64 variant = f->environment ? f->environment->id : 0;
-	bool any;
-
-	*call = nullptr;
-	if (!HeapTupleIsValid(tuple))
-		return variant;
-	any = TakesAnyType(tuple);
-	ReleaseSysCache(tuple);
-	if (f->call == nullptr || ArgumentsOf(f->call) == NIL)
-		return variant;
-
-	MemoryContext caller = MemoryContextSwitchTo(f->context);
-
-	*call = Outline(f->call, function);
-	MemoryContextSwitchTo(caller);
-	/* PL/pgSQL compiles it for each collation */
-	if (OidIsValid((*call)->inputcollid) && (*call)->inputcollid != DEFAULT_COLLATION_OID)
-		variant = hash_bytes_uint32_extended((*call)->inputcollid, variant);
-	return any ? HashTypes(*call, variant) : variant;
-}
-
-namespace
-{
 
 void
 JudgeHere(Findings *f, const Pending *item)

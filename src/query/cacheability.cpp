@@ -6,8 +6,10 @@
  * reason against ttl is one against exact, too.
  */
 #include "pg.h"
+#include "query/catalog.h"
 #include "query/walk.h"
 #include "query/body.h"
+#include "query/inside.h"
 #include "query/functions.h"
 #include "query/cacheability.h"
 #include "settings.h"
@@ -22,64 +24,84 @@ extern "C" {
 
 namespace cq
 {
-
-char *
-Keep(const Findings *f, const char *text)
+namespace
 {
-	if (text == nullptr)
-		return nullptr;
-	return MemoryContextStrdup(f->context ? f->context : CurrentMemoryContext, text);
-}
+
+/* More than any real query needs; a walk over them takes some 10 ms. */
+constexpr int kMaxPending = 20000;
+constexpr int kMaxBodies = 1000;
 
 void
-RefuseBoth(Findings *f, Reason reason, const char *detail)
+Run(Findings *f, const Pending *item)
 {
-	if (f->ttl == Reason::hit)
+	switch (item->thing)
 	{
-		f->ttl = reason;
-		f->ttl_detail = Keep(f, detail);
+	case Thing::body:
+		JudgeBody(f, item);
+		break;
+	case Thing::domain:
+		if (!Tried(f, [=] { JudgeChecks(f, item->oid); }))
+			NotUnderstood(f, psprintf("checks of domain %s", format_type_be(item->oid)));
+		break;
+	case Thing::defaults:
+		JudgeDefaults(f, item);
+		break;
+	case Thing::type:
+		JudgeParts(f, item->oid);
+		break;
+	case Thing::input:
+		JudgeReading(f, item->oid);
+		break;
+	case Thing::output:
+		JudgeWriting(f, item->oid);
+		break;
+	default:
+		break;
 	}
-	RefuseExact(f, reason, detail);
 }
 
-void
-NoteClock(Findings *f, const char *detail)
-{
-	f->clock = true;
-	RefuseExact(f, Reason::time_function, detail);
-}
+} // namespace
 
+/* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
 void
-RefuseExact(Findings *f, Reason reason, const char *detail)
+FollowUp(Findings *f)
 {
-	if (f->exact == Reason::hit)
+	const bool nested = f->nested;
+
+	for (; f->followed < list_length(f->pending); f->followed++)
 	{
-		f->exact = reason;
-		f->exact_detail = Keep(f, detail);
+		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
+
+		CHECK_FOR_INTERRUPTS();
+		if (f->followed >= kMaxPending || (item->thing == Thing::body && ++f->bodies > kMaxBodies))
+		{
+			NotUnderstood(f, "more functions and types than are followed");
+			return;
+		}
+		f->nested = item->nested;
+		f->environment = item->environment;
+		f->last_literal = InvalidOid;
+		if (item->believed)
+			Believing(f, [=] { Run(f, item); });
+		else
+			Run(f, item);
+		f->nested = nested;
+		f->environment = nullptr;
 	}
-}
-
-void
-JudgeOpaque(Findings *f, Reason reason, const char *detail)
-{
-	f->opaque = f->foreign = true;
-	f->everything = f->role = f->session_role = f->regional = f->customized = f->search_path = true;
-	f->clock = true;
-	RefuseExact(f, reason, detail);
-}
-
-/* Who can say what it reads? */
-void
-NotUnderstood(Findings *f, const char *detail)
-{
-	f->everything = true;
-	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = f->late =
-		true;
-	RefuseExact(f, Reason::untrusted_function, detail);
 }
 
 namespace
 {
+
+void
+JudgeOutputs(Findings *f)
+{
+	for (int i = 0; i < list_length(f->types); i++)
+	{
+		JudgeIfUsers(f, OutputFunction(list_nth_oid(f->types, i), false));
+		FollowUp(f);
+	}
+}
 
 /* A relation that the plan reads: of the trees, a child of one of these, or of a function that was inlined. */
 void
@@ -138,80 +160,6 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		list_sort(list, list_oid_cmp);
 		list_deduplicate_oid(list);
 	}
-}
-
-namespace
-{
-
-bool
-HasName(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool
-HasAllNames(List *known, List *names)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (!HasName(known, static_cast<char *>(lfirst(cell))))
-			return false;
-	}
-	return true;
-}
-
-} // namespace
-
-bool
-Lacks(const Findings &known, const Findings &seen)
-{
-	return (seen.everything && !known.everything) || (seen.role && !known.role) ||
-		   (seen.session_role && !known.session_role) || (seen.regional && !known.regional) ||
-		   (seen.customized && !known.customized && !known.everything) ||
-		   (seen.search_path && !known.search_path) || (seen.names && !known.names) ||
-		   (seen.temp_schema && !known.temp_schema) ||
-		   (!known.everything && !HasAllNames(known.settings, seen.settings)) ||
-		   !HasAllNames(known.cursors, seen.cursors);
-}
-
-void
-AddNames(List **known, const List *names)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (!HasName(*known, static_cast<char *>(lfirst(cell))))
-			*known = lappend(*known, pstrdup(static_cast<char *>(lfirst(cell))));
-	}
-}
-
-void
-Widen(Findings *known, const Findings &seen)
-{
-	known->everything = known->everything || seen.everything;
-	known->role = known->role || seen.role;
-	known->session_role = known->session_role || seen.session_role;
-	known->regional = known->regional || seen.regional;
-	known->customized = known->customized || seen.customized;
-	known->search_path = known->search_path || seen.search_path;
-	known->names = known->names || seen.names;
-	known->temp_schema = known->temp_schema || seen.temp_schema;
-	AddNames(&known->settings, seen.settings);
-	AddNames(&known->cursors, seen.cursors);
-	if (seen.ttl != Reason::hit)
-		RefuseBoth(known, seen.ttl, seen.ttl_detail);
-	if (seen.exact != Reason::hit)
-		RefuseExact(known, seen.exact, seen.exact_detail);
 }
 
 } // namespace cq

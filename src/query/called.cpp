@@ -1,13 +1,15 @@
 /*
  * called.cpp
- *		The functions that a query calls: what they may read, and whether they can be cached (declared in walk.h).
+ *		The functions that a query calls: what they may read, and whether they can be cached.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
+#include "query/trusted.h"
 #include "query/walk.h"
-#include "query/body.h"
+#include "query/environment.h"
 #include "query/catalog.h"
 #include "query/functions.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 extern "C" {
@@ -25,14 +27,6 @@ extern "C" {
 
 namespace cq
 {
-namespace
-{
-
-/* More than any real query needs; a walk over them takes some 10 ms. */
-constexpr int kMaxPending = 20000;
-constexpr int kMaxBodies = 1000;
-
-} // namespace
 
 void
 NoteVolatile(Findings *f, const char *detail)
@@ -74,38 +68,6 @@ MayLookUp(Oid function, Oid language, char volatility)
 		(language == ClanguageId || language == INTERNALlanguageId))
 		return false;
 	return !BodyIsTree(function);
-}
-
-/*
- * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
- * trusted.  That holds as long as what it is made of stays the same: what it calls, the types it has, what
- * names in it mean.  So this is noted, and nothing else of what is met.
- */
-template <typename Work>
-void
-Believing(Findings *f, Work work)
-{
-	const Findings before = *f;
-	Findings after;
-
-	f->believed = true;
-	f->last_literal = InvalidOid;
-	f->seen = before.seen_believed;
-	f->types = before.types_believed;
-	work();
-	after = *f;
-	*f = before;
-	f->seen_believed = after.seen;
-	f->types_believed = after.types;
-	f->functions = after.functions;
-	f->rowtypes = after.rowtypes;
-	f->names_late = after.names_late;
-	f->late = after.late;
-	f->text_search = after.text_search;
-	f->fleeting = after.fleeting;
-	f->kept_old = after.kept_old;
-	f->environments = after.environments;
-	f->pending = after.pending;
 }
 
 /* Its body, if that can be read. */
@@ -330,35 +292,6 @@ JudgeAggregate(Findings *f, Oid function)
 	f->call = call;
 }
 
-void
-Run(Findings *f, const Pending *item)
-{
-	switch (item->thing)
-	{
-	case Thing::body:
-		JudgeBody(f, item);
-		break;
-	case Thing::domain:
-		if (!Tried(f, [=] { JudgeChecks(f, item->oid); }))
-			NotUnderstood(f, psprintf("checks of domain %s", format_type_be(item->oid)));
-		break;
-	case Thing::defaults:
-		JudgeDefaults(f, item);
-		break;
-	case Thing::type:
-		JudgeParts(f, item->oid);
-		break;
-	case Thing::input:
-		JudgeReading(f, item->oid);
-		break;
-	case Thing::output:
-		JudgeWriting(f, item->oid);
-		break;
-	default:
-		break;
-	}
-}
-
 } // namespace
 
 void
@@ -368,34 +301,6 @@ JudgeCalled(Findings *f, Oid function)
 		Believing(f, [=] { JudgeFunction(function, f); });
 	else
 		JudgeFunction(function, f);
-}
-
-/* Everything that was put off.  It may put off more; beyond a bound the rest is not understood. */
-void
-FollowUp(Findings *f)
-{
-	const bool nested = f->nested;
-
-	for (; f->followed < list_length(f->pending); f->followed++)
-	{
-		const Pending *item = static_cast<Pending *>(list_nth(f->pending, f->followed));
-
-		CHECK_FOR_INTERRUPTS();
-		if (f->followed >= kMaxPending || (item->thing == Thing::body && ++f->bodies > kMaxBodies))
-		{
-			NotUnderstood(f, "more functions and types than are followed");
-			return;
-		}
-		f->nested = item->nested;
-		f->environment = item->environment;
-		f->last_literal = InvalidOid;
-		if (item->believed)
-			Believing(f, [=] { Run(f, item); });
-		else
-			Run(f, item);
-		f->nested = nested;
-		f->environment = nullptr;
-	}
 }
 
 } // namespace cq

@@ -3,10 +3,10 @@
  *		Functions of PL/pgSQL as this session has compiled them, with the types that their declarations mean now.
  */
 #include "pg.h"
+#include "query/walk.h"
 #include "query/catalog.h"
 #include "query/compiled.h"
 #include "query/fingerprint.h"
-#include "query/kept.h"
 
 extern "C" {
 #include "parser/scanner.h"

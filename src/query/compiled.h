@@ -10,7 +10,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 extern "C" {
 #include "plpgsql.h"
@@ -37,5 +37,8 @@ extern uint64 CompiledCount();
 /* Notes what its declarations name. */
 extern void NoteDeclarations(Findings *findings, const PLpgSQL_function *compiled,
 							 const char *source);
+
+/* Compiled functions that were met are compiled again before they run next: for kept.cpp. */
+extern void ForgetCompiled();
 
 } // namespace cq

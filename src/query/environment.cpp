@@ -1,11 +1,14 @@
 /*
  * environment.cpp
- *		Under which settings and as whom a body runs: SET clauses and SECURITY DEFINER around it (declared in environment.h).
+ *		Under which settings and as whom a body runs: SET clauses and SECURITY DEFINER around it.
  */
 #include "pg.h"
 #include "query/environment.h"
-#include "query/body.h"
-#include "query/procedural.h"
+
+extern "C" {
+#include "catalog/pg_collation.h"
+}
+#include "query/seen.h"
 
 extern "C" {
 #include "executor/functions.h"
@@ -13,7 +16,6 @@ extern "C" {
 
 namespace cq
 {
-
 namespace
 {
 
@@ -138,6 +140,111 @@ Enter(const Environment *environment)
 								 static_cast<char *>(list_nth(environment->settings, i + 1)),
 								 superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+namespace
+{
+
+bool
+TakesAnyType(HeapTuple function)
+{
+	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function));
+
+	if (IsPolymorphicType(form->prorettype))
+		return true;
+	for (int i = 0; i < form->proargtypes.dim1; i++)
+	{
+		if (IsPolymorphicType(form->proargtypes.values[i]))
+			return true;
+	}
+	return false;
+}
+
+List *
+ArgumentsOf(Node *call)
+{
+	switch (nodeTag(call))
+	{
+	case T_FuncExpr:
+		return reinterpret_cast<FuncExpr *>(call)->args;
+	case T_OpExpr:
+	case T_DistinctExpr:
+	case T_NullIfExpr:
+		return reinterpret_cast<OpExpr *>(call)->args;
+	case T_ScalarArrayOpExpr:
+		return reinterpret_cast<ScalarArrayOpExpr *>(call)->args;
+	case T_WindowFunc:
+		return reinterpret_cast<WindowFunc *>(call)->args;
+	default:
+		return NIL;
+	}
+}
+
+/* A call with the same types and nothing else of it. */
+FuncExpr *
+Outline(Node *call, Oid function)
+{
+	FuncExpr *outline = makeNode(FuncExpr);
+	List *args = ArgumentsOf(call);
+	ListCell *cell;
+
+	outline->funcid = function;
+	outline->funcresulttype = exprType(call);
+	outline->funcretset = expression_returns_set(call);
+	outline->funccollid = exprCollation(call);
+	outline->inputcollid = exprInputCollation(call);
+	outline->funcformat = COERCE_EXPLICIT_CALL;
+	outline->location = -1;
+	foreach (cell, args)
+	{
+		Node *arg = static_cast<Node *>(lfirst(cell));
+		CaseTestExpr *stand_in = makeNode(CaseTestExpr);
+
+		stand_in->typeId = exprType(arg);
+		if (IsA(call, ScalarArrayOpExpr) && cell != list_head(args))
+			stand_in->typeId = get_base_element_type(stand_in->typeId);
+		stand_in->typeMod = exprTypmod(arg);
+		outline->args = lappend(outline->args, stand_in);
+	}
+	return outline;
+}
+
+uint64
+HashTypes(const FuncExpr *call, uint64 seed)
+{
+	ListCell *cell;
+
+	seed = hash_bytes_uint32_extended(call->funcresulttype, seed);
+	foreach (cell, call->args)
+		seed = hash_bytes_uint32_extended(lfirst_node(CaseTestExpr, cell)->typeId, seed);
+	return seed;
+}
+
+} // namespace
+
+uint64
+BodyVariant(Findings *f, Oid function, FuncExpr **call)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	uint64 variant = f->environment ? f->environment->id : 0;
+	bool any;
+
+	*call = nullptr;
+	if (!HeapTupleIsValid(tuple))
+		return variant;
+	any = TakesAnyType(tuple);
+	ReleaseSysCache(tuple);
+	if (f->call == nullptr || ArgumentsOf(f->call) == NIL)
+		return variant;
+
+	MemoryContext caller = MemoryContextSwitchTo(f->context);
+
+	*call = Outline(f->call, function);
+	MemoryContextSwitchTo(caller);
+	/* PL/pgSQL compiles it for each collation */
+	if (OidIsValid((*call)->inputcollid) && (*call)->inputcollid != DEFAULT_COLLATION_OID)
+		variant = hash_bytes_uint32_extended((*call)->inputcollid, variant);
+	return any ? HashTypes(*call, variant) : variant;
 }
 
 } // namespace cq

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {
@@ -22,5 +22,11 @@ struct Environment
 extern const Environment *EnvironmentWithin(Findings *f, HeapTuple function, bool *known);
 /* Undone by the end of the subtransaction. */
 extern void Enter(const Environment *environment);
+
+/*
+ * What tells one judgement of a body from another: its environment, and for those that take any
+ * type what they are called with, which is returned, too.
+ */
+extern uint64 BodyVariant(Findings *findings, Oid function, FuncExpr **call);
 
 } // namespace cq

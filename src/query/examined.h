@@ -10,7 +10,7 @@
 #include "pg.h"
 #include "query/args.h"
 #include "query/tree.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {

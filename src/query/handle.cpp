@@ -5,6 +5,7 @@
  * Everything here is backend-local.
  */
 #include "pg.h"
+#include "query/walk.h"
 #include "query/handle_internal.h"
 #include "query/fingerprint.h"
 #include "query/handle.h"

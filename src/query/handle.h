@@ -172,13 +172,4 @@ extern void Learn(const HeldHandle &handle, const Findings &seen);
 extern void ForgetHandles();
 extern void InitHandles();
 
-/* Error context: positions become positions in the inner text, as SPI does it. */
-struct QueryErrorContext
-{
-	ErrorContextCallback callback;
-	const char *query;
-};
-extern void PushQueryErrorContext(QueryErrorContext *context, const char *query);
-extern void PopQueryErrorContext(QueryErrorContext *context);
-
 } // namespace cq

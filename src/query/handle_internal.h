@@ -1,6 +1,8 @@
 /*
  * handle_internal.h
- *		Inside of handle.h: what finding a handle and revalidating it share.
+ *		What finding a handle and revalidating it share.
+ *
+ * Part of handle.h.
  */
 #pragma once
 

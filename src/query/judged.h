@@ -13,7 +13,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {

@@ -3,6 +3,7 @@
  *		Is what this session keeps of analysis and planning of now?
  */
 #include "pg.h"
+#include "query/compiled.h"
 #include "query/kept.h"
 #include "query/news.h"
 

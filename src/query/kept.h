@@ -18,7 +18,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {
@@ -36,9 +36,6 @@ extern void ForgetKept();
 /* So many changes of settings that analysis reads were there so far, if all of these are watched. */
 extern uint64 SettingsCount();
 extern bool AllSettingsWatched();
-
-/* That of it which compiled.cpp knows. */
-extern void ForgetCompiled();
 
 /* When all libraries have been loaded. */
 extern void HookSettings();

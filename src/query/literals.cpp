@@ -1,13 +1,13 @@
 /*
  * literals.cpp
- *		Literals that parse analysis converted: by which settings, and on which day (declared in walk.h).
+ *		Literals that parse analysis converted: by which settings, and on which day.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
 #include "query/walk.h"
-#include "query/body.h"
 #include "query/catalog.h"
 #include "query/functions.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 #include <initializer_list>

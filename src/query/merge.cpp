@@ -4,6 +4,8 @@
  *
  * The outcome is the one that there would be if the part had been walked here: what was met is not
  * met again, and what was left for later is left for later.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
 #include "query/walk.h"

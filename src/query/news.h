@@ -11,7 +11,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {

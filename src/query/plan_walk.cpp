@@ -1,11 +1,12 @@
 /*
  * plan_walk.cpp
- *		The walk over plans: scans of other modules, and expressions where no tree was walked (declared in cacheability.h).
+ *		The walk over plans: scans of other modules, and expressions where no tree was walked.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
+#include "query/trusted.h"
 #include "query/walk.h"
-#include "query/body.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 extern "C" {

@@ -7,7 +7,8 @@
  */
 #include "pg.h"
 #include "query/procedural_walk.h"
-#include "query/body.h"
+#include "query/inside.h"
+#include "query/walk.h"
 #include "query/compiled.h"
 #include "query/procedural.h"
 

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {

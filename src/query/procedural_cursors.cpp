@@ -1,8 +1,11 @@
 /*
  * procedural_cursors.cpp
  *		Which cursors of a PL/pgSQL function are its own, and what is fetched from them.
+ *
+ * Part of procedural.h.
  */
 #include "pg.h"
+#include "query/walk.h"
 #include "query/procedural_walk.h"
 
 namespace cq

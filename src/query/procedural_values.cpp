@@ -1,10 +1,13 @@
 /*
  * procedural_values.cpp
- *		Expressions and assignments of PL/pgSQL functions (declared in procedural_walk.h).
+ *		Expressions and assignments of PL/pgSQL functions.
+ *
+ * Part of procedural.h.
  */
 #include "pg.h"
 #include "query/procedural_walk.h"
-#include "query/body.h"
+#include "query/inside.h"
+#include "query/walk.h"
 #include "query/compiled.h"
 #include "query/procedural.h"
 

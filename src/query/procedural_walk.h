@@ -1,11 +1,12 @@
 /*
  * procedural_walk.h
- *		Inside of procedural.h: what the walk over statements and that over expressions share.
+ *		What the walk over statements and that over expressions share.
+ *
+ * Part of procedural.h.
  */
 #pragma once
 
 #include "pg.h"
-#include "query/body.h"
 #include "query/compiled.h"
 
 namespace cq

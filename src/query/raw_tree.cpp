@@ -1,13 +1,13 @@
 /*
  * raw_tree.cpp
- *		What the raw parse tree of a text tells: words like 'today', and names (declared in cacheability.h).
+ *		What the raw parse tree of a text tells: words like 'today', and names.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
 #include "query/walk.h"
-#include "query/body.h"
 #include "query/fingerprint.h"
 #include "query/functions.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 extern "C" {

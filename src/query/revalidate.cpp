@@ -1,8 +1,12 @@
 /*
  * revalidate.cpp
- *		Is what a handle knows of its query still true?  Planning and examining it anew (declared in handle_internal.h).
+ *		Is what a handle knows of its query still true?  Planning and examining it anew.
+ *
+ * Part of handle.h.
  */
 #include "pg.h"
+#include "query/cacheability.h"
+#include "query/walk.h"
 #include "query/handle_internal.h"
 #include "query/fingerprint.h"
 #include "query/handle.h"
@@ -231,44 +235,6 @@ Revalidate(Handle *handle, bool last)
 	}
 	handle->heard = heard;
 	return true;
-}
-
-namespace
-{
-
-/* As SPI does it: a position in the inner text is no position in the client's text. */
-void
-QueryErrorCallback(void *arg)
-{
-	const char *query = static_cast<QueryErrorContext *>(arg)->query;
-	int position = geterrposition();
-
-	if (position > 0)
-	{
-		errposition(0);
-		internalerrposition(position);
-		internalerrquery(query);
-	}
-	else
-		errcontext("SQL statement \"%s\"", query);
-}
-
-} // namespace
-
-void
-PushQueryErrorContext(QueryErrorContext *context, const char *query)
-{
-	context->query = query;
-	context->callback.callback = QueryErrorCallback;
-	context->callback.arg = context;
-	context->callback.previous = error_context_stack;
-	error_context_stack = &context->callback;
-}
-
-void
-PopQueryErrorContext(QueryErrorContext *context)
-{
-	error_context_stack = context->callback.previous;
 }
 
 /*

@@ -10,6 +10,8 @@
  *
  * The tree of a view isn't analysed again.  As with other functions, it has the columns that there were when the
  * view was made.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
 #include "query/news.h"

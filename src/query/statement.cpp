@@ -3,7 +3,7 @@
  *		From a text to one SELECT, or to an error that says what is wrong with it.
  */
 #include "pg.h"
-#include "query/handle.h"
+#include "query/args.h"
 #include "query/statement.h"
 
 extern "C" {
@@ -15,6 +15,44 @@ extern "C" {
 
 namespace cq
 {
+namespace
+{
+
+/* As SPI does it: a position in the inner text is no position in the client's text. */
+void
+QueryErrorCallback(void *arg)
+{
+	const char *query = static_cast<QueryErrorContext *>(arg)->query;
+	int position = geterrposition();
+
+	if (position > 0)
+	{
+		errposition(0);
+		internalerrposition(position);
+		internalerrquery(query);
+	}
+	else
+		errcontext("SQL statement \"%s\"", query);
+}
+
+} // namespace
+
+void
+PushQueryErrorContext(QueryErrorContext *context, const char *query)
+{
+	context->query = query;
+	context->callback.callback = QueryErrorCallback;
+	context->callback.arg = context;
+	context->callback.previous = error_context_stack;
+	error_context_stack = &context->callback;
+}
+
+void
+PopQueryErrorContext(QueryErrorContext *context)
+{
+	error_context_stack = context->callback.previous;
+}
+
 namespace
 {
 

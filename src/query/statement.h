@@ -25,4 +25,13 @@ extern void RefuseLocksAndWrites(List *queries);
 /* Does it call functions that aren't built in? */
 extern bool CallsUserCode(List *queries);
 
+/* Error context: positions become positions in the inner text, as SPI does it. */
+struct QueryErrorContext
+{
+	ErrorContextCallback callback;
+	const char *query;
+};
+extern void PushQueryErrorContext(QueryErrorContext *context, const char *query);
+extern void PopQueryErrorContext(QueryErrorContext *context);
+
 } // namespace cq

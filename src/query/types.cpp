@@ -1,13 +1,13 @@
 /*
  * types.cpp
- *		The types of values: what their input, output, comparison and constraints depend on (declared in walk.h).
+ *		The types of values: what their input, output, comparison and constraints depend on.
+ *
+ * Part of walk.h.
  */
 #include "pg.h"
 #include "query/walk.h"
-#include "query/body.h"
 #include "query/catalog.h"
 #include "query/functions.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 extern "C" {
@@ -71,14 +71,14 @@ JudgeRowType(Findings *f, Oid type)
 	VisitColumns(f, type, JudgeType);
 }
 
+} // namespace
+
 void
 JudgeIfUsers(Findings *f, Oid function)
 {
 	if (function >= FirstUnpinnedObjectId)
 		JudgeFunction(function, f);
 }
-
-} // namespace
 
 void
 JudgeOperator(Findings *f, Oid op)
@@ -330,16 +330,6 @@ JudgeAssignment(Findings *f, Oid source, int32 source_typmod, Oid target, int32 
 		cast = reinterpret_cast<Node *>(convert);
 	}
 	WalkTree(f, cast);
-}
-
-void
-JudgeOutputs(Findings *f)
-{
-	for (int i = 0; i < list_length(f->types); i++)
-	{
-		JudgeIfUsers(f, OutputFunction(list_nth_oid(f->types, i), false));
-		FollowUp(f);
-	}
 }
 
 void

@@ -1,13 +1,11 @@
 /*
  * walk.cpp
- *		The walk over query trees (declared in walk.h).
+ *		The walk over query trees.
  */
 #include "pg.h"
 #include "query/walk.h"
-#include "query/body.h"
 #include "query/catalog.h"
 #include "query/functions.h"
-#include "query/cacheability.h"
 #include "settings.h"
 
 extern "C" {

@@ -1,27 +1,61 @@
 /*
  * walk.h
- *		Inside of cacheability.h: the pieces of the walk that call each other.
+ *		The walk over query trees, plans and types: what is met, and what speaks against caching.
  */
 #pragma once
 
 #include "pg.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 
 namespace cq
 {
 
-/* --- cacheability.cpp */
+/* --- for bodies, plans and fills */
 
-/* The findings outlive what is current while a body is judged. */
-extern char *Keep(const Findings *f, const char *text);
-/* Names (char *), each once, in the current context. */
-extern void AddNames(List **known, const List *names);
+/* A function that is called by whatever is walked. */
+extern void JudgeCalled(Findings *findings, Oid function);
+/* An analysed query, or any expression of one. */
+extern void WalkTree(Findings *findings, Node *tree);
+/* A setting that is read. */
+extern void NoteSetting(Findings *findings, const char *name);
+/* A function opens a cursor of this name. */
+extern void NoteCursor(Findings *findings, const char *name);
+/* A value converted to another type by assignment, as PL/pgSQL does it. */
+extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
+							int32 target_typmod);
 
-/* --- raw_tree.cpp */
+/* Our own plan node, which is none of another module. */
+constexpr const char *kScanName = "Cached Query";
+constexpr const char *kStatementName = "Cached Statement"; /* auto/: a whole statement */
+/*
+ * What speaks against keeping the plan's rows: scans of other modules; and what its expressions
+ * call, where no tree was walked.
+ */
+extern void JudgePlan(Findings *findings, PlannedStmt *plan, bool expressions);
+
+/* Adds a relation and what speaks against it; also for relations met while a fill runs. */
+extern void JudgeRelation(Findings *findings, Oid relation);
+
+/* A type that a variable of a body has. */
+extern void NoteType(Findings *findings, Oid type);
+/* A relation that a declaration names for the types of its columns. */
+extern void NoteDescribed(Findings *findings, Oid relation);
+/* A name that a body's text has, without a schema: the session looked it up when it compiled it. */
+extern void NoteNameInside(Findings *findings, compat::CacheId cache, const char *name);
+/* A name that a body looks up when it runs; all of a statement in a body. */
+extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
+extern void CollectLateNames(Findings *findings, Node *raw);
+
+/* --- raw_tree.cpp: the raw parse tree of a text */
 
 extern void AddHash(NameHashes *names, int cache, uint32 hash);
 /* As NoteLateName(). */
 extern void NoteLateSlot(Findings *f, exact::SlotNo slot);
+/* The raw parse tree: does a string constant hold a word like 'today'? */
+extern bool HasTimeWord(Node *raw);
+extern bool IsTimeWord(const char *constant);
+
+extern void CollectNames(Node *raw, NameHashes *names);
 
 /* --- called.cpp */
 
@@ -76,11 +110,43 @@ extern void JudgeWriting(Findings *f, Oid type);
 extern List *PartsOf(Oid type, List *parts);
 /* Anonymous records mean nothing outside the session that made them. */
 extern void JudgeColumns(Findings *f, TupleDesc desc);
-/* Something in the query makes text of values: the output functions of the types it has met. */
-extern void JudgeOutputs(Findings *f);
 
 /* --- walk.cpp */
 
 extern bool Walk(Node *node, void *arg);
+
+extern void JudgeIfUsers(Findings *f, Oid function);
+
+/*
+ * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
+ * trusted.  That holds as long as what it is made of stays the same: what it calls, the types it has, what
+ * names in it mean.  So this is noted, and nothing else of what is met.
+ */
+template <typename Work>
+void
+Believing(Findings *f, Work work)
+{
+	const Findings before = *f;
+	Findings after;
+
+	f->believed = true;
+	f->last_literal = InvalidOid;
+	f->seen = before.seen_believed;
+	f->types = before.types_believed;
+	work();
+	after = *f;
+	*f = before;
+	f->seen_believed = after.seen;
+	f->types_believed = after.types;
+	f->functions = after.functions;
+	f->rowtypes = after.rowtypes;
+	f->names_late = after.names_late;
+	f->late = after.late;
+	f->text_search = after.text_search;
+	f->fleeting = after.fleeting;
+	f->kept_old = after.kept_old;
+	f->environments = after.environments;
+	f->pending = after.pending;
+}
 
 } // namespace cq

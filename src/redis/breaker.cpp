@@ -4,7 +4,7 @@
  */
 #include "pg.h"
 #include "redis/breaker.h"
-#include "redis/client.h"
+#include "redis/types.h"
 #include "redis/settings.h"
 
 #include <ctime>
@@ -369,6 +369,7 @@ BreakerInitShmem()
 		pg_atomic_init_u64(counter, 0);
 	SpinLockInit(&shared->mutex);
 	shared->since = GetCurrentTimestamp();
+	url_changed = BreakerHurry;
 }
 
 } // namespace cq::redis

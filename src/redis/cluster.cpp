@@ -1,6 +1,8 @@
 /*
  * cluster.cpp
  *		Reading and keeping the map of slots.
+ *
+ * Part of route.h.
  */
 #include "pg.h"
 #include "redis/cluster.h"

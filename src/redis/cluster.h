@@ -4,6 +4,8 @@
  *
  * The map belongs to the process.  It is read by CLUSTER SLOTS when it is needed first, when a node
  * failed and, from time to time, after a redirection; MOVED corrects one slot at once.
+ *
+ * Part of route.h.
  */
 #pragma once
 

@@ -1,6 +1,8 @@
 /*
  * connect.cpp
- *		Opening a connection: addresses, TLS, password and what the server must say (declared in connect.h).
+ *		Opening a connection: addresses, TLS, password and what the server must say.
+ *
+ * Part of route.h.
  */
 #include "pg.h"
 #include "redis/connect.h"

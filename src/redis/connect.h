@@ -1,6 +1,8 @@
 /*
  * connect.h
  *		Opening a connection: addresses, TLS, password and what the server must say.
+ *
+ * Part of route.h.
  */
 #pragma once
 

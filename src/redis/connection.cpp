@@ -1,6 +1,8 @@
 /*
  * connection.cpp
  *		Opening connections and exchanging commands for replies.
+ *
+ * Part of route.h.
  */
 #include "pg.h"
 #include "redis/connect.h"

@@ -4,13 +4,15 @@
  *
  * A connection is in step if no reply is outstanding.  Exchange() leaves it so, or says that it
  * failed, or raises; in the last two cases the connection must be closed.
+ *
+ * Part of route.h.
  */
 #pragma once
 
 #include "pg.h"
 #include "redis/breaker.h"
 #include "redis/channel.h"
-#include "redis/client.h"
+#include "redis/types.h"
 #include "redis/protocol.h"
 #include "redis/url.h"
 

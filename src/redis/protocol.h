@@ -13,7 +13,7 @@
 #pragma once
 
 #include "pg.h"
-#include "redis/client.h"
+#include "redis/types.h"
 
 #include <hiredis/hiredis.h>
 #include <sys/uio.h>

@@ -1,6 +1,8 @@
 /*
  * reply_objects.cpp
- *		The objects that hiredis has us make of a reply (declared in reply_objects.h).
+ *		The objects that hiredis has us make of a reply.
+ *
+ * Part of protocol.h.
  */
 #include "pg.h"
 #include "redis/reply_objects.h"

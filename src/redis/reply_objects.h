@@ -1,6 +1,8 @@
 /*
  * reply_objects.h
  *		The objects that hiredis has us make of a reply.
+ *
+ * Part of protocol.h.
  */
 #pragma once
 

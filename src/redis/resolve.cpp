@@ -4,7 +4,6 @@
  */
 #include "pg.h"
 #include "redis/breaker.h"
-#include "redis/client.h"
 #include "redis/resolve.h"
 #include "redis/url.h"
 
@@ -325,6 +324,17 @@ ResolveNames()
 	/* the longer it takes, the less it matters */
 	return static_cast<int>(Min((NowUs() - search->began) / 4000 + 1, int64{kLongestLookMs}));
 }
+
+#ifdef CQ_DEBUG
+void
+DefineDebugSettings()
+{
+	DefineCustomIntVariable("cached_query.debug_sleep_resolve",
+							"Tests: how long a host name is looked up, in milliseconds.", nullptr,
+							&debug_sleep_resolve_ms, 0, 0, INT_MAX / 1000, PGC_SIGHUP, 0, nullptr,
+							nullptr, nullptr);
+}
+#endif
 
 Size
 ResolveSize()

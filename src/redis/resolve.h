@@ -31,8 +31,21 @@ extern Resolved Resolve(const char *name, uint16 port, Address *addresses, int *
 /* It did not lead to a server: look it up again. */
 extern void ResolveAgain(const char *name);
 
+/* ---- Name resolution, for the worker process ---- */
+
+/* Is there a name that somebody waits for, or one that should be looked up again? */
+extern bool ResolveWanted();
+/*
+ * Looks up such names, one after the other, without waiting: call it again after the time that it returns, in
+ * ms; 0 when there is nothing more to look up.
+ */
+extern int ResolveNames();
+
 extern int debug_sleep_resolve_ms; /* tests: a name server that takes so long */
 
+#ifdef CQ_DEBUG
+extern void DefineDebugSettings();
+#endif
 extern Size ResolveSize();
 extern void ResolveRequestShmem();
 extern void ResolveInitShmem();

@@ -1,6 +1,8 @@
 /*
  * route_internal.h
  *		What the finders of servers, cluster and sentinel, need of the router.
+ *
+ * Part of route.h.
  */
 #pragma once
 

@@ -1,6 +1,8 @@
 /*
  * sentinel.cpp
  *		Asking sentinels for the master.
+ *
+ * Part of route.h.
  */
 #include "pg.h"
 #include "redis/route_internal.h"

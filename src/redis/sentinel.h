@@ -4,6 +4,8 @@
  *
  * Its address is kept by the process until something is wrong with it: a lost connection, a server
  * that is no master (ROLE, asked with each new connection), a READONLY reply.
+ *
+ * Part of route.h.
  */
 #pragma once
 

@@ -3,8 +3,6 @@
  *		Definitions and hooks of the client's settings.
  */
 #include "pg.h"
-#include "redis/breaker.h"
-#include "redis/client.h"
 #include "redis/settings.h"
 
 #include <climits>
@@ -20,6 +18,7 @@ char *password_file = nullptr;
 Url url;
 uint32 url_version = 0;
 uint64 url_hash = 0;
+void (*url_changed)() = nullptr;
 
 namespace
 {
@@ -48,8 +47,8 @@ AssignUrl(const char *newval, void *)
 	url_hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(newval),
 								   static_cast<int>(strlen(newval)), 0);
 	url_version++;
-	if (!IsUnderPostmaster)
-		BreakerHurry();
+	if (!IsUnderPostmaster && url_changed != nullptr)
+		url_changed();
 }
 
 void

@@ -21,7 +21,12 @@ extern Url url;
 extern uint32 url_version;
 extern uint64 url_hash; /* of its text */
 
+/* Called in the postmaster after that, if it is set. */
+extern void (*url_changed)();
+
 /* Do the servers get a password, by the URL or by a file? */
 extern bool WithPassword();
+
+extern void DefineSettings();
 
 } // namespace cq::redis

@@ -1,6 +1,8 @@
 /*
  * value_crypto.h
  *		What authenticates and compresses values: HMAC-SHA256 and tags of chunks.
+ *
+ * Part of value.h.
  */
 #pragma once
 

@@ -1,14 +1,14 @@
 /*
  * fetch.cpp
- *		Fetching a value from Redis: its head, then its rows (declared in fetch.h).
+ *		Fetching a value from Redis: its head, then its rows.
  */
 #include "pg.h"
+#include "redis/resolve.h"
+#include "validity/lookup.h"
+#include "remote/server.h"
 #include "remote/fetch.h"
 #include "remote/writer.h"
 #include "remote/queue.h"
-#include "remote/lease.h"
-#include "remote/invalidations.h"
-#include "remote/lookup.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "stats/stats.h"

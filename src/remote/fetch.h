@@ -6,12 +6,9 @@
 
 #include "pg.h"
 #include "redis/identity.h"
-#include "remote/lookup.h"
 
 namespace cq
 {
-
-constexpr uint32 kMetaVersion = 5; /* of EntryFacts, Meta and the numbers of slots in it */
 
 /*
  * Ages come from Redis; other servers' clocks tell only when somebody has prolonged the life of old values.

@@ -22,10 +22,9 @@
  * moments that a standby has heard of are the carrier's own.
  */
 #include "pg.h"
+#include "validity/sweep.h"
 #include "remote/peers.h"
 #include "remote/invalidations.h"
-#include "workers/sweeper.h"
-#include "remote/lookup.h"
 #include "redis/command.h"
 #include "redis/identity.h"
 
@@ -283,24 +282,6 @@ RelayInStep()
 												  static_cast<uint64>(now))))
 		return false;
 	return Listen(identity);
-}
-
-bool
-ProvedAt(TimestampTz taken, TimestampTz *shown)
-{
-	const int64 then_ms = exact::MonotonicMs() - (GetCurrentTimestamp() - taken) / 1000;
-	int64 shown_ms = -1;
-
-	SpinLockAcquire(&peers_state->lock);
-	for (uint64 i = 0; i < Min(peers_state->nproofs, static_cast<uint64>(kProofs)); i++)
-	{
-		/* clocks are read one after the other, and in milliseconds */
-		if (peers_state->proofs[i].then_ms < then_ms && peers_state->proofs[i].shown_ms > shown_ms)
-			shown_ms = peers_state->proofs[i].shown_ms;
-	}
-	SpinLockRelease(&peers_state->lock);
-	*shown = taken - (then_ms - shown_ms) * 1000;
-	return shown_ms >= 0;
 }
 
 namespace

@@ -14,9 +14,6 @@
 namespace cq
 {
 
-/* Of an answer that a standby computed: nobody can prove how old it is. */
-constexpr int32 kLagUnknown = PG_INT32_MAX;
-
 /* --- in any process ------------------------------------------------------------------------- */
 
 /*
@@ -24,8 +21,6 @@ constexpr int32 kLagUnknown = PG_INT32_MAX;
  * has for long.  Raises only what redis::Run() does.
  */
 extern bool RelayInStep();
-/* On a standby: what a snapshot of that moment shows is of this moment of the primary, or later. */
-extern bool ProvedAt(TimestampTz taken, TimestampTz *shown);
 
 /* --- in the carrier ------------------------------------------------------------------------- */
 

@@ -31,12 +31,14 @@
  * Locking: none.  `held` belongs to the process.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "remote/queue.h"
+#include "remote/server.h"
+#include "validity/lag.h"
 #include "validity/age.h"
 #include "remote/writer.h"
-#include "call/singleflight.h"
 #include "remote/lease.h"
 #include "remote/invalidations.h"
-#include "remote/lookup.h"
 #include "redis/command.h"
 #include "redis/identity.h"
 #include "stats/stats.h"
@@ -79,33 +81,6 @@ Same(const redis::LeaseId &a, const redis::LeaseId &b)
 }
 
 /* --- asking for the lease ------------------------------------------------------------------- */
-
-enum class Claim
-{
-	ours,
-	busy,
-	unstorable, /* somebody has just found out that there is nothing to wait for */
-	none        /* no answer, or one that makes no sense: do without */
-};
-
-/* One look: the lease, and the beginning of the value that may be there. */
-struct Inquiry
-{
-	redis::EntryHash name;
-	redis::LeaseId id; /* ours, if we get it */
-	char lease[redis::kNameRoom];
-	char head[redis::kNameRoom];
-	redis::Slice lease_name;
-	redis::Slice head_name;
-	char life[16];
-	char last[16]; /* of the bytes of the value that are looked at */
-
-	/* what was found */
-	Claim state;
-	redis::LeaseId holder; /* busy: whose */
-	char value[sizeof(redis::Header)];
-	size_t value_length;
-};
 
 bool
 BeginInquiry(const Attempt *attempt, Inquiry *inquiry)
@@ -299,37 +274,28 @@ Pause(TimestampTz since, TimestampTz deadline)
  * redis/breaker.h): once it is tried again.
  */
 bool
-TryAgain(bool *tried, TimestampTz deadline)
+TryAgain(LeaseWait *wait, TimestampTz deadline)
 {
 	const TimestampTz now = GetCurrentTimestamp();
 
-	if (*tried || now >= deadline || !redis::Usable())
+	if (wait->tried || now >= deadline || !redis::Usable())
 		return false;
-	*tried = true;
+	wait->tried = true;
 	SleepUntil(Min(deadline, now + kAgainUs));
 	return true;
 }
 
-/* What has been seen of a key while it was waited for. */
-struct Vigil
-{
-	TimestampTz began; /* 0: not yet */
-	redis::LeaseId holder;
-	int holders;
-	char value[sizeof(redis::Header)];
-	size_t value_length;
-};
-
 /* Another value than the last time we looked?  That one was not for us. */
 bool
-IsNews(Vigil *vigil, const Inquiry &inquiry)
+IsNews(LeaseWait *wait)
 {
-	if (inquiry.value_length == 0 ||
-		(inquiry.value_length == vigil->value_length &&
-		 memcmp(inquiry.value, vigil->value, vigil->value_length) == 0))
+	const Inquiry &inquiry = wait->inquiry;
+
+	if (inquiry.value_length == 0 || (inquiry.value_length == wait->value_length &&
+									  memcmp(inquiry.value, wait->value, wait->value_length) == 0))
 		return false;
-	memcpy(vigil->value, inquiry.value, inquiry.value_length);
-	vigil->value_length = inquiry.value_length;
+	memcpy(wait->value, inquiry.value, inquiry.value_length);
+	wait->value_length = inquiry.value_length;
 	return true;
 }
 
@@ -338,20 +304,21 @@ IsNews(Vigil *vigil, const Inquiry &inquiry)
  * servers: nobody waits for a third one.
  */
 bool
-WaitsOn(Vigil *vigil, const Inquiry &inquiry, TimestampTz deadline)
+WaitsOn(LeaseWait *wait, TimestampTz deadline)
 {
+	const Inquiry &inquiry = wait->inquiry;
 	const TimestampTz now = GetCurrentTimestamp();
 
-	if (!Same(vigil->holder, inquiry.holder))
+	if (!Same(wait->holder, inquiry.holder))
 	{
-		vigil->holder = inquiry.holder;
-		vigil->holders++;
+		wait->holder = inquiry.holder;
+		wait->holders++;
 	}
-	if (vigil->holders > 2 || now >= deadline || IsolationUsesXactSnapshot())
+	if (wait->holders > 2 || now >= deadline || IsolationUsesXactSnapshot())
 		return false;
-	if (vigil->began == 0)
+	if (wait->began == 0)
 	{
-		vigil->began = now;
+		wait->began = now;
 		Count(Counter::redis_lease_waits);
 	}
 	return true;
@@ -359,43 +326,34 @@ WaitsOn(Vigil *vigil, const Inquiry &inquiry, TimestampTz deadline)
 
 } // namespace
 
-Reason
-AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool *published)
+bool
+BeginLeaseWait(const Attempt *attempt, Reason miss, LeaseWait *wait)
 {
-	Inquiry inquiry;
-	Vigil vigil = {};
-	bool tried = false;
+	*wait = {};
+	return WantsLease(attempt, miss) && BeginInquiry(attempt, &wait->inquiry);
+}
 
-	*published = false;
-	if (!WantsLease(attempt, miss) || !BeginInquiry(attempt, &inquiry))
-		return miss;
+Claim
+AskForLease(const Attempt *attempt, TimestampTz deadline, LeaseWait *wait)
+{
 	for (;;)
 	{
-		const Claim claim = Inquire(attempt, &inquiry);
+		const Claim claim = Inquire(attempt, &wait->inquiry);
 
-		if (claim == Claim::none)
-		{
-			if (!TryAgain(&tried, deadline) || !BeginInquiry(attempt, &inquiry))
-				return miss;
-			continue;
-		}
-		if (IsNews(&vigil, inquiry))
-		{
-			attempt->asked_redis = false;
-			if (LookUpRedis(attempt, answer, miss, published) == Reason::redis_hit)
-			{
-				GiveUpLease(LeaseEnd::free);
-				if (vigil.began != 0)
-					Count(Counter::coalesced);
-				return Reason::redis_hit;
-			}
-		}
-		if (claim == Claim::unstorable)
-			Land(Boarding::unstorable); /* nor need those wait who wait for us */
-		if (claim != Claim::busy || !WaitsOn(&vigil, inquiry, deadline))
-			return miss;
-		Pause(vigil.began, deadline);
+		wait->news = claim != Claim::none && IsNews(wait);
+		if (claim != Claim::none || !TryAgain(wait, deadline) ||
+			!BeginInquiry(attempt, &wait->inquiry))
+			return claim;
 	}
+}
+
+bool
+PauseForLease(TimestampTz deadline, LeaseWait *wait)
+{
+	if (!WaitsOn(wait, deadline))
+		return false;
+	Pause(wait->began, deadline);
+	return true;
 }
 
 bool

@@ -5,19 +5,63 @@
 #pragma once
 
 #include "pg.h"
+#include "redis/client.h"
+#include "redis/value.h"
 #include "validity/lookup.h"
 #include "remote/queue.h"
 
 namespace cq
 {
 
+enum class Claim
+{
+	ours,
+	busy,
+	unstorable, /* somebody has just found out that there is nothing to wait for */
+	none        /* no answer, or one that makes no sense: do without */
+};
+
+/* One look: the lease, and the beginning of the value that may be there. */
+struct Inquiry
+{
+	redis::EntryHash name;
+	redis::LeaseId id; /* ours, if we get it */
+	char lease[redis::kNameRoom];
+	char head[redis::kNameRoom];
+	redis::Slice lease_name;
+	redis::Slice head_name;
+	char life[16];
+	char last[16]; /* of the bytes of the value that are looked at */
+
+	/* what was found */
+	Claim state;
+	redis::LeaseId holder; /* busy: whose */
+	char value[sizeof(redis::Header)];
+	size_t value_length;
+};
+
+/* What has been seen of a key while it was waited for. */
+struct LeaseWait
+{
+	Inquiry inquiry;
+	bool news;         /* there is another value than the last time we looked */
+	bool tried;        /* asked once more after a failure */
+	TimestampTz began; /* 0: not yet */
+	redis::LeaseId holder;
+	int holders;
+	char value[sizeof(redis::Header)];
+	size_t value_length;
+};
+
 /*
- * As the leader of the key's flight, after memory and Redis had nothing: take the lease, or wait
- * until `deadline` for the answer of the server that has it.  redis_hit: here it is; else run the
- * query, with the lease or without it.  *published as in LookUpRedis().
+ * As the leader of the key's fill, after memory and Redis had nothing: does this call want a lease?
+ * Then AskForLease() takes it, or tells that another server has it; with PauseForLease() between the
+ * calls the caller waits for that one's answer, which is there when there is news.  False: waiting
+ * longer is no use.
  */
-extern Reason AwaitLease(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline,
-						 bool *published);
+extern bool BeginLeaseWait(const Attempt *attempt, Reason miss, LeaseWait *wait);
+extern Claim AskForLease(const Attempt *attempt, TimestampTz deadline, LeaseWait *wait);
+extern bool PauseForLease(TimestampTz deadline, LeaseWait *wait);
 /* As the leader, who needn't be: does another server fill this key?  If not, take the lease. */
 extern bool LeasedElsewhere(Attempt *attempt);
 

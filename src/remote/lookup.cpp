@@ -12,6 +12,11 @@
  * others from then on; in `redis` mode it is read by its maker and freed.
  */
 #include "pg.h"
+#include "validity/meta.h"
+#include "validity/lookup.h"
+#include "remote/server.h"
+#include "validity/lag.h"
+#include "validity/judge.h"
 #include "remote/fetch.h"
 #include "remote/writer.h"
 #include "remote/queue.h"
@@ -137,28 +142,26 @@ StillServable(Attempt *attempt, const exact::FillMark &mark, const Candidate &ca
 
 /* The fill becomes the answer, and in `tiered` mode everybody's. */
 void
-Serve(Attempt *attempt, Answer *answer, const Found &found, const Candidate &candidate, Pin *fill,
-	  bool *published)
+Serve(Attempt *attempt, const Found &found, const Candidate &candidate, Pin *fill, Served *served)
 {
 	EntryFacts facts = candidate.facts;
+	bool published;
 
 	facts.ttl_us = Max(facts.ttl_us, LifeFor(*attempt->call));
 	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
-	*published = attempt->call->options.store == StoreKind::tiered &&
-				 PublishFill(fill, &facts, OwnerHere(*attempt->call), found.head.meta,
-							 found.head.header.meta_length) == Published::yes;
-	if (!*published)
+	published = attempt->call->options.store == StoreKind::tiered &&
+				PublishFill(fill, &facts, OwnerHere(*attempt->call), found.head.meta,
+							found.head.header.meta_length) == Published::yes;
+	if (!published)
 		SealFill(fill, found.head.header.rows);
-	answer->pin = fill;
-	answer->rows = facts.rows;
-	answer->age_us = Max(GetCurrentTimestamp() - facts.as_of, 0);
+	*served = {fill, facts.rows, Max(GetCurrentTimestamp() - facts.as_of, 0), published};
 	TellWatch(attempt, facts, candidate.meta);
 	Count(Counter::redis_hits);
 	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));
 }
 
 bool
-FromRedis(Attempt *attempt, Answer *answer, bool *published)
+FromRedis(Attempt *attempt, Served *served)
 {
 	Found found;
 	Candidate candidate;
@@ -182,7 +185,7 @@ FromRedis(Attempt *attempt, Answer *answer, bool *published)
 		Unpin(fill);
 		return false;
 	}
-	Serve(attempt, answer, found, candidate, fill, published);
+	Serve(attempt, found, candidate, fill, served);
 	return true;
 }
 
@@ -198,61 +201,28 @@ WillDo(const Attempt *attempt, Reason miss)
 
 } // namespace
 
-redis::Origin
-OriginHere()
-{
-	return {GetSystemIdentifier(), PG_VERSION_NUM / 10000, CATALOG_VERSION_NO,
-			MAXIMUM_ALIGNOF | sizeof(Datum) << 8 | kMetaVersion << 16, 0};
-}
-
-/* A promoted standby goes on without what its old primary may have done last. */
-uint32
-TimelineHere()
-{
-	TimeLineID timeline;
-
-	if (!RecoveryInProgress())
-		return GetWALInsertionTimeLine();
-	GetXLogReplayRecPtr(&timeline);
-	return timeline;
-}
-
 bool
-UsesRedis(const CallOptions &options)
-{
-	return options.store != StoreKind::memory && redis::Configured();
-}
-
-bool
-IsTransit(const CallOptions &options)
-{
-	return options.store == StoreKind::redis && redis::Configured();
-}
-
-Reason
-LookUpRedis(Attempt *attempt, Answer *answer, Reason miss, bool *published)
+LookUpRedis(Attempt *attempt, Reason miss, Served *served)
 {
 	MemoryContext scratch;
 	MemoryContext caller;
 	bool found;
 
-	*published = false;
-	if (attempt->asked_redis || !UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
-		return miss;
-	attempt->asked_redis = true;
+	if (!UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
+		return false;
 	EnsureCarrier();
 	if (!redis::Usable() || !RelayInStep())
 	{
 		NoAnswer();
-		return miss;
+		return false;
 	}
 	scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryRedis", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(scratch);
-	found = FromRedis(attempt, answer, published);
+	found = FromRedis(attempt, served);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
-	return found ? Reason::redis_hit : miss;
+	return found;
 }
 
 void

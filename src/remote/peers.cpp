@@ -1,12 +1,15 @@
 /*
  * peers.cpp
  *		What servers of a namespace have in common to talk to each other: names, shared state, and a
- *		turn once a second (declared in peers.h and invalidations.h).
+ *		turn once a second.
+ *
+ * Part of invalidations.h.
  */
 #include "pg.h"
+#include "remote/server.h"
+#include "validity/lag.h"
 #include "remote/peers.h"
 #include "remote/invalidations.h"
-#include "remote/lookup.h"
 #include "redis/command.h"
 #include "redis/identity.h"
 

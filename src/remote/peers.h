@@ -1,11 +1,12 @@
 /*
  * peers.h
- *		Inside of invalidations.h: names and shared state of what servers of a namespace tell each other.
+ *		Names and shared state of what servers of a namespace tell each other.
+ *
+ * Part of invalidations.h.
  */
 #pragma once
 
 #include "pg.h"
-#include "remote/invalidations.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 
@@ -15,22 +16,12 @@ namespace cq
 constexpr int kTickMs = 1000;
 constexpr int64 kSilentMs = 3 * kTickMs; /* then who needs it asks himself */
 constexpr int kIdRoom = 48;
-constexpr int kProofs = 64;
-
-/* A standby's snapshot of then or later shows what the primary showed at another moment. */
-struct Proof
-{
-	int64 then_ms; /* both MonotonicMs() */
-	int64 shown_ms;
-};
 
 struct PeersState
 {
 	slock_t lock;
 	uint64 circle;              /* lock: of which Redis and namespace the rest is; 0: none */
 	char cursor[kIdRoom];       /* lock: the last record that was taken in */
-	uint64 nproofs;             /* lock: so far */
-	Proof proofs[kProofs];      /* lock */
 	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
 	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
 	pg_atomic_uint64 sent;

@@ -220,4 +220,40 @@ JobsInitShmem()
 	LWLockRelease(AddinShmemInitLock);
 }
 
+bool
+CarryEntry(const Pin *pin, const Lease &lease)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::entry;
+	job.lease = lease;
+	job.ticket = TicketOf(pin);
+	return PutJob(job);
+}
+
+void
+CarryRemoval(const redis::EntryHash &name)
+{
+	Job job = {};
+
+	job.kind = Job::Kind::removal;
+	job.name = name;
+	(void) PutJob(job);
+}
+
+void
+CarryChange(exact::SlotNo slot)
+{
+	PutChange(slot);
+}
+
+void
+CarryClear()
+{
+	Job job = {};
+
+	job.kind = Job::Kind::clear;
+	(void) PutJob(job);
+}
+
 } // namespace cq

@@ -44,6 +44,19 @@ struct Job
 	EntryTicket ticket;
 };
 
+/* Have this published entry written, and the lease on its key ended, if there is one; false: there
+ * is no room in the queue. */
+extern bool CarryEntry(const Pin *pin, const Lease &lease);
+
+/* These raise nothing: for commit callbacks.  Have the answer of a key removed. */
+extern void CarryRemoval(const redis::EntryHash &name);
+/* Have the other servers of the namespace told that a slot was invalidated. */
+extern void CarryChange(exact::SlotNo slot);
+/* Have everything in the namespace removed. */
+extern void CarryClear();
+
+/* --- below these, and for the writer -------------------------------------------------------------- */
+
 /* False: no room.  What must not be lost leaves a note then, see TakeJob().  Raises nothing. */
 extern bool PutJob(const Job &job);
 /* The oldest one; when removals were lost, a `clear` instead of them. */

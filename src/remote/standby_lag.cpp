@@ -1,12 +1,13 @@
 /*
  * standby_lag.cpp
- *		How far the primary's history has come, for a standby (declared in peers.h).
+ *		How far the primary's history has come, for a standby.
+ *
+ * Part of invalidations.h.
  */
 #include "pg.h"
+#include "remote/server.h"
+#include "validity/lag.h"
 #include "remote/peers.h"
-#include "remote/invalidations.h"
-#include "workers/sweeper.h"
-#include "remote/lookup.h"
 #include "redis/command.h"
 #include "redis/identity.h"
 
@@ -173,19 +174,18 @@ void
 Prove()
 {
 	const XLogRecPtr replayed = GetXLogReplayRecPtr(nullptr);
-	Proof proof = {exact::MonotonicMs(), 0};
+	const int64 then_ms = exact::MonotonicMs();
+	int64 shown_ms = 0;
 	int proved = 0;
 
 	while (proved < nmoments && moments[proved].wal <= replayed)
-		proof.shown_ms = moments[proved++].at_ms;
+		shown_ms = moments[proved++].at_ms;
 	if (proved == 0)
 		return;
 	/* the last one stays: until there is another, time goes on and it is still true */
 	nmoments -= proved - 1;
 	memmove(moments, moments + proved - 1, sizeof(Moment) * static_cast<size_t>(nmoments));
-	SpinLockAcquire(&peers_state->lock);
-	peers_state->proofs[peers_state->nproofs++ % kProofs] = proof;
-	SpinLockRelease(&peers_state->lock);
+	AddProof(then_ms, shown_ms);
 }
 
 } // namespace

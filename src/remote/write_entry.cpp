@@ -1,15 +1,11 @@
 /*
  * write_entry.cpp
- *		Writing one entry to Redis: chunks first, the head last (declared in write_entry.h).
+ *		Writing one entry to Redis: chunks first, the head last.
  */
 #include "pg.h"
+#include "remote/server.h"
+#include "validity/lag.h"
 #include "remote/write_entry.h"
-#include "remote/writer.h"
-#include "remote/queue.h"
-#include "remote/lease.h"
-#include "validity/meta.h"
-#include "remote/invalidations.h"
-#include "remote/lookup.h"
 #include "redis/command.h"
 #include "redis/identity.h"
 #include "settings.h"

@@ -9,6 +9,10 @@
  * read by the plan's types.
  */
 #include "pg.h"
+#include "query/walk.h"
+#include "validity/lookup.h"
+#include "validity/entry_state.h"
+#include "call/call.h"
 #include "call/answer.h"
 #include "call/signature.h"
 #include "scan/node.h"

@@ -12,8 +12,12 @@
  * the function's row, so that its tuples are the stored tuples as they are; the call itself stands
  * in custom_exprs, so that setrefs.c records the plan's dependency on the function and adjusts
  * lateral references in the arguments.
+ *
+ * Part of scan.h.
  */
 #include "pg.h"
+#include "query/walk.h"
+#include "settings.h"
 #include "scan/node.h"
 #include "scan/row_types.h"
 #include "scan/scan.h"

@@ -8,8 +8,11 @@
  * folds constants, such a call becomes one of the "any" form, with the arguments as they were given;
  * those that are text stay untyped.  A varchar is taken for text: it has no operators of its own,
  * and JDBC and others send all strings as such.  What is stored, a view for example, isn't changed.
+ *
+ * Part of scan.h.
  */
 #include "pg.h"
+#include "settings.h"
 #include "call/signature.h"
 #include "scan/scan.h"
 

@@ -20,6 +20,8 @@
  * them: then nothing is done.
  */
 #include "pg.h"
+#include "call/answer.h"
+#include "remote/lookup.h"
 #include "scan/wire_parts.h"
 #include "query/output.h"
 #include "scan/node.h"

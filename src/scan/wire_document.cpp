@@ -1,8 +1,11 @@
 /*
  * wire_document.cpp
- *		A document as the only value of a statement: its text goes from the entry to the client (declared in wire.h and wire_parts.h).
+ *		A document as the only value of a statement: its text goes from the entry to the client.
+ *
+ * Part of wire.h.
  */
 #include "pg.h"
+#include "call/answer.h"
 #include "scan/wire_parts.h"
 #include "scan/node.h"
 #include "scan/wire.h"

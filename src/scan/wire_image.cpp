@@ -1,8 +1,12 @@
 /*
  * wire_image.cpp
- *		Keeping the messages of rows as they are sent, as an image in the store (declared in wire_parts.h).
+ *		Keeping the messages of rows as they are sent, as an image in the store.
+ *
+ * Part of wire.h.
  */
 #include "pg.h"
+#include "settings.h"
+#include "call/answer.h"
 #include "scan/wire_parts.h"
 #include "query/output.h"
 #include "scan/node.h"
@@ -109,7 +113,7 @@ Pays(const Answer &answer, uint64 hits)
 				  static_cast<double>(answer.age_us);
 
 	return left * static_cast<double>(hits) >= static_cast<double>(answer.age_us) &&
-		   settings::mode != static_cast<int>(Mode::read_only);
+		   !answer.read_only;
 }
 
 } // namespace

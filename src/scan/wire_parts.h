@@ -1,6 +1,8 @@
 /*
  * wire_parts.h
- *		Inside of wire.h: sending, keeping, and the state that both share.
+ *		Sending, keeping, and the state that both share.
+ *
+ * Part of wire.h.
  */
 #pragma once
 

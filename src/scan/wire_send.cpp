@@ -1,6 +1,8 @@
 /*
  * wire_send.cpp
- *		Sending bytes from the store straight to the client (declared in wire_parts.h).
+ *		Sending bytes from the store straight to the client.
+ *
+ * Part of wire.h.
  */
 #include "pg.h"
 #include "scan/wire_parts.h"

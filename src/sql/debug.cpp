@@ -1,8 +1,11 @@
 /*
  * debug.cpp
  *		Tests only (CQ_DEBUG): the Redis client by itself.  The tests make the SQL functions.
+ *
+ * Part of sql.h.
  */
 #include "pg.h"
+#include "redis/resolve.h"
 
 #ifdef CQ_DEBUG
 

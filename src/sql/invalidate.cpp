@@ -7,13 +7,18 @@
  * key: what it costs does not depend on how many there are, so a trigger may do it at each write.  Their
  * memory is given back by the sweeper (workers/sweeper.cpp), which is asked to after the commit.  On a
  * standby there is no transaction id to publish, so it acts at once and voids fills in flight.
+ *
+ * Part of sql.h.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "remote/queue.h"
+#include "validity/sweep.h"
+#include "call/inspect.h"
 #include "exact/exact.h"
 #include "remote/writer.h"
 #include "call/signature.h"
 #include "validity/dependents.h"
-#include "workers/sweeper.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "settings.h"

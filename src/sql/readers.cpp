@@ -4,10 +4,18 @@
  *
  * A streaming function called as a function (in the select list, with ORDINALITY, ..) returns a
  * tuplestore, as every set-returning function; in FROM the Custom Scan takes its place.
+ *
+ * Part of sql.h.
  */
 #include "pg.h"
+#include "call/answer.h"
+#include "validity/lookup.h"
+#include "remote/server.h"
+#include "validity/entry_state.h"
+#include "call/inspect.h"
+#include "call/columns.h"
+#include "call/call.h"
 #include "call/signature.h"
-#include "validity/meta.h"
 #include "remote/lookup.h"
 #include "scan/wire.h"
 #include "sql/sql.h"

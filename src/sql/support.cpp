@@ -4,8 +4,12 @@
  *
  * When the arguments are constants and an entry exists, the entry knows.  Its age doesn't matter
  * for an estimate.
+ *
+ * Part of sql.h.
  */
 #include "pg.h"
+#include "validity/lookup.h"
+#include "call/inspect.h"
 #include "call/signature.h"
 #include "scan/scan.h"
 #include "sql/sql.h"

@@ -1,10 +1,12 @@
 /*
  * views.cpp
  *		What the views cached_query_stats, _reasons and _entries show.
+ *
+ * Part of sql.h.
  */
 #include "pg.h"
-#include "call/answer.h"
 #include "remote/queue.h"
+#include "validity/entry_state.h"
 #include "remote/invalidations.h"
 #include "validity/meta.h"
 #include "redis/client.h"

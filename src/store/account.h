@@ -12,6 +12,8 @@
  *
  * Everything here is protected by the directory's lock, exclusive to change it; an answer is charged
  * when it enters the directory and discharged when it leaves it, with its images.
+ *
+ * Part of store.h.
  */
 #pragma once
 

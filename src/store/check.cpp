@@ -6,6 +6,8 @@
  * together; a backend may hold 200).  So the first contradiction is written into a static buffer
  * and only handed out after the locks are released.  The map of units in which extents are
  * marked is allocated before.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
 

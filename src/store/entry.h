@@ -19,6 +19,8 @@
  * it has that one's hash and a key of another form, and no meta.  It stands in the bucket behind
  * the entry it belongs to, with nothing but images of the same entry between, and is unlinked
  * together with it: who finds the entry linked may look for its images, and nobody else can.
+ *
+ * Part of store.h.
  */
 #pragma once
 

@@ -22,6 +22,8 @@
  *
  * A victim's units are freed and taken under one hold of the allocator's lock: each eviction serves
  * the backend that paid for it, and nobody evicts in vain for others.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
 #include "store/evict.h"

@@ -1,6 +1,8 @@
 /*
  * evict.h
- *		Inside of internal.h: the steps of an eviction.
+ *		The steps of an eviction.
+ *
+ * Part of store.h.
  */
 #pragma once
 

@@ -8,9 +8,10 @@
  * whatever voids the entry voids the image with it.  Both are pinned while an image is read.
  *
  * Its key is what sets it apart from other images of the same entry.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
-
 #include "store/internal.h"
 
 namespace cq

@@ -1,6 +1,8 @@
 /*
  * index.cpp
- *		The index: buckets and the directory; linking, finding and unlinking entries (declared in store.h and internal.h).
+ *		The index: buckets and the directory; linking, finding and unlinking entries.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
 #include "store/index.h"

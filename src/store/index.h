@@ -1,6 +1,8 @@
 /*
  * index.h
- *		Inside of internal.h: what the index and the set-up share.
+ *		What the index and the set-up share.
+ *
+ * Part of store.h.
  */
 #pragma once
 

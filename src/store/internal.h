@@ -11,6 +11,8 @@
  *		4. allocator	one LWLock: Units
  * and last, inside the owner's dead test, whatever that takes.  No lock is held while memory of
  * the backend is allocated; nothing under a lock raises, waits or reads a file.
+ *
+ * Part of store.h.
  */
 #pragma once
 

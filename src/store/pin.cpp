@@ -14,9 +14,10 @@
  *
  * The record is allocated before the entry is pinned, and nothing that could raise happens
  * between the atomic addition and the record's entering the list.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
-
 #include "store/internal.h"
 
 namespace cq

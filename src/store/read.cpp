@@ -4,9 +4,10 @@
  *
  * The entry is pinned, or its partition is locked; beyond that nothing here needs a lock, as a
  * linked entry does not change.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
-
 #include "store/internal.h"
 
 namespace cq

@@ -1,6 +1,8 @@
 /*
  * sample.cpp
- *		What eviction looks at: entries from the directory, and whole pages (declared in evict.h).
+ *		What eviction looks at: entries from the directory, and whole pages.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
 #include "store/evict.h"

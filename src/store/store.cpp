@@ -103,6 +103,26 @@ InitShared(const Layout &plan)
 } // namespace
 
 /* Space and locks, from shmem_request_hook. */
+namespace
+{
+
+const config_enum_entry eviction_options[] = {
+	{"lru", static_cast<int>(EvictionPolicy::lru), false},
+	{"cost", static_cast<int>(EvictionPolicy::cost), false},
+	{nullptr, 0, false}};
+
+} // namespace
+
+void
+DefineStoreSettings()
+{
+	DefineCustomEnumVariable("cached_query.eviction", "What makes room when the cache is full.",
+							 "lru: the entry not used for the longest time goes. cost: the entry "
+							 "that saves the least time per byte goes.",
+							 &eviction_policy, static_cast<int>(EvictionPolicy::cost),
+							 eviction_options, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 void
 StoreRequestShmem(Size memory)
 {

@@ -94,6 +94,7 @@ struct StoreTotals
 };
 
 /* --- set-up ------------------------------------------------------------------------------- */
+extern void DefineStoreSettings();
 extern void StoreRequestShmem(Size memory); // from shmem_request_hook: space and LWLock tranches
 extern void StoreInitShmem(Size memory);    // from shmem_startup_hook
 extern void StoreInitBackend();             // from _PG_init: resource release callback

@@ -1,6 +1,8 @@
 /*
  * victim.cpp
- *		Which entry is evicted: what is gone, then images, then the least valuable (declared in evict.h).
+ *		Which entry is evicted: what is gone, then images, then the least valuable.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
 #include "store/evict.h"

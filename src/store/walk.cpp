@@ -13,9 +13,10 @@
  * of the one that went.  So it goes from the end to the start: what it has not seen yet is below
  * its position and stays below, as entries move down only; one that moves down after it was seen
  * is merely tested twice.  What is linked after the start is not seen.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
-
 #include "store/internal.h"
 
 namespace cq

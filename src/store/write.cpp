@@ -8,9 +8,10 @@
  *
  * A fill is an unlinked entry with one pin, ours, so no lock protects it.  Its extents' `used` is
  * kept up to date at each step, so that it can be read or freed at any moment.
+ *
+ * Part of store.h.
  */
 #include "pg.h"
-
 #include "store/internal.h"
 
 namespace cq

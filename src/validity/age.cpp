@@ -11,8 +11,8 @@
  * what the primary says once a second (invalidations.h): it may be idle.
  */
 #include "pg.h"
+#include "validity/lag.h"
 #include "validity/age.h"
-#include "remote/invalidations.h"
 
 extern "C" {
 #include "access/xlogrecovery.h"

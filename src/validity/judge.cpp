@@ -6,6 +6,9 @@
  * entry's validity: generation, age, position, and the slots that it depends on.
  */
 #include "pg.h"
+#include "validity/watch.h"
+#include "validity/staleness.h"
+#include "validity/judge.h"
 #include "validity/lookup.h"
 #include "validity/meta.h"
 #include "query/catalog.h"
@@ -317,7 +320,7 @@ CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, ui
 }
 
 Reason
-LookUp(Attempt *attempt, Answer *answer)
+LookUp(Attempt *attempt, Served *served)
 {
 	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
 	char buffer[512];
@@ -351,20 +354,19 @@ LookUp(Attempt *attempt, Answer *answer)
 	}
 
 	TellWatch(attempt, facts, meta);
-	answer->pin = pin;
-	answer->rows = facts.rows;
-	answer->age_us = Max(attempt->now - facts.as_of, 0); /* it may have come after we asked */
+	/* it may have come after we asked */
+	*served = {pin, facts.rows, Max(attempt->now - facts.as_of, 0), true};
 	attempt->early = reason == Reason::hit && DrawLot(attempt, facts);
 	if (reason == Reason::hit && !attempt->early)
-		CountServed(attempt, answer);
+		CountServed(attempt, pin);
 	return reason;
 }
 
 void
-CountServed(const Attempt *attempt, const Answer *answer)
+CountServed(const Attempt *attempt, Pin *pin)
 {
-	CountHit(answer->pin, attempt->now, LifeFor(*attempt->call));
-	Count(Counter::saved_us, static_cast<uint64>(FactsOf(PinnedEntry(answer->pin)).fill_us));
+	CountHit(pin, attempt->now, LifeFor(*attempt->call));
+	Count(Counter::saved_us, static_cast<uint64>(FactsOf(PinnedEntry(pin)).fill_us));
 }
 
 void
@@ -377,6 +379,22 @@ InheritTtl(Attempt *attempt)
 	attempt->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
 	attempt->as_of = FactsOf(PinnedEntry(pin)).as_of;
 	Unpin(pin);
+}
+
+/*
+ * Was what the answer depends on the same from the snapshot to this moment, and not changed by this
+ * transaction itself?
+ */
+bool
+StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
+			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
+			return false;
+	}
+	return true;
 }
 
 } // namespace cq

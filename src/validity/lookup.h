@@ -1,19 +1,53 @@
 /*
  * lookup.h
- *		A call while it is answered: what judge.cpp, publish.cpp and call.cpp share.
+ *		A call, and what is known of it while its entry is looked up.
  */
 #pragma once
 
 #include "pg.h"
 #include "exact/exact.h"
-#include "call/answer.h"
-#include "call/singleflight.h"
-#include "validity/meta.h"
-#include "call/rows.h"
-#include "validity/watch.h"
+#include "query/handle.h"
+#include "query/key.h"
+#include "settings.h"
+#include "store/store.h"
 
 namespace cq
 {
+
+/* What a call may be told apart from its query: from settings or, for one call, cached_query_with(). */
+struct CallOptions
+{
+	Mode mode;
+	Consistency consistency;
+	int min_fill_time_ms;
+	int wait_timeout_ms;
+	int stale_for_ms;
+	const char *tag; /* "" = none */
+	StoreKind store;
+	int redis_lease_ms; /* 0: each server fills for itself */
+};
+
+/* Will rows that were handed out be asked for once more, by a rescan or a cursor that goes back? */
+enum class Again
+{
+	no,    /* hardly ever */
+	maybe, /* a cursor may go back; a part of a query may be run again */
+	likely /* the executor said so */
+};
+
+/* One call of a reader function. */
+struct Call
+{
+	const char *query;
+	int query_length;
+	Args args;
+	int64 ttl_us;
+	Shape shape;
+	CallOptions options;
+	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
+	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
+	Again again;        /* may the rows be read again? */
+};
 
 struct Attempt;
 
@@ -45,7 +79,6 @@ struct Attempt
 	exact::SlotNo key_slot;
 	TimestampTz now;
 	bool exact;
-	bool asked_redis;    /* one look a call */
 	bool kept_old;       /* what the session keeps may not be forgotten now: nothing is published */
 	int64 inherited_ttl; /* of the entry that will be replaced */
 	bool may_renew;      /* an entry that is stale or about to expire may be handed out */
@@ -55,88 +88,18 @@ struct Attempt
 	int64 fill_us;       /* what the fill of that one took; 0: there was none */
 };
 
-/* --- judge.cpp: may the cache be used, and is the entry good? --------------------------------- */
-
-/* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
-extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail);
-/* The same within a ttl, for asking only. */
-extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
-/* What this transaction forbids, by its view and what it wrote. */
-extern Reason JudgeTransaction(Attempt *attempt);
-/* Has this transaction changed one of these? */
-extern bool OwnChange(List *relations);
-/* May an entry of these facts be served, as far as they tell? */
-extern Reason JudgeFacts(const Attempt *attempt, const EntryFacts &facts);
-/* ... and as far as what it depends on tells? */
-extern Reason JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
-/* Has this transaction changed what it depends on? */
-extern Reason JudgeOwn(const Meta &meta);
-/* It is served: what an answer that is being kept around this call must know. */
-extern void TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
-/*
- * The entry under our key, pinned in the answer, if it may be served; otherwise why not.  With
- * may_renew it may be stale, or fresh and early; then RenewOrServe() says what becomes of it.
- */
-extern Reason LookUp(Attempt *attempt, Answer *answer);
-/* The pinned entry is handed out: count the hit. */
-extern void CountServed(const Attempt *attempt, const Answer *answer);
-/* A refreshed entry keeps the life that others asked for. */
-extern void InheritTtl(Attempt *attempt);
-/* Said once a session, where a query is about to be run that will never be cached. */
-extern void NoticeVolatile(const char *detail);
-/* The first objection of these slots to an answer of this position. */
-extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
-						 uint64 position);
-
-/* --- staleness.cpp: stale answers, and such as are about to expire -------------------------------- */
+/* An entry that is served. */
+struct Served
+{
+	Pin *pin; /* nullptr: none */
+	uint64 rows;
+	int64 age_us;
+	bool in_memory; /* others find it there, too */
+};
 
 /* How long the call wants an entry to live: its ttl, and as long as it takes stale rows. */
 extern int64 LifeFor(const Call &call);
-/* May this call hand out what another makes new? */
-extern bool MayRenew(const Attempt *attempt);
-/* May the rows be handed out although they are older than the ttl? */
-extern bool MayBeStale(const Attempt *attempt, const EntryFacts &facts);
-/* Is a fresh entry to be renewed early? */
-extern bool DrawLot(const Attempt *attempt, const EntryFacts &facts);
-/* Is the entry under our key still the one that was looked at? */
-extern bool StillThere(const Attempt *attempt);
-/* Are we the one to renew it?  Then we lead its flight. */
-extern bool OursToRenew(Attempt *attempt);
-
-/* --- cheap.cpp: queries that are cheaper to run than to look up ------------------------------- */
-
-/* Was it found cheap, and is it not time to look again?  Then run it, and don't ask the cache. */
-extern bool RunsDirectly(Attempt *attempt);
-/* What a run that began there tells: nothing, or that it is not cheap any more. */
-extern void NoteDirectRun(Attempt *attempt, int64 run_us);
-/* Is a run that took so long, and brought so many bytes, cheaper than a hit?  Remembers it. */
-extern bool CheaperThanHit(Attempt *attempt, int64 run_us, uint64 bytes);
-
-/* --- fill_times.cpp: how long queries take ------------------------------------------------------- */
-
-/* A fill of this query was run to its end. */
-extern void NoteFillTime(const Handle &handle, int64 fill_us);
-/* How long may a call wait for others, at the most until `deadline`? */
-extern Patience PatienceOf(const Attempt &attempt, TimestampTz deadline);
-
-/* --- publish.cpp ------------------------------------------------------------------------------ */
-
-/* What a run brought, beside its rows. */
-struct Yield
-{
-	const Watch *watch;
-	const exact::FillMark *mark;
-	int64 fill_us;
-	TimestampTz as_of;
-	int32 lag_ms; /* EntryFacts */
-};
-/* Is what the answer depends on the same as when the fill began? */
-extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
-					   uint32 count);
 /* Who pays for what this call keeps. */
 extern Owner OwnerHere(const Call &call);
-/* Publish what was filled if everything speaks for it: `miss`, or why not. */
-extern Reason Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss,
-					  bool *published);
 
 } // namespace cq

@@ -3,6 +3,14 @@
  *		What happens inside a query while its rows are being kept.
  */
 #include "pg.h"
+#include "query/findings.h"
+#include "query/walk.h"
+#include "query/findings.h"
+#include "query/walk.h"
+#include "query/findings.h"
+#include "query/walk.h"
+#include "query/cacheability.h"
+#include "query/walk.h"
 #include "validity/watch.h"
 
 extern "C" {

@@ -16,7 +16,7 @@
 
 #include "pg.h"
 #include "exact/exact.h"
-#include "query/cacheability.h"
+#include "query/findings.h"
 #include "store/store.h"
 
 namespace cq

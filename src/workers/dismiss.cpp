@@ -11,6 +11,7 @@
  */
 #include "pg.h"
 #include "call/refresh_queue.h"
+#include "workers/dismiss.h"
 
 extern "C" {
 #include "catalog/pg_authid.h"

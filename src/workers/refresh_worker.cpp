@@ -14,6 +14,9 @@
  * is not what the other one was, and nothing is run.
  */
 #include "pg.h"
+#include "call/answer.h"
+#include "call/call.h"
+#include "workers/refresh_worker.h"
 #include "validity/lookup.h"
 #include "call/session_settings.h"
 #include "call/singleflight.h"
@@ -59,12 +62,9 @@ CallOf(Request *request, KeyView *view)
 	call.args = ReadKeyArgs(view);
 	call.ttl_us = request->ttl_us;
 	call.shape = view->shape;
+	call.options = request->options;
 	call.options.mode = Mode::refresh;
 	call.options.consistency = Consistency::ttl;
-	call.options.min_fill_time_ms = request->min_fill_time_ms;
-	call.options.store = request->store;
-	call.options.redis_lease_ms = request->redis_lease_ms;
-	call.options.stale_for_ms = request->stale_for_ms;
 	call.options.tag = request->tag;
 	call.by_worker = true;
 	return call;

@@ -15,7 +15,9 @@
  * Locking: `wanted` and `idle` are atomic, a spinlock protects the latch.
  */
 #include "pg.h"
-#include "call/answer.h"
+#include "exact/exact.h"
+#include "validity/sweep.h"
+#include "validity/entry_state.h"
 #include "workers/sweeper.h"
 #include "stats/stats.h"
 #include "base/process.h"
@@ -37,16 +39,6 @@ constexpr int64 kRestFactor = 9;        /* of the time that a pass has worked */
 constexpr int64 kMaxRestMs = 10 * 1000; /* before the next one that is asked for */
 constexpr int64 kIdleMs = 60 * 1000;    /* before the next one that isn't */
 constexpr int64 kExpiredUs = 60000000;  /* for so long it may be asked for with a longer ttl */
-
-struct Shared
-{
-	pg_atomic_uint64 wanted; /* requests so far; atomic */
-	pg_atomic_uint32 idle;   /* it must be woken up; atomic */
-	slock_t lock;
-	Latch *latch; /* lock; null: it does not run */
-};
-
-Shared *shared = nullptr;
 
 /* The sweeper's: how far it is. */
 struct Pass
@@ -112,7 +104,7 @@ Settle()
 bool
 IsWanted(const Pass &pass)
 {
-	return pg_atomic_read_u64(&shared->wanted) != pass.wanted;
+	return SweepsRequested() != pass.wanted;
 }
 
 void
@@ -120,7 +112,7 @@ Begin(Pass *pass)
 {
 	const int64 start = Microseconds();
 
-	*pass = {pg_atomic_read_u64(&shared->wanted), PG_UINT32_MAX, 0};
+	*pass = {SweepsRequested(), PG_UINT32_MAX, 0};
 	if (LinkedEntries() == 0)
 		pass->below = 0;
 	else
@@ -171,13 +163,12 @@ WaitForRequest(const Pass &pass)
 	{
 		const int64 left = end - Microseconds();
 
-		pg_atomic_write_u32(&shared->idle, 1);
-		pg_memory_barrier();
+		SetSweeperIdle(true);
 		if (left <= 0 || IsWanted(pass))
 			break;
 		Sleep(left / 1000 + 1);
 	}
-	pg_atomic_write_u32(&shared->idle, 0);
+	SetSweeperIdle(false);
 }
 
 void
@@ -201,35 +192,12 @@ Loop()
 }
 
 void
-SetSweeper(Latch *latch)
-{
-	SpinLockAcquire(&shared->lock);
-	shared->latch = latch;
-	SpinLockRelease(&shared->lock);
-}
-
-void
 Leave(int, Datum)
 {
-	SetSweeper(nullptr);
+	SetSweeperLatch(nullptr);
 }
 
 } // namespace
-
-void
-RequestSweep()
-{
-	Latch *latch;
-
-	pg_atomic_fetch_add_u64(&shared->wanted, 1);
-	if (pg_atomic_read_u32(&shared->idle) == 0 || pg_atomic_exchange_u32(&shared->idle, 0) == 0)
-		return;
-	SpinLockAcquire(&shared->lock);
-	latch = shared->latch;
-	SpinLockRelease(&shared->lock);
-	if (latch != nullptr)
-		SetLatch(latch);
-}
 
 void
 InitSweeper()
@@ -237,29 +205,6 @@ InitSweeper()
 	const workers::Process sweeper = {"cached_query sweeper", "cached_query_sweeper_main", 5};
 
 	workers::StartWithServer(sweeper);
-}
-
-void
-SweeperRequestShmem()
-{
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
-}
-
-void
-SweeperInitShmem()
-{
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(ShmemInitStruct("cached_query sweeper", sizeof(Shared), &found));
-	if (!found)
-	{
-		memset(static_cast<void *>(shared), 0, sizeof(Shared));
-		pg_atomic_init_u64(&shared->wanted, 0);
-		pg_atomic_init_u32(&shared->idle, 0);
-		SpinLockInit(&shared->lock);
-	}
-	LWLockRelease(AddinShmemInitLock);
 }
 
 } // namespace cq
@@ -271,6 +216,6 @@ cached_query_sweeper_main(Datum)
 
 	workers::Begin();
 	before_shmem_exit(Leave, static_cast<Datum>(0));
-	SetSweeper(MyLatch);
+	SetSweeperLatch(MyLatch);
 	Loop();
 }

@@ -13,7 +13,8 @@
  * only.  What is wrong with it is logged, and the server starts cold.
  */
 #include "pg.h"
-#include "validity/lookup.h"
+#include "call/rerun.h"
+#include "validity/entry_state.h"
 #include "call/session_settings.h"
 #include "validity/meta.h"
 #include "call/refresh_queue.h"
@@ -40,7 +41,7 @@ namespace
 
 constexpr char kFile[] = "pg_stat/cached_query.queries";
 constexpr char kNewFile[] = "pg_stat/cached_query.queries.tmp";
-constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '4'};
+constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '5'};
 constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);
@@ -56,16 +57,6 @@ struct FileHead
 	uint64 length; /* of what follows */
 	pg_crc32c crc; /* of what follows */
 	uint32 unused;
-};
-
-/* Before the settings in an entry's origin. */
-struct OriginHead
-{
-	int64 ttl_us;
-	Oid session_user;
-	Oid role;
-	int32 stale_for_ms;
-	int32 min_fill_time_ms;
 };
 
 struct Candidate
@@ -175,8 +166,7 @@ RequestOf(const Entry *entry, Request *request)
 	request->role = head.role;
 	request->too_late = DT_NOEND;
 	request->ttl_us = head.ttl_us;
-	request->stale_for_ms = head.stale_for_ms;
-	request->min_fill_time_ms = head.min_fill_time_ms;
+	request->options = head.options;
 	request->key_length = KeyLength(entry);
 	request->query_length = meta.head.query_length;
 	request->settings_length = settings;
@@ -372,26 +362,6 @@ FeedAll(const char *at, const char *end, uint32 expected)
 }
 
 } // namespace
-
-const char *
-OriginOf(const Call &call, uint32 *length)
-{
-	StringInfoData bytes;
-	OriginHead head = {call.ttl_us, GetSessionUserId(), GetUserId(), call.options.stale_for_ms,
-					   call.options.min_fill_time_ms};
-
-	*length = 0;
-	if (!settings::warm_start)
-		return nullptr;
-	/* no worker could become the owner of a SECURITY DEFINER function */
-	if (head.role != head.session_user && !compat::MaySetRole(head.session_user, head.role))
-		return nullptr;
-	initStringInfo(&bytes);
-	appendBinaryStringInfo(&bytes, reinterpret_cast<char *>(&head), sizeof(head));
-	AppendSessionSettings(&bytes);
-	*length = static_cast<uint32>(bytes.len);
-	return bytes.data;
-}
 
 void
 InitWarmStart()

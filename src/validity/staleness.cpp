@@ -15,42 +15,14 @@
  * Locking: none of its own.
  */
 #include "pg.h"
-#include "validity/age.h"
+#include "validity/watch.h"
+#include "validity/staleness.h"
 #include "validity/lookup.h"
-#include "call/singleflight.h"
-#include "call/refresh_queue.h"
 
 #include <cmath>
 
 namespace cq
 {
-
-namespace
-{
-
-/*
- * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
- * As long as none has come since, they would be the same rows of the same age again, at each call.
- */
-bool
-NothingNew(const Attempt *attempt)
-{
-	int32 lag_ms;
-
-	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
-}
-
-} // namespace
-
-int64
-LifeFor(const Call &call)
-{
-	int64 stale_us = static_cast<int64>(call.options.stale_for_ms) * 1000;
-
-	if (call.options.consistency == Consistency::exact)
-		return call.ttl_us;
-	return call.ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : call.ttl_us + stale_us;
-}
 
 /*
  * What is kept around this call would pass the old rows on to callers who did not ask for them, and
@@ -98,16 +70,6 @@ StillThere(const Attempt *attempt)
 	if (pin != nullptr)
 		Unpin(pin);
 	return same;
-}
-
-bool
-OursToRenew(Attempt *attempt)
-{
-	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
-		return false;
-	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
-		return false;
-	return Board(attempt->key.hash, PatienceOf(*attempt, DT_NOBEGIN)) == Boarding::lead;
 }
 
 } // namespace cq

@@ -1,0 +1,39 @@
+/*
+ * debug.cpp
+ *		Settings for tests.
+ *
+ * Part of exact.h.
+ */
+#include "pg.h"
+#include "exact/exact.h"
+#include "exact/slots.h"
+
+#include <climits>
+
+namespace cq::exact
+{
+
+#ifdef CQ_DEBUG
+void
+DefineDebugSettings()
+{
+	DefineCustomIntVariable("cached_query.debug_sleep_pre_commit",
+							"Tests: wait after publishing, before the commit, in microseconds.",
+							nullptr, &debug_sleep_pre_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0,
+							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_sleep_commit",
+							"Tests: wait when visible, before invalidation messages are sent.",
+							nullptr, &debug_sleep_commit_us, 0, 0, INT_MAX, PGC_SUSET, 0, nullptr,
+							nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_room",
+							"Tests: how many transactions a slot can list.",
+							"With few, writers overflow their slots all the time.", &debug_room,
+							kSlotRoom, 0, kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable("cached_query.debug_no_check",
+							 "Tests: serve answers without asking whether they still hold.",
+							 "What tests exactness must fail with it.", &debug_no_check, false,
+							 PGC_SUSET, 0, nullptr, nullptr, nullptr);
+}
+#endif
+
+} // namespace cq::exact

@@ -1,0 +1,147 @@
+/*
+ * findings.h
+ *		What was found out of a query or a body: may it be cached, what does it depend on, what must its key hold?
+ */
+#pragma once
+
+#include "pg.h"
+#include "exact/exact.h"
+#include "query/seen.h"
+#include "query/tree.h"
+#include "stats/reason.h"
+
+namespace cq
+{
+
+/* Under which settings and as whom a body runs: SET clauses and SECURITY DEFINER around it. */
+struct Environment;
+
+/* What a walk met and left for later. */
+struct Pending
+{
+	Thing thing;
+	Oid oid;
+	uint64 variant;
+	bool nested;
+	bool believed;  /* only what it depends on is asked for */
+	FuncExpr *call; /* of a body: types only, or NULL */
+	const Environment *environment;
+};
+
+/* Under which syscache hash values a new relation or type would capture an unqualified name. */
+struct NameHashes
+{
+	int count = 0;
+	int allocated = 0;
+	uint32 *hashes = nullptr;
+	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
+};
+
+struct Findings
+{
+	/* Reason::hit: may be kept; otherwise why the query is run instead, and what was found. */
+	Reason ttl = Reason::hit;
+	char *ttl_detail = nullptr;
+	Reason exact = Reason::hit;
+	char *exact_detail = nullptr;
+
+	/* A volatile function, if any: for ttl a setting decides what becomes of the query. */
+	char *volatile_detail = nullptr;
+
+	/* What the key must hold. */
+	bool role = false;         /* the answer may depend on the current role */
+	bool session_role = false; /* ... on the session's role */
+	bool regional = false;     /* ... on settings that conversion functions read */
+	bool customized = false;   /* ... on any customized setting, and row_security */
+	bool search_path = false;  /* ... on the search path */
+	bool names = false;        /* ... on what names mean when it is run, temporary ones too */
+	bool temp_schema = false; /* ... on which schema of temporary objects the session has, if any */
+	bool everything = false;  /* ... on any setting, since code in it was not understood */
+	bool literals = false;    /* parse analysis converted literals by regional settings */
+	bool checked_literal = false; /* ... and checked them by constraints of domains */
+	bool daily = false;           /* ... and one is a time in a zone, with the offset of the day */
+	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
+	bool kept_old = false; /* a function could not be compiled again, since it runs */
+	bool restricted = false;    /* ... or calls functions that not all may call */
+	bool folded = false;        /* ... or the planner may have evaluated what reads them */
+	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
+	bool clock = false;         /* rows may show when the statement or transaction began */
+	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
+	bool user_function = false; /* runs code whose own queries must be watched during a fill */
+	bool makes_text = false;    /* values may be converted to text inside the query */
+	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
+	List *settings = NIL;       /* names (char *) given to current_setting() */
+	bool catalogs = false;      /* functions read catalogs, which ones can't be told */
+	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
+	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
+	bool text_search = false;   /* reads configurations or dictionaries of text search */
+	bool foreign = false;       /* reads foreign tables */
+	List *cursors =
+		NIL; /* names (char *) that functions give to cursors: the session's own are in the way */
+
+	/* What it depends on: sorted and unique. */
+	List *relations = NIL;      /* OIDs of relations read, views and partitions included */
+	List *rowtypes = NIL;       /* pg_class OIDs of composite types seen */
+	List *types = NIL;          /* OIDs of types that aren't built in */
+	List *types_believed = NIL; /* ... of code that is believed, until the examination ends */
+	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
+	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
+	List *inside = NIL;     /* OIDs of relations that only functions read */
+	List *names_late = NIL; /* slots (int) of names that bodies look up when they run */
+	/* read by the plan, and named by neither the trees nor a parent */
+	List *inlined = NIL;
+
+	bool long_lists = false; /* the trees have arrays of many constants */
+
+	/* What is in the key, and not in the query's own trees. */
+	Digest inside_digest = {}; /* of the trees of all bodies: what names in them mean */
+	bool unidentified = false; /* ... which have parts of another module */
+
+	/* the walk */
+	MemoryContext context = nullptr;    /* of all lists */
+	NameHashes *names_inside = nullptr; /* where names in bodies go, if anywhere */
+	bool nested = false;                /* what is judged is called by a function */
+	bool at_run = false;                /* ... and was met while it ran: views aren't expanded */
+	bool words_inside = false;          /* the statement analysed last has a word like 'now' */
+	Node *call = nullptr;               /* the node whose functions are judged */
+	Oid last_literal =
+		InvalidOid; /* type of the last one, which another needs not be asked about */
+	const Environment *environment = nullptr; /* of what is walked */
+	List *environments = NIL;                 /* all that were met */
+	Seen seen;
+	bool believed = false; /* the code that is walked is IMMUTABLE or trusted */
+	Seen seen_believed;    /* what was met in such */
+	List *pending = NIL;   /* Pending: bodies and types to be judged, those done included */
+	int followed = 0;      /* so many of them are done */
+	int bodies = 0;        /* of which functions */
+};
+
+/* Was something seen that a key made of what is known doesn't have? */
+extern bool Lacks(const Findings &known, const Findings &seen);
+/* Know it, too. */
+extern void Widen(Findings *known, const Findings &seen);
+
+/*
+ * Adds what was found about a part that was walked by itself, and the names in it, which `into` has
+ * to be walking for.
+ */
+extern void Merge(Findings *into, const Findings &part, const NameHashes &names);
+
+/* What speaks against keeping the answer; the first finding is kept. */
+extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
+extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
+/* It asks for the date or time of the statement or transaction. */
+extern void NoteClock(Findings *findings, const char *detail);
+/*
+ * Rows from code of another module: the other server may know the role by a name of its own, read
+ * settings, and show what the transaction saw first.  What it reads here is watched.
+ */
+extern void JudgeOpaque(Findings *findings, Reason reason, const char *detail);
+/* Code that can't be followed: not exact, and within a ttl everything goes into the key. */
+extern void NotUnderstood(Findings *findings, const char *detail);
+/* The findings outlive what is current while a body is judged. */
+extern char *Keep(const Findings *findings, const char *text);
+/* Names (char *), each once. */
+extern void AddNames(List **known, const List *names);
+
+} // namespace cq

@@ -1,0 +1,50 @@
+/*
+ * judge.h
+ *		May the cache be used for this call, and is the entry that was found good for it?
+ */
+#pragma once
+
+#include "pg.h"
+#include "validity/lookup.h"
+#include "validity/meta.h"
+#include "stats/reason.h"
+
+namespace cq
+{
+
+/* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
+extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail);
+/* The same within a ttl, for asking only. */
+extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
+/* What this transaction forbids, by its view and what it wrote. */
+extern Reason JudgeTransaction(Attempt *attempt);
+/* Has this transaction changed one of these? */
+extern bool OwnChange(List *relations);
+/* May an entry of these facts be served, as far as they tell? */
+extern Reason JudgeFacts(const Attempt *attempt, const EntryFacts &facts);
+/* ... and as far as what it depends on tells? */
+extern Reason JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+/* Has this transaction changed what it depends on? */
+extern Reason JudgeOwn(const Meta &meta);
+/* It is served: what an answer that is being kept around this call must know. */
+extern void TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+/*
+ * The entry under our key, pinned, if it may be served; otherwise why not.  With
+ * may_renew it may be stale, or fresh and early; then RenewOrServe() says what becomes of it.
+ */
+extern Reason LookUp(Attempt *attempt, Served *served);
+/* The pinned entry is handed out: count the hit. */
+extern void CountServed(const Attempt *attempt, Pin *pin);
+/* A refreshed entry keeps the life that others asked for. */
+extern void InheritTtl(Attempt *attempt);
+/* Said once a session, where a query is about to be run that will never be cached. */
+extern void NoticeVolatile(const char *detail);
+/* The first objection of these slots to an answer of this position. */
+extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
+						 uint64 position);
+
+/* Is what the answer depends on the same as when the fill began? */
+extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
+					   uint32 count);
+
+} // namespace cq

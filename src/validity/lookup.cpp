@@ -1,0 +1,34 @@
+/*
+ * lookup.cpp
+ *		A call, and what is known of it while its entry is looked up.
+ */
+#include "pg.h"
+#include "validity/lookup.h"
+
+namespace cq
+{
+
+int64
+LifeFor(const Call &call)
+{
+	int64 stale_us = static_cast<int64>(call.options.stale_for_ms) * 1000;
+
+	if (call.options.consistency == Consistency::exact)
+		return call.ttl_us;
+	return call.ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : call.ttl_us + stale_us;
+}
+
+/*
+ * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
+ * does, under whatever role.  A worker renews for whoever paid before.
+ */
+Owner
+OwnerHere(const Call &call)
+{
+	Owner owner = MakeOwner(MyDatabaseId, GetSessionUserId(), settings::quota_kb);
+
+	owner.inherit = call.by_worker;
+	return owner;
+}
+
+} // namespace cq

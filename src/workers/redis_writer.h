@@ -1,0 +1,11 @@
+/*
+ * redis_writer.h
+ *		The process that writes to Redis.
+ */
+#pragma once
+
+#include "pg.h"
+
+extern "C" {
+PGDLLEXPORT void cached_query_carrier_main(Datum);
+}

@@ -1,0 +1,11 @@
+/*
+ * refresh_worker.h
+ *		The process that refreshes answers in the background.
+ */
+#pragma once
+
+#include "pg.h"
+
+extern "C" {
+PGDLLEXPORT void cached_query_refresh_worker(Datum arg);
+}
