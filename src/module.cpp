@@ -7,7 +7,7 @@
  */
 #include "pg.h"
 #include "auto/settings.h"
-#include "auto/statement.h"
+#include "auto/auto.h"
 #include "remote/queue.h"
 #include "workers/dismiss.h"
 #include "validity/sweep.h"

@@ -4,6 +4,7 @@
  */
 #include "pg.h"
 #include "call/singleflight.h"
+#include "auto/executor.h"
 #include "auto/nesting.h"
 #include "auto/node.h"
 #include "auto/settings.h"

@@ -6,15 +6,17 @@
  * back, for every statement; then a statement that is a candidate and known to be slow gets its node.
  *
  * Nothing here raises but what planning would raise.
+ *
+ * Part of known.h.
  */
 #include "pg.h"
+#include "auto/plan_note.h"
 #include "validity/meta.h"
 #include "validity/entry_state.h"
 #include "auto/nesting.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
-#include "query/fingerprint.h"
 #include "query/handle.h"
 #include "query/news.h"
 #include "scan/scan.h"
@@ -37,68 +39,6 @@ bool passing = false; /* the next one comes from PlanNow() */
 
 /* A longer text is hardly ever the same again: it has a list of keys. */
 constexpr int kMaxText = 16 * 1024;
-
-const char *const kNoteName = "cached_query_plan";
-
-/* --- the note ------------------------------------------------------------------------------- */
-
-void
-CopyNote(ExtensibleNode *to, const ExtensibleNode *from)
-{
-	PlanNote *copy = reinterpret_cast<PlanNote *>(to);
-	const ExtensibleNode node = *to;
-
-	*copy = *reinterpret_cast<const PlanNote *>(from);
-	copy->node = node;
-	HoldKnown(copy->known, CurrentMemoryContext);
-}
-
-bool
-SameNote(const ExtensibleNode *a, const ExtensibleNode *b)
-{
-	return reinterpret_cast<const PlanNote *>(a)->known ==
-		   reinterpret_cast<const PlanNote *>(b)->known;
-}
-
-void
-WriteNote(StringInfo, const ExtensibleNode *)
-{
-}
-
-/* Nothing that could be read back was written: no plan of ours goes to a parallel worker. */
-void
-ReadNote(ExtensibleNode *)
-{
-	elog(ERROR, "plan nodes of cached_query can't be read");
-}
-
-const ExtensibleNodeMethods note_methods = {kNoteName, sizeof(PlanNote), CopyNote,
-											SameNote,  WriteNote,        ReadNote};
-
-PlanNote *
-MakeNote(Known *known, int options)
-{
-	PlanNote *note = reinterpret_cast<PlanNote *>(newNode(sizeof(PlanNote), T_ExtensibleNode));
-
-	note->node.extnodename = kNoteName;
-	note->known = known;
-	note->options = options;
-	HoldKnown(known, CurrentMemoryContext);
-	return note;
-}
-
-uint64
-RegionalHash()
-{
-	StringInfoData now;
-	uint64 hash;
-
-	initStringInfo(&now);
-	AppendRegional(&now);
-	hash = hash_bytes_extended(reinterpret_cast<unsigned char *>(now.data), now.len, 0);
-	pfree(now.data);
-	return hash;
-}
 
 /* --- nodes ---------------------------------------------------------------------------------- */
 
@@ -398,12 +338,6 @@ StatementScan(const PlannedStmt *plan)
 	return scan != nullptr && IsA(scan, CustomScan) && scan->methods == &statement_methods
 			   ? scan
 			   : nullptr;
-}
-
-const PlanNote *
-NoteOf(const CustomScan *scan)
-{
-	return static_cast<const PlanNote *>(linitial(scan->custom_private));
 }
 
 /*

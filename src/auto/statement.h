@@ -72,14 +72,7 @@ extern const Examiner statement_examiner;
 extern void LookUpAgain(Statement *statement);
 /* Test mode, in keep.cpp: run the plan into an entry, publish it and look it up. */
 extern void FillFirst(Statement *statement);
-
-extern void HookExecutor();
-extern void InitStatements();
-
-/* From _PG_init; when all libraries have been loaded; and shared memory. */
-extern void InitAuto();
-extern void HookAuto();
-extern void AutoRequestShmem();
-extern void AutoInitShmem();
+/* From InitAuto(): what ends at the end of a transaction, whatever happened. */
+extern void InitStatementEnd();
 
 } // namespace cq

@@ -11,7 +11,7 @@
  * The tree of a view isn't analysed again.  As with other functions, it has the columns that there were when the
  * view was made.
  *
- * Part of walk.h.
+ * Part of news.h.
  */
 #include "pg.h"
 #include "query/news.h"

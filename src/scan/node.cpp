@@ -386,6 +386,9 @@ CreateScanState(CustomScan *)
 
 const CustomScanMethods scan_methods = {kScanName, CreateScanState};
 
+namespace
+{
+
 WireRun **
 WirePlace(PlanState *top)
 {
@@ -396,6 +399,14 @@ WirePlace(PlanState *top)
 		return nullptr;
 	state = reinterpret_cast<CachedScan *>(top);
 	return AsStored(&state->css.ss) && !state->answered ? &state->wire : nullptr;
+}
+
+} // namespace
+
+void
+InitNode()
+{
+	OfferWirePlace(WirePlace);
 }
 
 } // namespace cq

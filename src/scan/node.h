@@ -1,6 +1,8 @@
 /*
  * node.h
  *		The Custom Scan node's methods, for planning and registration.
+ *
+ * Part of scan.h.
  */
 #pragma once
 
@@ -15,9 +17,6 @@ namespace cq
 
 extern const CustomScanMethods scan_methods;
 
-struct WireRun;
-/* Where a scan of ours at the top of a plan finds its WireRun, if it hands out stored rows as they
- * are and has not begun; else nullptr. */
-extern WireRun **WirePlace(PlanState *top);
+extern void InitNode(); // from InitScan()
 
 } // namespace cq

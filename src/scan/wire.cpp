@@ -24,7 +24,6 @@
 #include "remote/lookup.h"
 #include "scan/wire_parts.h"
 #include "query/output.h"
-#include "scan/node.h"
 #include "scan/wire.h"
 #include "stats/stats.h"
 
@@ -40,7 +39,21 @@ namespace
 {
 
 ExecutorRun_hook_type previous_executor_run = nullptr;
-WireRun **(*other_place)(PlanState *top) = nullptr;
+
+/* Of our kinds of nodes. */
+constexpr int kMaxPlaces = 2;
+WireRun **(*places[kMaxPlaces])(PlanState *top) = {};
+
+/* Where the node at the top of a plan wants its WireRun, if it is one of ours. */
+WireRun **
+PlaceAt(PlanState *top)
+{
+	WireRun **place = nullptr;
+
+	for (int i = 0; i < kMaxPlaces && place == nullptr && places[i] != nullptr; i++)
+		place = places[i](top);
+	return place;
+}
 
 } // namespace
 
@@ -88,9 +101,7 @@ Qualifies(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
 	run->outer = innermost;
 	run->query = query;
 	run->client = query->dest;
-	run->scan = settings::wire_image ? WirePlace(query->planstate) : nullptr;
-	if (run->scan == nullptr && settings::wire_image && other_place != nullptr)
-		run->scan = other_place(query->planstate);
+	run->scan = settings::wire_image ? PlaceAt(query->planstate) : nullptr;
 	run->call = OnlyCall(query->planstate);
 	return run->scan != nullptr || run->call != nullptr;
 }
@@ -171,7 +182,11 @@ BeginWire(WireRun *run, const Answer &answer)
 void
 OfferWirePlace(WireRun **(*place)(PlanState *top))
 {
-	other_place = place;
+	int i = 0;
+
+	while (i < kMaxPlaces - 1 && places[i] != nullptr)
+		i++;
+	places[i] = place;
 }
 
 void

@@ -63,7 +63,10 @@ extern bool BeginWire(WireRun *run, const Answer &answer);
  */
 extern bool SendDocument(FunctionCallInfo fcinfo, Answer *answer);
 
-/* Where another room's node at the top of a plan finds its WireRun, as WirePlace() (node.h). */
+/*
+ * Where a node of ours at the top of a plan finds its WireRun, if it hands out stored rows as they are
+ * and has not begun; the function returns nullptr for any other.
+ */
 extern void OfferWirePlace(WireRun **(*place)(PlanState *top));
 
 extern void InitWire();

@@ -7,7 +7,6 @@
 #include "pg.h"
 #include "call/answer.h"
 #include "scan/wire_parts.h"
-#include "scan/node.h"
 #include "scan/wire.h"
 
 extern "C" {

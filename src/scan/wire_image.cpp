@@ -9,7 +9,6 @@
 #include "call/answer.h"
 #include "scan/wire_parts.h"
 #include "query/output.h"
-#include "scan/node.h"
 #include "scan/wire.h"
 
 extern "C" {

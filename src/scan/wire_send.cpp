@@ -6,7 +6,6 @@
  */
 #include "pg.h"
 #include "scan/wire_parts.h"
-#include "scan/node.h"
 #include "scan/wire.h"
 
 extern "C" {

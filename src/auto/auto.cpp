@@ -1,0 +1,48 @@
+/*
+ * auto.cpp
+ *		The start of what answers statements that do not know of the cache.
+ */
+#include "pg.h"
+#include "auto/auto.h"
+#include "auto/executor.h"
+#include "auto/ghost.h"
+#include "auto/known.h"
+#include "auto/nesting.h"
+#include "auto/node.h"
+#include "auto/plan.h"
+#include "auto/statement.h"
+#include "auto/worth.h"
+
+namespace cq
+{
+
+void
+InitAuto()
+{
+	InitStatementEnd();
+	InitPlans();
+	InitStatements();
+}
+
+void
+HookAuto()
+{
+	HookPlanner();
+	HookExecutor();
+}
+
+void
+AutoRequestShmem()
+{
+	WorthRequestShmem();
+	GhostRequestShmem();
+}
+
+void
+AutoInitShmem()
+{
+	WorthInitShmem();
+	GhostInitShmem();
+}
+
+} // namespace cq
