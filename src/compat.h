@@ -252,7 +252,7 @@ FlightWaitEvent()
 {
 	static uint32 event = 0;
 
-	return NamedWaitEvent(&event, "CachedQueryFlight");
+	return NamedWaitEvent(&event, "CachedQuerySingleflight");
 }
 
 inline uint32

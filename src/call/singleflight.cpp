@@ -17,7 +17,7 @@
  * alone.  For one whose plan is much dearer than ours we wait a moment only.
  *
  * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the
- * key's partition (tranche CachedQueryFlight; the last in the order, held for one look through
+ * key's partition (tranche CachedQuerySingleflight; the last in the order, held for one look through
  * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error lands
  * in the error path of the fill; when the process exits, in an exit callback.
  */
@@ -38,7 +38,7 @@ constexpr int64 kLookAtLeaderMs = 1000;
 constexpr int64 kLeastExpectedUs = 50 * 1000; /* less than this is noise */
 constexpr int64 kMomentUs = 250 * 1000;
 constexpr double kMuchDearer = 2;
-const char *const tranche_name = "CachedQueryFlight";
+const char *const tranche_name = "CachedQuerySingleflight";
 
 struct Flight
 {
@@ -318,7 +318,7 @@ FlightInitShmem()
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query flights",
+		ShmemInitStruct("cached_query singleflight",
 						add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())), &found));
 	locks = GetNamedLWLockTranche(tranche_name);
 	if (!found)

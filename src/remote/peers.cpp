@@ -148,7 +148,7 @@ RelayInitShmem()
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	peers_state = static_cast<PeersState *>(
-		ShmemInitStruct("cached_query relay", sizeof(PeersState), &found));
+		ShmemInitStruct("cached_query invalidations", sizeof(PeersState), &found));
 	if (!found)
 	{
 		memset(static_cast<void *>(peers_state), 0, sizeof(PeersState));

@@ -15,7 +15,7 @@ namespace
 {
 
 /* One that was terminated comes again: what is in the queue stays there. */
-const workers::Process carrier = {"cached_query carrier", "cached_query_carrier_main", 1};
+const workers::Process carrier = {"cached_query redis writer", "cached_query_redis_writer_main", 1};
 
 } // namespace
 

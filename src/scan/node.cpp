@@ -404,7 +404,7 @@ WirePlace(PlanState *top)
 } // namespace
 
 void
-InitNode()
+InitScanNode()
 {
 	OfferWirePlace(WirePlace);
 }

@@ -17,6 +17,6 @@ namespace cq
 
 extern const CustomScanMethods scan_methods;
 
-extern void InitNode(); // from InitScan()
+extern void InitScanNode(); // from InitScan()
 
 } // namespace cq

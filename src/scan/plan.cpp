@@ -259,7 +259,7 @@ StreamingSignature(Oid function)
 void
 InitScan()
 {
-	InitNode();
+	InitScanNode();
 	RegisterCustomScanMethods(&scan_methods);
 	CacheRegisterSyscacheCallback(PROCOID, FunctionsChanged, static_cast<Datum>(0));
 	previous_set_rel_pathlist = set_rel_pathlist_hook;

@@ -233,7 +233,7 @@ Leave(int, Datum)
 } // namespace cq
 
 void
-cached_query_carrier_main(Datum)
+cached_query_redis_writer_main(Datum)
 {
 	using namespace cq;
 	MemoryContext context;
@@ -242,7 +242,7 @@ cached_query_carrier_main(Datum)
 	if (!CarrierPresent(true))
 		return;
 	before_shmem_exit(Leave, static_cast<Datum>(0));
-	context = AllocSetContextCreate(TopMemoryContext, "CachedQueryCarrier", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(TopMemoryContext, "CachedQueryRedisWriter", ALLOCSET_DEFAULT_SIZES);
 	while (redis::Configured())
 		workers::Wait(Turn(context), compat::RedisWaitEvent());
 }

@@ -7,5 +7,5 @@
 #include "pg.h"
 
 extern "C" {
-PGDLLEXPORT void cached_query_carrier_main(Datum);
+PGDLLEXPORT void cached_query_redis_writer_main(Datum);
 }

@@ -156,7 +156,7 @@ def check_waits(port):
     sessions = [subprocess.Popen(["psql", "-qXAt", "-c", "SET cached_query.nondeterministic = cache",
                                   "-c", call], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 for _ in range(3)]
-    name = "CachedQueryFlight" if db.server_version >= 170000 else "Extension"
+    name = "CachedQuerySingleflight" if db.server_version >= 170000 else "Extension"
     waiting = None
     end = time.monotonic() + 15
     while waiting != 2 and time.monotonic() < end:

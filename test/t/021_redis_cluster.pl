@@ -149,7 +149,7 @@ ok(settled($node), 'answers are written');
 my @masters = grep { values_of($_) > 0 && $_->cli('ROLE') =~ /^master/ } @nodes;
 cmp_ok(scalar(@masters), '==', 3, '... to all masters');
 is((outcome_of($node, join ';', @answers))[0], 'redis_hit x60', '... and found there');
-# a new carrier, which was not told yet that this is a cluster
+# a new Redis writer, which was not told yet that this is a cluster
 $node->restart;
 $node->safe_psql('postgres', 'SELECT cached_query_clear()');
 ok(wait_until(sub { !grep { $_->cli('--raw', 'KEYS', 'cached_query:*{*') =~ /\S/ } @masters }, 20), 'cleared on all masters');

@@ -196,8 +196,8 @@ is((outcome_of($primary, rows_of('SELECT a + 1 FROM u', '1h', 'a int')))[0], 'mi
 ok(settled($primary), 'written');
 sleep 1;
 $standby->restart;
-ok(wait_until(sub { $standby->safe_psql('postgres', 'SELECT carrier_pid IS NOT NULL FROM cached_query_redis') eq 't' }, 10),
-	'the carrier runs from the start');
+ok(wait_until(sub { $standby->safe_psql('postgres', 'SELECT writer_pid IS NOT NULL FROM cached_query_redis') eq 't' }, 10),
+	'the Redis writer runs from the start');
 is((outcome_of($standby, rows_of('SELECT a + 1 FROM u', '1h', 'a int')))[0], 'redis_hit', 'found after a restart');
 
 # A promoted standby is on another timeline.

@@ -131,17 +131,17 @@ sub url
 # ---- Idle ----
 
 value(rows_of('SELECT 1', '1h', 'a int'));
-ok(present('carrier'), 'the carrier is there');
+ok(present('redis writer'), 'the Redis writer is there');
 database('idle');
 worker_runs('idle', 0);
 ok(present('refresh worker'), 'a refresh worker is there');
-logs_memory('idle', 'carrier');
+logs_memory('idle', 'redis writer');
 logs_memory('idle', 'refresh worker') if processes('refresh worker');
-takes_cancel('idle', 'carrier');
+takes_cancel('idle', 'redis writer');
 worker_runs('idle', 0);
 wants('idle', 'idle');
-terminates('idle', 'carrier');
-ok(present('carrier'), '... and it comes again');
+terminates('idle', 'redis writer');
+ok(present('redis writer'), '... and it comes again');
 
 # ---- A long query ----
 
@@ -164,10 +164,10 @@ database('purge');
 value('SELECT cached_query_clear()');
 ok(wait_until(sub { $redis->cli('DBSIZE') < 299000 }, 20), 'keys are being removed');
 wants('removal', 'purge');
-logs_memory('removal', 'carrier');
+logs_memory('removal', 'redis writer');
 cmp_ok($redis->cli('DBSIZE'), '>', 1000, '... all of this during the removal');
-terminates('removal', 'carrier');
-ok(present('carrier'), '... and it comes again');
+terminates('removal', 'redis writer');
+ok(present('redis writer'), '... and it comes again');
 
 # ---- Redis that never answers ----
 
@@ -178,11 +178,11 @@ my $session = $node->background_psql('postgres', on_error_stop => 0);
 $session->{stdin} .= rows_of('SELECT 2', '1h', 'a int') . ";\n";
 $session->{run}->pump_nb;
 sleep 1.5;
-logs_memory('deaf', 'carrier');
-takes_cancel('deaf', 'carrier');
+logs_memory('deaf', 'redis writer');
+takes_cancel('deaf', 'redis writer');
 wants('deaf', 'deaf');
-terminates('deaf', 'carrier');
-ok(present('carrier'), '... and it comes again');
+terminates('deaf', 'redis writer');
+ok(present('redis writer'), '... and it comes again');
 sleep 1.2;
 my $start = time;
 $node->stop('fast');
@@ -214,7 +214,7 @@ $node->append_conf('postgresql.auto.conf', "cached_query.redis_url = '" . $deaf-
 $node->start;
 database('orphan');
 worker_runs('orphan', 2);
-my @pids = (processes('carrier'), processes('refresh worker'));
+my @pids = (processes('redis writer'), processes('refresh worker'));
 cmp_ok(scalar(@pids), '>=', 1, 'there are processes');
 $node->kill9;
 ok(wait_until(sub { kill(0, @pids) == 0 }, 10), '... that end with the postmaster');

@@ -28,7 +28,7 @@ $standby->safe_psql('postgres', 'SELECT pg_sleep(0.3)');
 my $many = 300;
 my $of_t = rows_of('SELECT a FROM t', '1h', 'a int');
 my $of_u = rows_of('SELECT a FROM u', '1h', 'a int');
-my @processes = map { pid_of($_) } 'sweeper', 'carrier';
+my @processes = map { pid_of($_) } 'sweeper', 'redis writer';
 my $round = 0;
 
 END { kill 'CONT', grep { $_ } @processes; }

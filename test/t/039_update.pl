@@ -1,0 +1,84 @@
+# ALTER EXTENSION cached_query UPDATE: a database that had the extension in an older version has afterwards
+# what one has where it is created now: the same functions, views, comments and rights.  Until the update
+# the older version's functions and views work with the new library.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::RealBin;
+
+use CachedQueryTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'cached_query'");
+$node->start;
+
+my $current = $node->safe_psql('postgres',
+	q{SELECT default_version FROM pg_available_extensions WHERE name = 'cached_query'});
+my @older = split /\n/, $node->safe_psql('postgres', qq{
+	SELECT version FROM pg_available_extension_versions
+	WHERE name = 'cached_query' AND version <> '$current' ORDER BY version});
+
+# All that the extension has, one thing a line.
+my $members = q{
+	WITH member AS (
+		SELECT classid, objid FROM pg_depend
+		WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cached_query'))
+	SELECT 'function ' || pg_get_functiondef(p.oid)
+		|| ' acl ' || coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(p.proacl) AS a), 'none')
+		|| ' comment ' || coalesce(obj_description(p.oid, 'pg_proc'), 'none')
+	FROM member JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
+	UNION ALL
+	SELECT 'view ' || c.oid::regclass || ' ' || pg_get_viewdef(c.oid)
+		|| ' acl ' || coalesce((SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(c.relacl) AS a), 'none')
+		|| ' comment ' || coalesce(obj_description(c.oid, 'pg_class'), 'none')
+	FROM member JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
+	UNION ALL
+	SELECT 'column ' || c.oid::regclass || ' ' || attnum || ' ' || attname || ' '
+		|| format_type(atttypid, atttypmod) || ' comment ' || coalesce(col_description(c.oid, attnum), 'none')
+	FROM member JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
+	JOIN pg_attribute ON attrelid = c.oid AND attnum > 0
+	UNION ALL
+	SELECT 'member ' || pg_describe_object(classid, objid, 0) FROM member
+	ORDER BY 1};
+
+my @views = map { "cached_query_$_" } qw(stats reasons entries top redis);
+
+$node->safe_psql('postgres', q{CREATE DATABASE fresh; CREATE ROLE asker});
+$node->safe_psql('fresh', q{CREATE EXTENSION cached_query});
+my $want = $node->safe_psql('fresh', $members);
+like($want, qr/^member view cached_query_stats$/m, 'the extension has members');
+
+ok(@older > 0, 'there is an older version');
+for my $version (@older)
+{
+	$node->safe_psql('postgres', q{DROP DATABASE IF EXISTS updated});
+	$node->safe_psql('postgres', q{CREATE DATABASE updated});
+	$node->safe_psql('updated', qq{
+		CREATE EXTENSION cached_query VERSION '$version';
+		CREATE VIEW sums AS SELECT * FROM cached_query('SELECT 1 + 1', '1 min') AS t(sum int);
+		GRANT EXECUTE ON FUNCTION cached_query_invalidate_tag(text) TO asker});
+	isnt($node->safe_psql('updated', $members), $want, "$version differs from $current");
+	is($node->safe_psql('updated', 'SELECT * FROM sums; SELECT * FROM sums'), "2\n2", "$version: a call");
+	$node->safe_psql('updated', "SELECT * FROM $_") for @views;
+
+	$node->safe_psql('updated', q{ALTER EXTENSION cached_query UPDATE});
+	is($node->safe_psql('updated', q{SELECT extversion FROM pg_extension WHERE extname = 'cached_query'}),
+		$current, "$version: updated");
+	is($node->safe_psql('updated',
+		q{SELECT has_function_privilege('asker', 'cached_query_invalidate_tag(text)', 'EXECUTE')}),
+		't', "$version: rights that were granted stay");
+	$node->safe_psql('updated', q{REVOKE EXECUTE ON FUNCTION cached_query_invalidate_tag(text) FROM asker});
+	my $have = $node->safe_psql('updated', $members);
+	is($have, $want, "$version: what is updated is what is created")
+	  or diag(join "\n", grep { my $line = $_; !grep { $_ eq $line } split /\n/, $want } split /\n/, $have);
+	is($node->safe_psql('updated', 'SELECT * FROM sums'), '2', "$version: a view over a function stayed");
+	$node->safe_psql('updated', "SELECT * FROM $_") for @views;
+}
+
+done_testing();
