@@ -138,7 +138,9 @@ count_case()
 profile_cases()
 {
 	local one list loop name line number=0 loops=1000
-	local -a judged=(row row_exact row_simple call scan wire tuples)
+	local -a judged=(row row_exact row_simple call scan wire tuples auto auto_simple key key_simple)
+	local key="SELECT payment_id FROM payments WHERE payment_id = 4711"
+	local -a auto=("cached_query.auto = exact" "cached_query.auto_min_time = 0")
 	one="SELECT * FROM cached_query('SELECT payment_id FROM payments WHERE payment_id = 4711', '1d') AS t(payment_id int)"
 	list="cached_query_as(NULL::payments, 'SELECT * FROM payments', '1d') AS t"
 	loop="DO \$do\$ BEGIN FOR i IN 1..$loops LOOP PERFORM payment_id ${one#SELECT \* } LIMIT"
@@ -153,11 +155,22 @@ profile_cases()
 		count_case call 1 simple 1 "$loop 1; END LOOP; END \$do\$" &&
 		count_case scan $((PROFILE_ROWS / 100)) simple 2 "SELECT count(*) FROM $list" &&
 		count_case wire $((PROFILE_ROWS / 100)) simple 2 "SELECT * FROM $list" &&
-		count_case tuples $((PROFILE_ROWS / 100)) simple 1 "SELECT * FROM $list" "cached_query.wire_image = off" || return 1
+		count_case tuples $((PROFILE_ROWS / 100)) simple 1 "SELECT * FROM $list" "cached_query.wire_image = off" &&
+		count_case auto 1 prepared 300 "SELECT count(*) FROM payments" "${auto[@]}" &&
+		count_case auto_simple 1 simple 100 "SELECT count(*) FROM payments" "${auto[@]}" &&
+		count_case key_off 1 prepared 300 "$key" &&
+		count_case key 1 prepared 300 "$key" "${auto[0]}" "cached_query.auto_min_time = 10000" &&
+		count_case key_off_simple 1 simple 100 "$key" &&
+		count_case key_simple 1 simple 100 "$key" "${auto[0]}" "cached_query.auto_min_time = 10000" || return 1
 	# what is PostgreSQL's own cancels out, and with it what other minor versions of it do
 	COUNTS[row]=$((COUNTS[row] - COUNTS[select1]))
 	COUNTS[row_exact]=$((COUNTS[row_exact] - COUNTS[select1]))
 	COUNTS[row_simple]=$((COUNTS[row_simple] - COUNTS[select1_simple]))
+	COUNTS[auto]=$((COUNTS[auto] - COUNTS[select1]))
+	COUNTS[auto_simple]=$((COUNTS[auto_simple] - COUNTS[select1_simple]))
+	say "# a row by primary key takes ${COUNTS[key_off]}, by the simple protocol ${COUNTS[key_off_simple]}"
+	COUNTS[key]=$((COUNTS[key] - COUNTS[key_off]))
+	COUNTS[key_simple]=$((COUNTS[key_simple] - COUNTS[key_off_simple]))
 	# LIMIT 0 starts and ends the same plan but asks for no row: what is left is the call itself
 	COUNTS[call]=$(((COUNTS[call] - COUNTS[empty]) / loops))
 
