@@ -378,6 +378,32 @@ COMMENT ON COLUMN cached_query_usage.bytes IS 'memory that the entries take';
 COMMENT ON COLUMN cached_query_usage.image_bytes IS 'part of bytes that stored messages take';
 COMMENT ON COLUMN cached_query_usage.quota IS 'cached_query.quota as of the last result that was cached; NULL: none';
 
+CREATE FUNCTION cached_query_get_candidates(
+	OUT database text, OUT role text, OUT queryid bigint, OUT query text, OUT calls bigint, OUT hits bigint,
+	OUT would_hit bigint, OUT mean_ms double precision, OUT would_save_ms double precision, OUT voided bigint,
+	OUT voided_by regclass, OUT reason text, OUT advice text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C VOLATILE PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION cached_query_get_candidates() IS 'the rows of view cached_query_candidates';
+
+CREATE VIEW cached_query_candidates AS SELECT * FROM cached_query_get_candidates();
+COMMENT ON VIEW cached_query_candidates IS
+'slow statements that cached_query.auto met, by database and role, and what is or would be gained, since stats_reset; at most 1,024';
+COMMENT ON COLUMN cached_query_candidates.database IS 'database; NULL: it was dropped';
+COMMENT ON COLUMN cached_query_candidates.role IS 'role that ran the statement; NULL: it was dropped';
+COMMENT ON COLUMN cached_query_candidates.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
+COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes of it; shown to members of the role and of pg_read_all_stats, as are queryid and voided_by';
+COMMENT ON COLUMN cached_query_candidates.calls IS 'how many times it was run or answered';
+COMMENT ON COLUMN cached_query_candidates.hits IS 'answers from the cache';
+COMMENT ON COLUMN cached_query_candidates.would_hit IS 'runs in observe whose answer was still that of the run before';
+COMMENT ON COLUMN cached_query_candidates.mean_ms IS 'mean time of its runs, in milliseconds; NULL: not measured';
+COMMENT ON COLUMN cached_query_candidates.would_save_ms IS 'time of runs that hits did not take, or would not have taken, in milliseconds';
+COMMENT ON COLUMN cached_query_candidates.voided IS 'runs before which something that it reads had changed since its last run';
+COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed, the last time that it could be told; NULL in another database';
+COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run that was no hit; NULL: there was none';
+COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: it gains by cached_query.auto = exact; call: it could be cached for a time by a call; no: nothing is gained';
+
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
 		fill_ms * interval '1 ms' AS fill,
@@ -403,4 +429,4 @@ COMMENT ON COLUMN cached_query_top.role IS 'role whose call cached the result';
 COMMENT ON COLUMN cached_query_top.tag IS 'tag that the call gave';
 COMMENT ON COLUMN cached_query_top.query IS 'the beginning of the text, in one line; NULL for entries of other roles, except for pg_read_all_stats';
 
-GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries, cached_query_usage TO PUBLIC;
+GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries, cached_query_usage, cached_query_candidates TO PUBLIC;

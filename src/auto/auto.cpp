@@ -4,6 +4,7 @@
  */
 #include "pg.h"
 #include "auto/auto.h"
+#include "auto/candidates.h"
 #include "auto/executor.h"
 #include "auto/ghost.h"
 #include "auto/known.h"
@@ -36,6 +37,7 @@ AutoRequestShmem()
 {
 	WorthRequestShmem();
 	GhostRequestShmem();
+	CandidatesRequestShmem();
 }
 
 void
@@ -43,6 +45,7 @@ AutoInitShmem()
 {
 	WorthInitShmem();
 	GhostInitShmem();
+	CandidatesInitShmem();
 }
 
 } // namespace cq

@@ -332,11 +332,33 @@ DecideToKeep(Statement *statement)
 	LandStatement(statement, Boarding::unstorable);
 }
 
+int64
+AskGhost(Statement *statement)
+{
+	const Omen omen = GhostSays(statement->attempt);
+
+	statement->voided = omen.voided;
+	statement->voided_slot = omen.slot;
+	return settings::debug_auto_fill_first ? 1 : omen.run_us;
+}
+
+/* Nothing is looked up: would the answer of the last run be good? */
+void
+Observe(Statement *statement)
+{
+	const int64 ghost_us = AskGhost(statement);
+
+	statement->reason = ghost_us > 0 ? Reason::would_hit : Reason::ghost;
+	statement->saved_us = ghost_us;
+	statement->leaves_ghost = ghost_us == 0;
+	if (ghost_us > 0 && static_cast<double>(ghost_us) < settings::auto_min_time * 1000)
+		UnmarkWorth(statement->known->text_hash);
+}
+
 /* A miss: keep the rows if they seem to be worth it, else leave a ghost. */
 void
 DecideMiss(Statement *statement)
 {
-	Attempt *attempt = &statement->attempt;
 	int64 ghost_us;
 
 	/* an answer that is kept around this one sees what we run, not what we keep */
@@ -346,7 +368,7 @@ DecideMiss(Statement *statement)
 		Watching())
 		return;
 	KeepKey(statement);
-	ghost_us = settings::debug_auto_fill_first ? 1 : GhostSays(*attempt);
+	ghost_us = AskGhost(statement);
 	if (statement->reason == Reason::miss_refresh)
 		ghost_us = Max(ghost_us, static_cast<int64>(settings::auto_min_time * 1000) + 1);
 	if (ghost_us == 0 || static_cast<double>(ghost_us) < settings::auto_min_time * 1000)
@@ -382,6 +404,13 @@ Decide(Statement *statement)
 	}
 	statement->counts = true;
 	reason = JudgeStatement(statement);
+	if (reason == Reason::hit && settings::automatic == static_cast<int>(Auto::observe))
+	{
+		KeepKey(statement);
+		Observe(statement);
+		MemoryContextSwitchTo(caller);
+		return;
+	}
 	if (reason == Reason::hit)
 		reason = statement->call.options.mode == Mode::refresh ? Reason::miss_refresh
 															   : LookUpStatement(statement);

@@ -76,28 +76,27 @@ SlotsOf(const Attempt &attempt, List *relations)
 
 } // namespace
 
-int64
+Omen
 GhostSays(const Attempt &attempt)
 {
 	Place &place = PlaceOf(attempt);
 	const uint64 head = pg_atomic_read_u64(&place.generation_and_count);
-	Slots slots = {};
+	const uint64 position = pg_atomic_read_u64(&place.position);
+	const uint32 count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
 
 	if (pg_atomic_read_u64(&place.key) != KeyOf(attempt) || head / 64 != exact::Generation() ||
 		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >= attempt.call->ttl_us)
-		return 0;
-	slots.count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
-	for (uint32 i = 0; i < slots.count; i++)
+		return {};
+	for (uint32 i = 0; i < count; i++)
 	{
 		const uint64 pair = pg_atomic_read_u64(&place.slots[i / 2]);
-
-		slots.numbers[i] =
+		const exact::SlotNo slot =
 			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
+
+		if (exact::Check(slot, attempt.view, position) != exact::Verdict::valid)
+			return {0, true, slot};
 	}
-	if (exact::CheckAll(slots.numbers, slots.count, attempt.view,
-						pg_atomic_read_u64(&place.position)) != exact::Verdict::valid)
-		return 0;
-	return static_cast<int64>(pg_atomic_read_u64(&place.run_us));
+	return {static_cast<int64>(pg_atomic_read_u64(&place.run_us)), false, 0};
 }
 
 void

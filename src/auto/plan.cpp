@@ -13,6 +13,7 @@
 #include "auto/plan_note.h"
 #include "validity/meta.h"
 #include "validity/entry_state.h"
+#include "auto/candidates.h"
 #include "auto/nesting.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
@@ -223,6 +224,8 @@ IsPromising(const Known *known, ParamListInfo params)
 	Pin *pin;
 	bool good;
 
+	if (settings::automatic == static_cast<int>(Auto::observe))
+		return false;
 	/* PostgreSQL compares costs of plans with and without values: before there are any, plan */
 	if ((params != nullptr && !known->planned) || !UsedParams(known, params, true, &used) ||
 		BuildKey(*known, Shape::rows, used, &key) != Reason::hit)
@@ -286,7 +289,10 @@ KnownFor(const Query *query, const char *text)
 		return known;
 	MarkSettled(hash);
 	if (!IsExplaining())
+	{
 		CountStatement(reason);
+		NoteCandidate(*known, {reason, false, 0, 0, false, InvalidOid});
+	}
 	return nullptr;
 }
 

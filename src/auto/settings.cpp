@@ -22,6 +22,7 @@ namespace
 {
 
 const config_enum_entry auto_options[] = {{"off", static_cast<int>(Auto::off), false},
+										  {"observe", static_cast<int>(Auto::observe), false},
 										  {"exact", static_cast<int>(Auto::exact), false},
 										  {nullptr, 0, false}};
 
@@ -42,7 +43,8 @@ DefineAutoSettings()
 	DefineCustomEnumVariable(
 		"cached_query.auto",
 		"Which SELECTs are answered from the cache although they don't ask for it.",
-		"off: none; exact: those that took cached_query.auto_min_time and whose answers can be "
+		"off: none; observe: none, but cached_query_candidates shows what would be; exact: those "
+		"that took cached_query.auto_min_time and whose answers can be "
 		"exact.",
 		&settings::automatic, static_cast<int>(Auto::off), auto_options, PGC_USERSET, 0, nullptr,
 		nullptr, nullptr);

@@ -13,7 +13,8 @@ namespace cq
 enum class Auto : int
 {
 	off,
-	exact /* those whose answers can be exact, and took auto_min_time */
+	observe, /* nothing is kept: what would be gained? */
+	exact    /* those whose answers can be exact, and took auto_min_time */
 };
 
 namespace settings

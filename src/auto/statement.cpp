@@ -5,6 +5,7 @@
  * Whatever is not known to be harmless is passed on: the plan runs without our node.
  */
 #include "pg.h"
+#include "auto/candidates.h"
 #include "auto/decide.h"
 #include "call/miss.h"
 #include "query/findings.h"
@@ -244,11 +245,48 @@ FinishStatement(const Statement *statement)
 				   statement->run_us + statement->plan_us);
 }
 
+namespace
+{
+
+/* The relation whose rows have changed since the last run. */
+Oid
+VoidedBy(const Statement *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->query->plannedstmt->relationOids)
+	{
+		if (statement->voided_slot == exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)))
+			return lfirst_oid(cell);
+	}
+	return InvalidOid;
+}
+
+void
+NoteStatement(const Statement *statement)
+{
+	Outcome outcome = {};
+
+	outcome.reason = statement->reason;
+	outcome.ran = statement->conduct != Conduct::hit;
+	outcome.run_us = statement->run_us + statement->plan_us;
+	outcome.saved_us =
+		statement->conduct == Conduct::hit ? statement->attempt.fill_us : statement->saved_us;
+	outcome.voided = statement->voided;
+	outcome.voided_by = statement->voided ? VoidedBy(statement) : InvalidOid;
+	NoteCandidate(*statement->known, outcome);
+}
+
+} // namespace
+
 void
 EndStatement(Statement *statement)
 {
 	if (statement->counts)
+	{
 		CountStatement(statement->reason);
+		NoteStatement(statement);
+	}
 	statement->query->plannedstmt = statement->planned;
 	MemoryContextDelete(statement->context);
 }

@@ -45,8 +45,11 @@ struct Statement
 	bool leads;        /* others wait for its rows: Land() */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */
-	int64 run_us;      /* of the executor, for the ghost */
-	int64 plan_us;     /* of the planner, if it plans for each execution */
+	bool voided;       /* what its last run read has changed since */
+	exact::SlotNo voided_slot;
+	int64 saved_us; /* what a hit would not have taken */
+	int64 run_us;   /* of the executor, for the ghost */
+	int64 plan_us;  /* of the planner, if it plans for each execution */
 	TimestampTz as_of;
 	int32 lag_ms;
 	exact::FillMark mark; /* of a fill */

@@ -5,6 +5,7 @@
  * Part of sql.h.
  */
 #include "pg.h"
+#include "auto/candidates.h"
 #include "remote/queue.h"
 #include "validity/entry_state.h"
 #include "remote/invalidations.h"
@@ -24,6 +25,34 @@ extern "C" {
 
 namespace cq
 {
+
+/* A text of an entry, which may be one of a database with another encoding: then as far as it is ASCII. */
+char *
+Shown(const char *text, uint32 length, int encoding)
+{
+	char *shown = pnstrdup(text, length);
+
+	if (encoding == GetDatabaseEncoding())
+		return shown;
+	for (char *at = shown; *at != '\0'; at++)
+	{
+		if (IS_HIGHBIT_SET(*at))
+			*at = '?';
+	}
+	return shown;
+}
+
+/*
+ * As pg_stat_statements shows queries: others' by their numbers only.  A tag can hold a name, the relations tell
+ * what is asked for, rows and bytes how much there is.
+ */
+bool
+MaySee(Oid role)
+{
+	return has_privs_of_role(GetUserId(), role) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
 namespace
 {
 
@@ -79,33 +108,6 @@ TextArray(char **texts, int count)
 	for (int i = 0; i < count; i++)
 		values[i] = CStringGetTextDatum(texts[i]);
 	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-/* A text of an entry, which may be one of a database with another encoding: then as far as it is ASCII. */
-char *
-Shown(const char *text, uint32 length, int encoding)
-{
-	char *shown = pnstrdup(text, length);
-
-	if (encoding == GetDatabaseEncoding())
-		return shown;
-	for (char *at = shown; *at != '\0'; at++)
-	{
-		if (IS_HIGHBIT_SET(*at))
-			*at = '?';
-	}
-	return shown;
-}
-
-/*
- * As pg_stat_statements shows queries: others' by their numbers only.  A tag can hold a name, the relations tell
- * what is asked for, rows and bytes how much there is.
- */
-bool
-MaySee(Oid role)
-{
-	return has_privs_of_role(GetUserId(), role) ||
-		   has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
 }
 
 void
@@ -381,6 +383,7 @@ cached_query_stats_reset(PG_FUNCTION_ARGS)
 	(void) fcinfo;
 	cq::RequirePreload();
 	cq::ResetStats();
+	cq::ResetCandidates();
 	cq::ResetStoreCounters();
 	PG_RETURN_VOID();
 }

@@ -42,6 +42,8 @@ enum class Kind : uint8_t
 	X(nested_uncacheable, miss, "ran, not kept: a function inside read what can't be cached")      \
 	X(ghost, miss,                                                                                 \
 	  "ran, not kept: no run since the last change showed that its answer would return")           \
+	X(would_hit, miss,                                                                             \
+	  "ran, not kept: cached_query.auto is observe, and the last answer is still good")            \
 	X(parallel_function, miss, "ran, not kept: parallel workers run functions of users")           \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
 	X(disabled, bypass, "cached_query.enabled is off")                                             \

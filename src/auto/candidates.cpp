@@ -1,0 +1,152 @@
+/*
+ * candidates.cpp
+ *		What was seen of statements by cached_query.auto.
+ *
+ * Each place has a spinlock, held for a few instructions, or for copying the text of a new statement.
+ */
+#include "pg.h"
+#include "auto/candidates.h"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+constexpr uint32 kGroups = 256;
+constexpr uint32 kPlaces = 4; /* in each */
+
+struct Place
+{
+	slock_t lock;        /* protects what follows */
+	Candidate candidate; /* key also read without, as a hint */
+};
+
+Place *places = nullptr;
+
+uint64
+KeyOf(const Known &known)
+{
+	const uint64 key = known.prefix_hash ^ (static_cast<uint64>(known.role) * 0x9E3779B97F4A7C15);
+
+	return key != 0 ? key : 1;
+}
+
+/* Its place, or the one that it may take.  Without a lock: who is wrong takes another one's. */
+Place *
+PlaceFor(uint64 key)
+{
+	Place *group = &places[key % kGroups * kPlaces];
+	Place *least = group;
+
+	for (uint32 i = 0; i < kPlaces; i++)
+	{
+		if (group[i].candidate.key == key)
+			return &group[i];
+		if (group[i].candidate.key == 0 ||
+			(least->candidate.key != 0 && group[i].candidate.run_us < least->candidate.run_us))
+			least = &group[i];
+	}
+	return least;
+}
+
+void
+Begin(Candidate *candidate, uint64 key, const Known &known, int length)
+{
+	memset(static_cast<void *>(candidate), 0, offsetof(Candidate, text));
+	candidate->key = key;
+	candidate->database = MyDatabaseId;
+	candidate->role = known.role;
+	candidate->queryid = known.queryid;
+	candidate->encoding = GetDatabaseEncoding();
+	candidate->length = static_cast<uint32>(length);
+	memcpy(candidate->text, known.text, static_cast<Size>(length));
+}
+
+void
+Add(Candidate *candidate, const Outcome &outcome)
+{
+	const bool hit = Describe(outcome.reason).kind == Kind::hit;
+
+	candidate->calls++;
+	candidate->hits += hit;
+	candidate->would_hit += outcome.reason == Reason::would_hit;
+	candidate->runs += outcome.ran;
+	candidate->run_us += outcome.ran ? static_cast<uint64>(outcome.run_us) : 0;
+	candidate->saved_us += static_cast<uint64>(outcome.saved_us);
+	candidate->voids += outcome.voided;
+	if (OidIsValid(outcome.voided_by))
+		candidate->voided_by = outcome.voided_by;
+	if (!hit)
+		candidate->reason = outcome.reason;
+}
+
+Size
+ShmemSize()
+{
+	return mul_size(sizeof(Place), kGroups * kPlaces);
+}
+
+} // namespace
+
+void
+NoteCandidate(const Known &known, const Outcome &outcome)
+{
+	const uint64 key = KeyOf(known);
+	const int length = pg_mbcliplen(known.text, known.text_length, kCandidateText);
+	Place *place = PlaceFor(key);
+
+	SpinLockAcquire(&place->lock);
+	if (place->candidate.key != key)
+		Begin(&place->candidate, key, known, length);
+	Add(&place->candidate, outcome);
+	SpinLockRelease(&place->lock);
+}
+
+bool
+GetCandidate(int n, Candidate *copy)
+{
+	if (n >= static_cast<int>(kGroups * kPlaces))
+		return false;
+	SpinLockAcquire(&places[n].lock);
+	*copy = places[n].candidate;
+	SpinLockRelease(&places[n].lock);
+	return true;
+}
+
+void
+ResetCandidates()
+{
+	for (uint32 i = 0; i < kGroups * kPlaces; i++)
+	{
+		SpinLockAcquire(&places[i].lock);
+		places[i].candidate.key = 0;
+		SpinLockRelease(&places[i].lock);
+	}
+}
+
+void
+CandidatesRequestShmem()
+{
+	RequestAddinShmemSpace(ShmemSize());
+}
+
+void
+CandidatesInitShmem()
+{
+	bool found;
+
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	places = static_cast<Place *>(ShmemInitStruct("cached_query candidates", ShmemSize(), &found));
+	for (uint32 i = 0; i < kGroups * kPlaces && !found; i++)
+	{
+		memset(static_cast<void *>(&places[i]), 0, sizeof(Place));
+		SpinLockInit(&places[i].lock);
+	}
+	LWLockRelease(AddinShmemInitLock);
+}
+
+} // namespace cq
