@@ -28,9 +28,9 @@ struct Place
 Place *places = nullptr;
 
 uint64
-KeyOf(const Known &known)
+KeyOf(const Subject &subject)
 {
-	const uint64 key = known.prefix_hash ^ (static_cast<uint64>(known.role) * 0x9E3779B97F4A7C15);
+	const uint64 key = subject.tree ^ (static_cast<uint64>(subject.role) * 0x9E3779B97F4A7C15);
 
 	return key != 0 ? key : 1;
 }
@@ -54,16 +54,16 @@ PlaceFor(uint64 key)
 }
 
 void
-Begin(Candidate *candidate, uint64 key, const Known &known, int length)
+Begin(Candidate *candidate, uint64 key, const Subject &subject, int length)
 {
 	memset(static_cast<void *>(candidate), 0, offsetof(Candidate, text));
 	candidate->key = key;
 	candidate->database = MyDatabaseId;
-	candidate->role = known.role;
-	candidate->queryid = known.queryid;
+	candidate->role = subject.role;
+	candidate->queryid = subject.queryid;
 	candidate->encoding = GetDatabaseEncoding();
 	candidate->length = static_cast<uint32>(length);
-	memcpy(candidate->text, known.text, static_cast<Size>(length));
+	memcpy(candidate->text, subject.text, static_cast<Size>(length));
 }
 
 void
@@ -93,15 +93,15 @@ ShmemSize()
 } // namespace
 
 void
-NoteCandidate(const Known &known, const Outcome &outcome)
+NoteCandidate(const Subject &subject, const Outcome &outcome)
 {
-	const uint64 key = KeyOf(known);
-	const int length = pg_mbcliplen(known.text, known.text_length, kCandidateText);
+	const uint64 key = KeyOf(subject);
+	const int length = pg_mbcliplen(subject.text, subject.length, kCandidateText);
 	Place *place = PlaceFor(key);
 
 	SpinLockAcquire(&place->lock);
 	if (place->candidate.key != key)
-		Begin(&place->candidate, key, known, length);
+		Begin(&place->candidate, key, subject, length);
 	Add(&place->candidate, outcome);
 	SpinLockRelease(&place->lock);
 }

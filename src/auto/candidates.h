@@ -8,7 +8,6 @@
 #pragma once
 
 #include "pg.h"
-#include "auto/known.h"
 #include "stats/reason.h"
 
 namespace cq
@@ -46,7 +45,16 @@ struct Outcome
 	bool voided;
 	Oid voided_by;
 };
-extern void NoteCandidate(const Known &known, const Outcome &outcome);
+/* Which statement it was. */
+struct Subject
+{
+	uint64 tree; /* a hash of what tells it from others, but for the role */
+	Oid role;
+	uint64 queryid;
+	const char *text;
+	int length;
+};
+extern void NoteCandidate(const Subject &subject, const Outcome &outcome);
 /* A copy of number n, which may be of none; false: there are not so many. */
 extern bool GetCandidate(int n, Candidate *copy);
 extern void ResetCandidates();

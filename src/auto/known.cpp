@@ -361,6 +361,12 @@ UsedParams(const Known *known, ParamListInfo all, bool speculative, ParamListInf
 	return true;
 }
 
+Subject
+SubjectOf(const Known &known)
+{
+	return {known.prefix_hash, known.role, known.queryid, known.text, known.text_length};
+}
+
 void
 ForgetAllKnown()
 {

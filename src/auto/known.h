@@ -15,6 +15,7 @@
 #pragma once
 
 #include "pg.h"
+#include "auto/candidates.h"
 #include "query/examined.h"
 #include "stats/reason.h"
 
@@ -73,6 +74,8 @@ extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */
 extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,
 					   ParamListInfo *used);
+/* For the view of candidates. */
+extern Subject SubjectOf(const Known &known);
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetAllKnown();
 

@@ -291,7 +291,7 @@ KnownFor(const Query *query, const char *text)
 	if (!IsExplaining())
 	{
 		CountStatement(reason);
-		NoteCandidate(*known, {reason, false, 0, 0, false, InvalidOid});
+		NoteCandidate(SubjectOf(*known), {reason, false, 0, 0, false, InvalidOid});
 	}
 	return nullptr;
 }

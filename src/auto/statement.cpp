@@ -274,7 +274,7 @@ NoteStatement(const Statement *statement)
 		statement->conduct == Conduct::hit ? statement->attempt.fill_us : statement->saved_us;
 	outcome.voided = statement->voided;
 	outcome.voided_by = statement->voided ? VoidedBy(statement) : InvalidOid;
-	NoteCandidate(*statement->known, outcome);
+	NoteCandidate(SubjectOf(*statement->known), outcome);
 }
 
 } // namespace
