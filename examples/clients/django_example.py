@@ -1,4 +1,4 @@
-"""Django: Model.objects.raw() with cached_query_as, and a cursor for rows that are no model.
+"""Django: raw() with cached_query_as, a model on a cached view, and a cursor for rows that are no model.
 
 Settings and model stand here so that the file runs by itself.
 """
@@ -34,6 +34,24 @@ def latest(region):
             'SELECT * FROM payments WHERE region = $1 ORDER BY id DESC LIMIT 2', '60s', %s)""", [region])
 
 
+class RegionTotal(models.Model):
+    """A cached view: filters and order are not part of what is cached."""
+
+    region = models.TextField(primary_key=True)
+    total = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        app_label = "shop"
+        db_table = "region_totals"
+        managed = False
+
+
+# In a migration: migrations.RunSQL(VIEW, "DROP VIEW region_totals")
+VIEW = """
+    CREATE OR REPLACE VIEW region_totals AS
+        SELECT * FROM cached_query('SELECT region, sum(amount) FROM payments GROUP BY region', '60s')
+            AS t(region text, total numeric)"""
+
 for _ in range(2):  # the second time from memory
     for payment in latest("north"):
         print(payment.id, payment.amount, payment.paid)
@@ -41,3 +59,7 @@ for _ in range(2):  # the second time from memory
 with connection.cursor() as cursor:
     cursor.execute("SELECT * FROM cached_query('SELECT count(*) FROM payments', '60s') AS t(n bigint)")
     print(cursor.fetchone()[0])
+    cursor.execute(VIEW)
+
+print(RegionTotal.objects.get(region="north").total)
+print([row.region for row in RegionTotal.objects.filter(total__gt=312000).order_by("-total")])

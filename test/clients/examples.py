@@ -96,14 +96,48 @@ def sqlalchemy_example():
 
 
 def django_example():
-    example("django_example.py", python_missing("django"), PYTHON, (1, 2, 0),
-            LATEST * 2 + "1000\n")
+    example("django_example.py", python_missing("django"), PYTHON, (2, 3, 0),
+            LATEST * 2 + "1000\n313750.00\n['north', 'west', 'south']\n")
 
 
 def node_postgres_example():
     missing = "there is no node" if shutil.which("node") is None else run(
         ["node", "-e", "try { require('pg'); } catch { console.log('node has no module pg'); }"]).strip()
     example("node_postgres_example.js", missing, ["node"], (1, 2, 0), LATEST * 2 + REGIONS)
+
+
+def program_missing(program, *check):
+    """Why an example in another language can't run: no program, or it fails at this check."""
+    if shutil.which(program) is None:
+        return "there is no " + program
+    end = subprocess.run([program, *check], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return None if end.returncode == 0 else "%s fails at %s" % (program, " ".join(check))
+
+
+def postgres_js_example():
+    example("postgres_js_example.js", program_missing("node", "-e", "require('postgres')"), ["node"],
+            (1, 2, 0), LATEST * 2 + "3\n")
+
+
+def pdo_example():
+    example("pdo_example.php", program_missing("php", "-r", "exit(extension_loaded('pdo_pgsql') ? 0 : 1);"),
+            ["php"], (1, 2, 0), LATEST * 2 + REGIONS)
+
+
+def activerecord_example():
+    example("activerecord_example.rb", program_missing("ruby", "-e", "require 'active_record'; require 'pg'"),
+            ["ruby"], (2, 2, 0), "1000 2500.0 2026-01-11\n996 2490.0 2026-01-07\n" * 2 + "north south west\n" * 2)
+
+
+def pgx_example(work):
+    """Debian has the sources of pgx where GOPATH is to be."""
+    path = "/usr/share/gocode"
+    missing = program_missing("go", "version")
+    if missing is None and not os.path.isdir(path + "/src/github.com/jackc/pgx/v4"):
+        missing = "there is no pgx in " + path
+    example("pgx_example.go", missing, ["go", "run"], (1, 2, 0),
+            "1000 2500.00\n996 2490.00\n" * 2 + REGIONS,
+            GO111MODULE="off", GOPATH=path, GOCACHE=work + "/gocache", GOFLAGS="-p=1")
 
 
 def jdbc_example():
@@ -241,6 +275,10 @@ with tempfile.TemporaryDirectory() as directory:
     sqlalchemy_example()
     django_example()
     node_postgres_example()
+    postgres_js_example()
+    pdo_example()
+    activerecord_example()
+    pgx_example(directory)
     jdbc_example()
     fastapi_example(directory)
     pgbouncer_example(directory)
