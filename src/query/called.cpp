@@ -85,7 +85,8 @@ JudgeCode(Findings *f, Oid function, char volatility)
 
 	if (believed)
 	{
-		f->unread = f->unread || language != ClanguageId;
+		/* what is trusted in C may read by SQL, as crosstab() does */
+		f->unread = f->unread || language != ClanguageId || volatility != PROVOLATILE_IMMUTABLE;
 		f->late = f->late || (!readable && MayLookUp(function, language, volatility));
 	}
 	else if (!readable)
