@@ -248,7 +248,7 @@ NamedWaitEvent(uint32 *event, const char *name)
 }
 
 inline uint32
-FlightWaitEvent()
+SingleflightWaitEvent()
 {
 	static uint32 event = 0;
 

@@ -89,12 +89,12 @@ JudgeStatement(Statement *statement)
 	if (statement->call.options.mode == Mode::off)
 		return Reason::mode_off;
 	reason = JudgeKnown(known, attempt->exact, &statement->detail);
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 	exact::StartWriters();
 	attempt->standing = exact::Look(&attempt->view);
 	reason = JudgeTransaction(attempt);
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 	attempt->now = GetCurrentTimestamp();
 	return BuildKey(*known, Shape::rows, attempt->params, &attempt->key);
@@ -206,53 +206,53 @@ KeepKey(Statement *statement)
 /* --- keeping -------------------------------------------------------------------------------- */
 
 /* For how long is another one's run worth waiting for? */
-Patience
+WaitLimit
 PatienceFor(const Statement *statement, int64 ghost_us)
 {
 	const int64 wait_us =
 		Min(static_cast<int64>(statement->call.options.wait_timeout_ms) * 1000, 2 * ghost_us);
-	Patience patience = {};
+	WaitLimit limit = {};
 
 	/* a transaction that has written holds locks that the other one may come to need */
-	patience.deadline = TransactionIdIsValid(GetTopTransactionIdIfAny())
-							? DT_NOBEGIN
-							: statement->attempt.now + wait_us;
-	patience.expected_us = ghost_us;
-	patience.cost = statement->planned->planTree->total_cost;
-	return patience;
+	limit.deadline = TransactionIdIsValid(GetTopTransactionIdIfAny())
+						 ? DT_NOBEGIN
+						 : statement->attempt.now + wait_us;
+	limit.expected_us = ghost_us;
+	limit.cost = statement->planned->planTree->total_cost;
+	return limit;
 }
 
 /* Lead, or wait for somebody who does.  A hit: he has published it. */
 Reason
 ShareFlight(Statement *statement, int64 ghost_us, Reason miss)
 {
-	Patience patience = PatienceFor(statement, ghost_us);
+	WaitLimit limit = PatienceFor(statement, ghost_us);
 	Reason reason = miss;
 
 	if (miss == Reason::miss_refresh)
-		patience.deadline = DT_NOBEGIN;
-	switch (Board(statement->attempt.key.hash, patience))
+		limit.deadline = DT_NOBEGIN;
+	switch (Join(statement->attempt.key.hash, limit))
 	{
-	case Boarding::lead:
+	case JoinResult::lead:
 		statement->leads = true;
 		if (miss == Reason::miss_refresh)
 			break;
 		/* somebody may have landed between our look-up and our take-off */
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind != Kind::miss)
-			LandStatement(statement, Boarding::stored);
+			LandStatement(statement, JoinResult::stored);
 		break;
-	case Boarding::stored:
-	case Boarding::late:
+	case JoinResult::stored:
+	case JoinResult::late:
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind == Kind::hit)
 			Count(Counter::coalesced);
 		break;
-	case Boarding::alone:
-	case Boarding::unstorable:
-	case Boarding::elsewhere:
-	case Boarding::failed:
-	case Boarding::stopped:
+	case JoinResult::alone:
+	case JoinResult::unstorable:
+	case JoinResult::elsewhere:
+	case JoinResult::failed:
+	case JoinResult::stopped:
 		break;
 	}
 	return reason;
@@ -329,7 +329,7 @@ DecideToKeep(Statement *statement)
 		statement->conduct = Conduct::keep;
 		return;
 	}
-	LandStatement(statement, Boarding::unstorable);
+	LandStatement(statement, JoinResult::unstorable);
 }
 
 int64
@@ -404,14 +404,14 @@ Decide(Statement *statement)
 	}
 	statement->counts = true;
 	reason = JudgeStatement(statement);
-	if (reason == Reason::hit && settings::automatic == static_cast<int>(Auto::observe))
+	if (reason == Reason::none && settings::automatic == static_cast<int>(Auto::observe))
 	{
 		KeepKey(statement);
 		Observe(statement);
 		MemoryContextSwitchTo(caller);
 		return;
 	}
-	if (reason == Reason::hit)
+	if (reason == Reason::none)
 		reason = statement->call.options.mode == Mode::refresh ? Reason::miss_refresh
 															   : LookUpStatement(statement);
 	statement->reason = reason;

@@ -132,7 +132,7 @@ AfterRun(QueryDesc *query, const instr_time &start)
 
 	if (statement == nullptr)
 		return;
-	LandStatement(statement, Boarding::stopped);
+	LandStatement(statement, JoinResult::stopped);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);
 	statement->run_us += static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));

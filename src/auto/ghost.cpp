@@ -93,7 +93,7 @@ GhostSays(const Attempt &attempt)
 		const exact::SlotNo slot =
 			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
 
-		if (exact::Check(slot, attempt.view, position) != exact::Verdict::valid)
+		if (exact::Check(slot, attempt.view, position) != exact::SlotCheck::valid)
 			return {0, true, slot};
 	}
 	return {static_cast<int64>(pg_atomic_read_u64(&place.run_us)), false, 0};
@@ -107,7 +107,7 @@ LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
 
 	/* retires what our snapshot sees of those who wrote before: they would seem to have come later */
 	if (exact::CheckAll(slots.numbers, slots.count, attempt.view, attempt.view.pos) !=
-		exact::Verdict::valid)
+		exact::SlotCheck::valid)
 		return;
 	pg_atomic_write_u64(&place.key, 0);
 	pg_write_barrier();

@@ -124,7 +124,7 @@ FinishKeeping(Keeping *keeping)
 			statement->reason, &published);
 	statement->kept = published;
 	if (published)
-		LandStatement(statement, Boarding::stored);
+		LandStatement(statement, JoinResult::stored);
 	StopKeeping(keeping);
 }
 
@@ -134,7 +134,7 @@ StopKeeping(Keeping *keeping)
 	if (!keeping->active)
 		return;
 	keeping->active = false;
-	LandStatement(keeping->statement, Boarding::unstorable);
+	LandStatement(keeping->statement, JoinResult::unstorable);
 	if (keeping->rows.fill != nullptr)
 		Unpin(keeping->rows.fill);
 	keeping->rows.fill = nullptr;

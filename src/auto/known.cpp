@@ -319,7 +319,7 @@ HoldKnown(Known *known, MemoryContext context)
 Reason
 JudgeKnown(const Known *known, bool exact, char **detail)
 {
-	if (exact && known->findings.exact != Reason::hit)
+	if (exact && known->findings.exact != Reason::none)
 	{
 		*detail = known->findings.exact_detail;
 		return known->findings.exact;
@@ -331,7 +331,7 @@ JudgeKnown(const Known *known, bool exact, char **detail)
 	}
 	if (known->lacking)
 		return Reason::nested_uncacheable;
-	return TtlVerdict(known->findings, Shape::rows, detail);
+	return TtlReason(known->findings, Shape::rows, detail);
 }
 
 bool

@@ -69,7 +69,7 @@ extern Known *MakeKnown(uint64 text_hash, const Query *tree, const char *text, i
 extern bool StillKnown(Known *known);
 /* It is in use until the memory context is reset: plans have pointers to it. */
 extern void HoldKnown(Known *known, MemoryContext context);
-/* May its answers be kept and served here and now?  Reason::hit, or why not. */
+/* May its answers be kept and served here and now?  Reason::none, or why not. */
 extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */
 extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,

@@ -228,7 +228,7 @@ IsPromising(const Known *known, ParamListInfo params)
 		return false;
 	/* PostgreSQL compares costs of plans with and without values: before there are any, plan */
 	if ((params != nullptr && !known->planned) || !UsedParams(known, params, true, &used) ||
-		BuildKey(*known, Shape::rows, used, &key) != Reason::hit)
+		BuildKey(*known, Shape::rows, used, &key) != Reason::none)
 		return false;
 	pin = FindEntry(key.hash, key.bytes, key.length);
 	if (pin == nullptr)
@@ -285,7 +285,7 @@ KnownFor(const Query *query, const char *text)
 	if (known == nullptr)
 		return nullptr;
 	reason = JudgeKnown(known, true, &detail);
-	if (reason == Reason::hit)
+	if (reason == Reason::none)
 		return known;
 	MarkSettled(hash);
 	if (!IsExplaining())
@@ -365,7 +365,7 @@ IsPlanOld(const PlannedStmt *plan, const PlanNote &note, const exact::View &view
 	foreach (cell, plan->relationOids)
 	{
 		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view, note.position) ==
-			exact::Verdict::changed)
+			exact::SlotCheck::changed)
 			return true;
 	}
 	return false;

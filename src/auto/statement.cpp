@@ -45,7 +45,7 @@ ForgetStatement(void *arg)
 {
 	Statement *statement = static_cast<Statement *>(arg);
 
-	LandStatement(statement, Boarding::stopped);
+	LandStatement(statement, JoinResult::stopped);
 	for (Statement **link = &running; *link != nullptr; link = &(*link)->outer)
 	{
 		if (*link == statement)
@@ -66,7 +66,7 @@ void
 LandAll()
 {
 	for (Statement *statement = running; statement != nullptr; statement = statement->outer)
-		LandStatement(statement, Boarding::stopped);
+		LandStatement(statement, JoinResult::stopped);
 }
 
 void
@@ -230,10 +230,10 @@ StatementOf(const QueryDesc *query)
 }
 
 void
-LandStatement(Statement *statement, Boarding outcome)
+LandStatement(Statement *statement, JoinResult outcome)
 {
 	if (statement->leads)
-		Land(outcome);
+		Finish(outcome);
 	statement->leads = false;
 }
 

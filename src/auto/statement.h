@@ -42,7 +42,7 @@ struct Statement
 	Reason reason;
 	char *detail;
 	bool counts;       /* it has an outcome */
-	bool leads;        /* others wait for its rows: Land() */
+	bool leads;        /* others wait for its rows: Finish() */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */
 	bool voided;       /* what its last run read has changed since */
@@ -67,7 +67,7 @@ extern void FinishStatement(const Statement *statement);
 /* The executor has ended it. */
 extern void EndStatement(Statement *statement);
 /* Nobody need wait for its rows any more. */
-extern void LandStatement(Statement *statement, Boarding outcome);
+extern void LandStatement(Statement *statement, JoinResult outcome);
 
 /* What is found out about keeping: the known statement holds, and what a run showed. */
 extern const Examiner statement_examiner;

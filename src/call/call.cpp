@@ -41,7 +41,7 @@ Decide(Attempt *attempt, Answer *answer)
 	if (options.mode == Mode::off)
 		return Reason::mode_off;
 	reason = JudgeQuery(*attempt->examined, attempt->call->shape, attempt->exact, &answer->detail);
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 	if (attempt->exact)
 	{
@@ -49,7 +49,7 @@ Decide(Attempt *attempt, Answer *answer)
 		attempt->standing = exact::Look(&attempt->view);
 	}
 	reason = JudgeTransaction(attempt);
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 
 	if (RunsDirectly(attempt))
@@ -58,17 +58,17 @@ Decide(Attempt *attempt, Answer *answer)
 	attempt->now = GetCurrentTimestamp();
 	BeginCostSample(&sample, options.min_fill_time_ms < 0);
 	reason = BuildKey(*attempt->examined, attempt->call->shape, attempt->params, &attempt->key);
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
 	{
 		InheritTtl(attempt);
 		return Reason::miss_refresh;
 	}
-	attempt->may_renew = MayRenew(attempt);
+	attempt->may_take_stale = MayTakeStale(attempt);
 	reason = LookUpFor(attempt, answer);
 	attempt->look_up_ns = EndCostSample(sample, answer->pin);
-	attempt->may_renew = false; /* who waits or runs the query gets what it asked for */
+	attempt->may_take_stale = false; /* who waits or runs the query gets what it asked for */
 	return reason;
 }
 
@@ -105,7 +105,7 @@ bool
 Repeatable(const Findings &findings)
 {
 	return findings.volatile_detail == nullptr &&
-		   (findings.exact == Reason::hit || findings.exact == Reason::time_function ||
+		   (findings.exact == Reason::none || findings.exact == Reason::time_function ||
 			findings.exact == Reason::dep_catalog);
 }
 
@@ -129,7 +129,7 @@ IsOvertaken(const Attempt *attempt)
 	foreach (cell, attempt->examined->findings.relations)
 	{
 		if ((!seen || exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view,
-								   view.pos) != exact::Verdict::valid) &&
+								   view.pos) != exact::SlotCheck::valid) &&
 			StorageReplacedSince(lfirst_oid(cell), view.snapshot))
 			return true;
 	}
@@ -139,15 +139,15 @@ IsOvertaken(const Attempt *attempt)
 
 /* Go on under a snapshot of now, until the call ends.  It sees no more of our own commands. */
 void
-RenewSnapshot(Attempt *attempt)
+TakeNewSnapshot(Attempt *attempt)
 {
 	const CommandId own = GetActiveSnapshot()->curcid;
 
-	if (attempt->renewed)
+	if (attempt->new_snapshot)
 		PopActiveSnapshot();
 	PushCopiedSnapshot(GetTransactionSnapshot());
 	GetActiveSnapshot()->curcid = own;
-	attempt->renewed = true;
+	attempt->new_snapshot = true;
 	attempt->standing = exact::Look(&attempt->view);
 }
 
@@ -167,7 +167,7 @@ FindHandle(Attempt *attempt)
 		attempt->examined = &*attempt->handle;
 		attempt->standing = exact::Look(&attempt->view);
 		if (IsOvertaken(attempt))
-			RenewSnapshot(attempt);
+			TakeNewSnapshot(attempt);
 		if (tries == kTries || attempt->standing != exact::Standing::ok ||
 			!PlanOutdated(attempt->handle, attempt->view))
 			return;
@@ -260,7 +260,7 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		LookUpRedisFor(attempt, answer, reason))
 		reason = Reason::redis_hit;
 	if (reason == Reason::stale_hit || attempt->early)
-		reason = RenewOrServe(attempt, answer, reason);
+		reason = RefreshOrServe(attempt, answer, reason);
 	else if (Describe(reason).kind != Kind::hit)
 	{
 		if (options.mode == Mode::only_cached && settings::enabled)
@@ -316,7 +316,7 @@ AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 	AnswerWithHandle(&attempt, answer);
 	Release(&attempt.handle);
 	BeginReading(answer, call.again);
-	if (attempt.renewed)
+	if (attempt.new_snapshot)
 		PopActiveSnapshot();
 }
 

@@ -61,28 +61,28 @@ NoteFillTime(const Handle &handle, int64 fill_us)
 	pg_atomic_write_u64(&place.query, handle.prefix_hash);
 }
 
-Patience
-PatienceOf(const Attempt &attempt, TimestampTz deadline)
+WaitLimit
+WaitLimitOf(const Attempt &attempt, TimestampTz deadline)
 {
-	Patience patience = {deadline, attempt.fill_us, attempt.handle->plan_cost};
+	WaitLimit limit = {deadline, attempt.fill_us, attempt.handle->plan_cost};
 	int64 learned;
 
-	if (patience.expected_us > 0)
-		return patience;
+	if (limit.expected_us > 0)
+		return limit;
 	learned = Learned(*attempt.handle);
 	if (learned > 0)
-		patience.expected_us = Max(learned * kOtherArguments, kLeastOtherUs);
-	return patience;
+		limit.expected_us = Max(learned * kOtherArguments, kLeastOtherUs);
+	return limit;
 }
 
 void
-LearnedRequestShmem()
+FillTimesRequestShmem()
 {
 	places.RequestShmem();
 }
 
 void
-LearnedInitShmem()
+FillTimesInitShmem()
 {
 	places.InitShmem("cached_query fill times");
 }

@@ -14,9 +14,9 @@ namespace cq
 /* A fill of this query was run to its end. */
 extern void NoteFillTime(const Handle &handle, int64 fill_us);
 /* How long may a call wait for others, at the most until `deadline`? */
-extern Patience PatienceOf(const Attempt &attempt, TimestampTz deadline);
+extern WaitLimit WaitLimitOf(const Attempt &attempt, TimestampTz deadline);
 
-extern void LearnedRequestShmem();
-extern void LearnedInitShmem();
+extern void FillTimesRequestShmem();
+extern void FillTimesInitShmem();
 
 } // namespace cq

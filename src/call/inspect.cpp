@@ -9,32 +9,33 @@
 namespace cq
 {
 
-Prospect
-LookAhead(const char *query, int length, const Args &args, Shape shape)
+Inspection
+Inspect(const char *query, int length, const Args &args, Shape shape)
 {
-	Prospect prospect = {};
+	Inspection inspection = {};
 	ParamListInfo params;
 	Reason keyed;
 
-	prospect.handle = GetHandle(query, length, args);
-	prospect.ttl = TtlVerdict(prospect.handle->findings, shape, &prospect.ttl_detail);
-	prospect.exact = prospect.handle->findings.exact;
-	params = ParamsFromArgs(args, prospect.handle->params);
-	keyed = BuildKey(*prospect.handle, shape, params, &prospect.key);
-	prospect.has_key = keyed == Reason::hit;
-	if (prospect.has_key)
-		prospect.pin = FindEntry(prospect.key.hash, prospect.key.bytes, prospect.key.length);
-	else if (prospect.ttl == Reason::hit)
-		prospect.ttl = keyed;
-	return prospect;
+	inspection.handle = GetHandle(query, length, args);
+	inspection.ttl = TtlReason(inspection.handle->findings, shape, &inspection.ttl_detail);
+	inspection.exact = inspection.handle->findings.exact;
+	params = ParamsFromArgs(args, inspection.handle->params);
+	keyed = BuildKey(*inspection.handle, shape, params, &inspection.key);
+	inspection.has_key = keyed == Reason::none;
+	if (inspection.has_key)
+		inspection.pin =
+			FindEntry(inspection.key.hash, inspection.key.bytes, inspection.key.length);
+	else if (inspection.ttl == Reason::none)
+		inspection.ttl = keyed;
+	return inspection;
 }
 
 void
-EndProspect(Prospect *prospect)
+EndInspection(Inspection *inspection)
 {
-	if (prospect->pin != nullptr)
-		Unpin(prospect->pin);
-	Release(&prospect->handle);
+	if (inspection->pin != nullptr)
+		Unpin(inspection->pin);
+	Release(&inspection->handle);
 }
 
 namespace
@@ -70,7 +71,7 @@ EstimateRows(const char *query, int length, const Args &args, double *rows)
 	if (!handle)
 		handle = GetHandle(query, length, args);
 	if (!ReadsWithUserCode(args, handle->params) &&
-		BuildKey(*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::hit)
+		BuildKey(*handle, Shape::rows, ParamsFromArgs(args, handle->params), &key) == Reason::none)
 		pin = FindEntry(key.hash, key.bytes, key.length);
 	Release(&handle);
 	if (pin == nullptr)

@@ -12,18 +12,18 @@
 namespace cq
 {
 
-struct Prospect
+struct Inspection
 {
 	HeldHandle handle;
-	Reason ttl; /* Reason::hit: cacheable */
+	Reason ttl; /* Reason::none: cacheable */
 	char *ttl_detail;
 	Reason exact;
 	bool has_key; /* not so for what no call could have a key for */
 	Key key;
 	Pin *pin; /* the entry under that key, or nullptr */
 };
-extern Prospect LookAhead(const char *query, int length, const Args &args, Shape shape);
-extern void EndProspect(Prospect *prospect);
+extern Inspection Inspect(const char *query, int length, const Args &args, Shape shape);
+extern void EndInspection(Inspection *inspection);
 /*
  * Rows of the entry that the call would meet; false when there is none.  For the planner: cheap,
  * and nothing is checked that the call itself will check.

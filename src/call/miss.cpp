@@ -54,17 +54,17 @@ TakeRows(Answer *answer, Rows *rows)
 
 /* We lead no more: those who wait go on at once, and the lease in Redis ends, too. */
 void
-EndLead(Boarding outcome)
+EndLead(JoinResult outcome)
 {
-	GiveUpLease(outcome == Boarding::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
-	Land(outcome);
+	GiveUpLease(outcome == JoinResult::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
+	Finish(outcome);
 }
 
 /* The rows can't be kept: nobody need wait for the rest of them. */
 void
 GaveUp()
 {
-	EndLead(Boarding::unstorable);
+	EndLead(JoinResult::unstorable);
 }
 
 /* The entry is handed out. */
@@ -127,7 +127,7 @@ Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 
 	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
-		EndLead(published ? Boarding::stored : Boarding::unstorable);
+		EndLead(published ? JoinResult::stored : JoinResult::unstorable);
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
 	TakeRows(answer, &rows);
@@ -216,7 +216,7 @@ AwaitLease(Attempt *attempt, Reason miss, TimestampTz deadline, Served *served)
 			return true;
 		}
 		if (claim == Claim::unstorable)
-			EndLead(Boarding::unstorable); /* nor need those wait who wait for us */
+			EndLead(JoinResult::unstorable); /* nor need those wait who wait for us */
 		if (claim != Claim::busy || !PauseForLease(deadline, &wait))
 			return false;
 	}
@@ -234,7 +234,7 @@ ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline
 
 	if (attempt->call->by_worker && LeasedElsewhere(attempt))
 	{
-		EndLead(Boarding::stopped);
+		EndLead(JoinResult::stopped);
 		return Reason::stale_hit;
 	}
 	if ((asked || !LookUpRedis(attempt, miss, &served)) &&
@@ -243,19 +243,20 @@ ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline
 	Serve(answer, served);
 	GiveUpLease(LeaseEnd::free); /* the value is there */
 	if (served.in_memory)
-		EndLead(Boarding::stored);
+		EndLead(JoinResult::stored);
 	else
-		EndLead(kept ? Boarding::unstorable : Boarding::elsewhere);
+		EndLead(kept ? JoinResult::unstorable : JoinResult::elsewhere);
 	return Reason::redis_hit;
 }
 
 /* We lead no more, because of an error. */
 void
-LeadNoMore()
+EndLeadOnError()
 {
 	/* a cancel, a timeout or a termination tells nothing about the query */
-	EndLead(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION ? Boarding::stopped
-																			   : Boarding::failed);
+	EndLead(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION
+				? JoinResult::stopped
+				: JoinResult::failed);
 }
 
 /*
@@ -275,13 +276,13 @@ Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool a
 			reason = ObtainForAll(attempt, answer, miss, deadline, asked);
 		else
 		{
-			EndLead(Boarding::stored);
+			EndLead(JoinResult::stored);
 			reason = Take(attempt, answer, reason);
 		}
 	}
 	PG_CATCH();
 	{
-		LeadNoMore();
+		EndLeadOnError();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -314,12 +315,12 @@ TakeOfOther(Attempt *attempt, Answer *answer, Reason reason)
 
 /* Another server's run is worth no longer a wait than another session's. */
 TimestampTz
-LeaseDeadline(const Patience &patience)
+LeaseDeadline(const WaitLimit &limit)
 {
 	const TimestampTz worth =
-		patience.expected_us > 0 ? GetCurrentTimestamp() + 2 * patience.expected_us : DT_NOEND;
+		limit.expected_us > 0 ? GetCurrentTimestamp() + 2 * limit.expected_us : DT_NOEND;
 
-	return Min(patience.deadline, worth);
+	return Min(limit.deadline, worth);
 }
 
 } // namespace
@@ -331,7 +332,7 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	TimestampTz deadline = miss == Reason::miss_refresh
 							   ? DT_NOBEGIN
 							   : attempt->now + static_cast<int64>(wait_ms) * 1000;
-	Patience patience = PatienceOf(*attempt, deadline);
+	WaitLimit limit = WaitLimitOf(*attempt, deadline);
 	int lane = 0;
 	int in_vain = 0;
 	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
@@ -343,27 +344,27 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 	{
 		Reason reason;
 
-		switch (Board(LaneOf(attempt->key.hash, lane), patience))
+		switch (Join(LaneOf(attempt->key.hash, lane), limit))
 		{
-		case Boarding::lead:
-			return Lead(attempt, answer, miss, LeaseDeadline(patience), asked);
-		case Boarding::alone:
-		case Boarding::unstorable:
+		case JoinResult::lead:
+			return Lead(attempt, answer, miss, LeaseDeadline(limit), asked);
+		case JoinResult::alone:
+		case JoinResult::unstorable:
 			return Obtain(attempt, answer, miss, asked);
-		case Boarding::stopped:
+		case JoinResult::stopped:
 			break;
-		case Boarding::failed:
+		case JoinResult::failed:
 			in_vain++;
 			break;
-		case Boarding::late:
+		case JoinResult::late:
 			lane++;
-			patience.expected_us *= 2;
+			limit.expected_us *= 2;
 			reason = LookUpFor(attempt, answer);
 			if (Describe(reason).kind != Kind::miss)
 				return TakeOfOther(attempt, answer, reason);
 			break;
-		case Boarding::stored:
-		case Boarding::elsewhere:
+		case JoinResult::stored:
+		case JoinResult::elsewhere:
 			reason = LookUpAgain(attempt, answer);
 			if (Describe(reason).kind != Kind::miss)
 				return TakeOfOther(attempt, answer, reason);
@@ -390,13 +391,13 @@ NothingNew(const Attempt *attempt)
 }
 
 bool
-OursToRenew(Attempt *attempt)
+ShouldRefresh(Attempt *attempt)
 {
 	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
 		return false;
 	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
 		return false;
-	return Board(attempt->key.hash, PatienceOf(*attempt, DT_NOBEGIN)) == Boarding::lead;
+	return Join(attempt->key.hash, WaitLimitOf(*attempt, DT_NOBEGIN)) == JoinResult::lead;
 }
 
 /* We lead the flight of an entry that is good yet.  If another server renews it, we leave it at that. */
@@ -411,21 +412,21 @@ LeftToAnother(Attempt *attempt)
 	}
 	PG_CATCH();
 	{
-		LeadNoMore();
+		EndLeadOnError();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	if (left)
-		EndLead(Boarding::stopped);
+		EndLead(JoinResult::stopped);
 	return left;
 }
 
 } // namespace
 
 Reason
-RenewOrServe(Attempt *attempt, Answer *answer, Reason found)
+RefreshOrServe(Attempt *attempt, Answer *answer, Reason found)
 {
-	if (!OursToRenew(attempt) || LeftToAnother(attempt))
+	if (!ShouldRefresh(attempt) || LeftToAnother(attempt))
 	{
 		CountServed(attempt, answer->pin);
 		return found;

@@ -24,7 +24,7 @@ extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
  * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
  * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
  *
- * Nobody waits longer than it is worth (Patience).  Those who have lost it do not run the query all
+ * Nobody waits longer than it is worth (WaitLimit).  Those who have lost it do not run the query all
  * at once, but wait for one of them in the next lane, and twice as long: so that many who want the same
  * are never more than a few who run it, also where the server is so busy that everything takes longer.
  */
@@ -33,7 +33,7 @@ extern Reason FillOrShare(Attempt *attempt, Answer *answer, Reason miss);
  * Rows that are stale, or fresh but to be renewed early: one caller renews them, in its call or by
  * a worker, and the others take them as they are.
  */
-extern Reason RenewOrServe(Attempt *attempt, Answer *answer, Reason found);
+extern Reason RefreshOrServe(Attempt *attempt, Answer *answer, Reason found);
 /* What a bypass says about an answer that is being kept around this call. */
 extern void TellOuterWatch(Reason reason);
 

@@ -107,7 +107,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 		*reason = Reason::nested_write;
 	else if (!watch.started || watch.uncacheable || watch.disturbed)
 		*reason = Reason::nested_uncacheable;
-	else if (watch.findings.ttl != Reason::hit ||
+	else if (watch.findings.ttl != Reason::none ||
 			 Lacks(attempt->examined->findings, watch.findings))
 	{
 		*reason = Reason::nested_uncacheable;
@@ -178,7 +178,7 @@ SawRelations(const exact::View &view, List *relations)
 } // namespace
 
 Reason
-Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *published)
+Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool *published)
 {
 	const Watch &watch = *yield.watch;
 	const exact::FillMark &mark = *yield.mark;
@@ -226,15 +226,15 @@ Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss, bool *pub
 	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
 	meta.head.encoding = GetDatabaseEncoding();
 	if (attempt->examined->params_lasting)
-		meta.origin = OriginOf(*attempt->call, &meta.origin_length);
+		meta.origin = RerunInfoOf(*attempt->call, &meta.rerun_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots) ||
 		!SawRelations(attempt->view, d.relations))
 		return Reason::changed_during_fill;
 
-	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::hit &&
+	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::none &&
 				   StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
-	if (attempt->exact && watch.findings.exact != Reason::hit)
+	if (attempt->exact && watch.findings.exact != Reason::none)
 		return watch.findings.exact;
 	if (attempt->exact && !exact_answer)
 		return Reason::changed_during_fill;

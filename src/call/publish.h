@@ -13,7 +13,7 @@ namespace cq
 {
 
 /* What a run brought, beside its rows. */
-struct Yield
+struct FillResult
 {
 	const Watch *watch;
 	const exact::FillMark *mark;
@@ -22,7 +22,7 @@ struct Yield
 	int32 lag_ms; /* EntryFacts */
 };
 /* Publish what was filled if everything speaks for it: `miss`, or why not. */
-extern Reason Publish(Attempt *attempt, Rows *rows, const Yield &yield, Reason miss,
+extern Reason Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss,
 					  bool *published);
 
 } // namespace cq

@@ -12,10 +12,10 @@ namespace cq
 {
 
 const char *
-OriginOf(const Call &call, uint32 *length)
+RerunInfoOf(const Call &call, uint32 *length)
 {
 	StringInfoData bytes;
-	OriginHead head = {call.ttl_us, GetSessionUserId(), GetUserId(), call.options};
+	RerunHead head = {call.ttl_us, GetSessionUserId(), GetUserId(), call.options};
 
 	*length = 0;
 	head.options.tag = nullptr;

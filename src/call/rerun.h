@@ -11,7 +11,7 @@ namespace cq
 {
 
 /* Before the settings of the session. */
-struct OriginHead
+struct RerunHead
 {
 	int64 ttl_us;
 	Oid session_user;
@@ -20,6 +20,6 @@ struct OriginHead
 };
 
 /* What it takes to run this call again; none without warm_start. */
-extern const char *OriginOf(const Call &call, uint32 *length);
+extern const char *RerunInfoOf(const Call &call, uint32 *length);
 
 } // namespace cq

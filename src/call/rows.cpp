@@ -137,10 +137,10 @@ TakeValues(Rows *rows, TupleDesc desc, Datum *values, bool *nulls)
 }
 
 bool
-TakeImage(Rows *rows, const Image &image, TupleTableSlot *slot)
+TakeReadyTuple(Rows *rows, const ReadyTuple &image, TupleTableSlot *slot)
 {
 	rows->total++;
-	if (Keep(rows, image.length, [&](char *to) { WriteImage(to, image); }))
+	if (Keep(rows, image.length, [&](char *to) { WriteReadyTuple(to, image); }))
 		return true;
 	return TakeOther(
 		rows, [&](Tuplestorestate *store) { tuplestore_puttupleslot(store, slot); },
@@ -154,11 +154,11 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 {
 	Rows *rows = reinterpret_cast<Rows *>(self);
 	MemoryContext caller = MemoryContextSwitchTo(rows->row);
-	Image image;
+	ReadyTuple image;
 	bool go_on;
 
-	if (ImageOf(slot, &image))
-		go_on = TakeImage(rows, image, slot);
+	if (ReadyTupleOf(slot, &image))
+		go_on = TakeReadyTuple(rows, image, slot);
 	else
 	{
 		slot_getallattrs(slot);

@@ -44,7 +44,7 @@ struct Flight
 {
 	PGPROC *leader;           /* partition lock; constant while it flies */
 	uint64 serial;            /* partition lock: raised at take-off; see Flying() */
-	Boarding outcome;         /* partition lock: of the last landing; see Flying() */
+	JoinResult outcome;       /* partition lock: of the last landing; see Flying() */
 	TimestampTz began;        /* partition lock; constant while it flies */
 	double cost;              /* partition lock; constant while it flies; the planner's estimate */
 	ConditionVariable landed; /* its own lock */
@@ -101,7 +101,7 @@ Find(uint64 key)
 void
 LandAtExit(int, Datum)
 {
-	Land(Boarding::stopped);
+	Finish(JoinResult::stopped);
 }
 
 void
@@ -134,7 +134,7 @@ struct Sighting
  * can tell any more.
  */
 bool
-Flying(const Sighting &seen, Boarding *outcome)
+Flying(const Sighting &seen, JoinResult *outcome)
 {
 	Flight *flight = &shared->flights[seen.place];
 	LWLock *lock = LockOf(seen.key);
@@ -146,7 +146,7 @@ Flying(const Sighting &seen, Boarding *outcome)
 	*outcome = flight->outcome;
 	pg_read_barrier();
 	if (flight->serial != seen.serial)
-		*outcome = Boarding::stored;
+		*outcome = JoinResult::stored;
 	LWLockRelease(lock);
 	return flying;
 }
@@ -180,13 +180,13 @@ LeaderIsBlocked(const Sighting &seen)
 
 /* Until when is it worth to wait for this one? */
 TimestampTz
-EndOfPatience(const Sighting &seen, const Patience &patience)
+EndOfPatience(const Sighting &seen, const WaitLimit &limit)
 {
 	TimestampTz end = DT_NOEND;
 
-	if (patience.expected_us > 0)
-		end = seen.began + 2 * Max(patience.expected_us, kLeastExpectedUs);
-	if (patience.cost > 0 && seen.cost > patience.cost * kMuchDearer)
+	if (limit.expected_us > 0)
+		end = seen.began + 2 * Max(limit.expected_us, kLeastExpectedUs);
+	if (limit.cost > 0 && seen.cost > limit.cost * kMuchDearer)
 		end = Min(end, seen.began + kMomentUs);
 	return end;
 }
@@ -199,14 +199,14 @@ TellOfWait(const Sighting &seen)
 						 seen.leader->pid)));
 }
 
-Boarding
-Wait(const Sighting &seen, const Patience &patience)
+JoinResult
+Wait(const Sighting &seen, const WaitLimit &limit)
 {
-	const TimestampTz patient = EndOfPatience(seen, patience);
-	const TimestampTz deadline = Min(patience.deadline, patient);
+	const TimestampTz patient = EndOfPatience(seen, limit);
+	const TimestampTz deadline = Min(limit.deadline, patient);
 
 	ConditionVariable *landed = &shared->flights[seen.place].landed;
-	Boarding outcome;
+	JoinResult outcome;
 	int64 glance = DeadlockTimeout;
 
 	ConditionVariablePrepareToSleep(landed);
@@ -216,18 +216,18 @@ Wait(const Sighting &seen, const Patience &patience)
 
 		if (left <= 0)
 		{
-			outcome = patient < patience.deadline ? Boarding::late : Boarding::alone;
+			outcome = patient < limit.deadline ? JoinResult::late : JoinResult::alone;
 			break;
 		}
 		if (!ConditionVariableTimedSleep(landed, static_cast<long>(Min(left, glance)),
-										 compat::FlightWaitEvent()))
+										 compat::SingleflightWaitEvent()))
 			continue;
 		if (log_lock_waits && glance == DeadlockTimeout)
 			TellOfWait(seen);
 		glance = kLookAtLeaderMs;
 		if (LeaderIsBlocked(seen))
 		{
-			outcome = Boarding::alone;
+			outcome = JoinResult::alone;
 			break;
 		}
 	}
@@ -237,8 +237,8 @@ Wait(const Sighting &seen, const Patience &patience)
 
 } // namespace
 
-Boarding
-Board(uint64 hash, const Patience &patience)
+JoinResult
+Join(uint64 hash, const WaitLimit &limit)
 {
 	static bool exit_registered = false;
 	const uint64 key = KeyOf(hash);
@@ -246,7 +246,7 @@ Board(uint64 hash, const Patience &patience)
 	Sighting seen = {-1, key, 0, nullptr, 0, 0};
 
 	if (leading >= 0)
-		return Boarding::alone;
+		return JoinResult::alone;
 	if (!exit_registered)
 	{
 		before_shmem_exit(LandAtExit, static_cast<Datum>(0));
@@ -256,7 +256,7 @@ Board(uint64 hash, const Patience &patience)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	seen.place = Find(key);
 	if (seen.place < 0)
-		TakeOff(static_cast<int>(compat::BackendNumber()), key, patience.cost);
+		TakeOff(static_cast<int>(compat::BackendNumber()), key, limit.cost);
 	else
 	{
 		seen.serial = shared->flights[seen.place].serial;
@@ -267,11 +267,11 @@ Board(uint64 hash, const Patience &patience)
 	LWLockRelease(lock);
 
 	if (seen.place < 0)
-		return Boarding::lead;
+		return JoinResult::lead;
 	/* not even a look at the outcome: who may not wait may not want it */
-	if (patience.deadline <= GetCurrentTimestamp())
-		return Boarding::alone;
-	return Wait(seen, patience);
+	if (limit.deadline <= GetCurrentTimestamp())
+		return JoinResult::alone;
+	return Wait(seen, limit);
 }
 
 uint64
@@ -281,7 +281,7 @@ LaneOf(uint64 hash, int lane)
 }
 
 void
-Land(Boarding outcome)
+Finish(JoinResult outcome)
 {
 	Flight *flight;
 	LWLock *lock;
@@ -299,20 +299,20 @@ Land(Boarding outcome)
 }
 
 bool
-IsFlying(uint64 hash)
+IsBeingFilled(uint64 hash)
 {
 	return Find(KeyOf(hash)) >= 0;
 }
 
 void
-FlightRequestShmem()
+SingleflightRequestShmem()
 {
 	RequestAddinShmemSpace(add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())));
 	RequestNamedLWLockTranche(tranche_name, kPartitions);
 }
 
 void
-FlightInitShmem()
+SingleflightInitShmem()
 {
 	bool found;
 

@@ -9,7 +9,7 @@
 namespace cq
 {
 
-enum class Boarding
+enum class JoinResult
 {
 	lead,       /* nobody fills this key: we do, and must land */
 	alone,      /* fill it without anybody waiting for us */
@@ -22,7 +22,7 @@ enum class Boarding
 };
 
 /* For how long is it worth to wait? */
-struct Patience
+struct WaitLimit
 {
 	TimestampTz deadline; /* not past it in any case; in the past: lead or fill alone */
 	int64 expected_us;    /* what the query is known to take, 0: nothing is known */
@@ -33,7 +33,7 @@ struct Patience
  * Take the lead for a key, or wait until the one who has it lands, as long as our patience lasts.
  * Raises only what CHECK_FOR_INTERRUPTS does.
  */
-extern Boarding Board(uint64 hash, const Patience &patience);
+extern JoinResult Join(uint64 hash, const WaitLimit &limit);
 /*
  * A flight that takes too long is left to itself, and those who waited share another one of the same
  * key, under another number.
@@ -41,12 +41,12 @@ extern Boarding Board(uint64 hash, const Patience &patience);
 constexpr int kLanes = 4;
 extern uint64 LaneOf(uint64 hash, int lane);
 /* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */
-extern void Land(Boarding outcome);
+extern void Finish(JoinResult outcome);
 
 /* Does anybody fill this key right now?  A glance. */
-extern bool IsFlying(uint64 hash);
+extern bool IsBeingFilled(uint64 hash);
 
-extern void FlightRequestShmem();
-extern void FlightInitShmem();
+extern void SingleflightRequestShmem();
+extern void SingleflightInitShmem();
 
 } // namespace cq

@@ -60,7 +60,7 @@ WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *value
 }
 
 bool
-ImageOf(TupleTableSlot *slot, Image *image)
+ReadyTupleOf(TupleTableSlot *slot, ReadyTuple *image)
 {
 	int natts = slot->tts_tupleDescriptor->natts;
 
@@ -87,7 +87,7 @@ ImageOf(TupleTableSlot *slot, Image *image)
 }
 
 void
-WriteImage(char *to, const Image &image)
+WriteReadyTuple(char *to, const ReadyTuple &image)
 {
 	MinimalTuple tuple = reinterpret_cast<MinimalTuple>(to);
 

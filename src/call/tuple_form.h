@@ -24,7 +24,7 @@ struct TupleShape
  * is what is kept, and no column is looked at, unless a value lives elsewhere or columns were
  * added since.
  */
-struct Image
+struct ReadyTuple
 {
 	const char *bytes; /* of a minimal tuple; its t_len may be missing */
 	Size length;
@@ -39,7 +39,7 @@ extern Datum *FetchExternal(const int *varlenas, int varlena_count, Datum *value
 extern TupleShape MeasureTuple(TupleDesc desc, const Datum *values, const bool *nulls);
 extern void WriteTuple(char *to, const TupleShape &shape, TupleDesc desc, const Datum *values,
 					   const bool *nulls);
-extern bool ImageOf(TupleTableSlot *slot, Image *image);
-extern void WriteImage(char *to, const Image &image);
+extern bool ReadyTupleOf(TupleTableSlot *slot, ReadyTuple *image);
+extern void WriteReadyTuple(char *to, const ReadyTuple &image);
 
 } // namespace cq

@@ -151,7 +151,7 @@ Incarnation()
  * The slots as for an answer computed under our own snapshot: that takes out what we see complete
  * and objects to definitions in flight.  What is left to ask is whether the answer came after.
  */
-Verdict
+SlotCheck
 CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms, bool own_clock)
 {
 	const int64 since = then_ms - kMarginMs;
@@ -160,21 +160,21 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 	{
 		/* they may change definitions without telling, and we have no number to compare */
 		pg_atomic_write_u64(&shared->unsettled, static_cast<uint64>(MonotonicMs()));
-		return Verdict::in_ddl;
+		return SlotCheck::in_ddl;
 	}
 	if (static_cast<int64>(pg_atomic_read_u64(&shared->unsettled)) >= since)
-		return Verdict::changed;
+		return SlotCheck::changed;
 	for (uint32 i = 0; i < count; i++)
 	{
-		const Verdict verdict = Check(slots[i], view, view.pos);
+		const SlotCheck verdict = Check(slots[i], view, view.pos);
 
-		if (verdict != Verdict::valid)
+		if (verdict != SlotCheck::valid)
 			return verdict;
 		pg_read_barrier();
 		if (ChangedAt(slots[i], own_clock) >= since)
-			return Verdict::changed;
+			return SlotCheck::changed;
 	}
-	return Verdict::valid;
+	return SlotCheck::valid;
 }
 
 /* The time is stored last: who sees it sees that fills in flight are void, too. */

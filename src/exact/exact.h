@@ -94,7 +94,7 @@ enum class Standing
  * Check() met: so call it with none held. */
 extern Standing Look(View *view);
 
-enum class Verdict
+enum class SlotCheck
 {
 	valid,
 	changed, // last > pe: the answer is out of date for everybody
@@ -106,9 +106,9 @@ enum class Verdict
  * Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on its
  * AllRowsSlot() too.  Raises nothing and takes no lock but a slot's spinlock.
  */
-extern Verdict Check(SlotNo slot, const View &view, uint64 pe);
+extern SlotCheck Check(SlotNo slot, const View &view, uint64 pe);
 /* The first objection of several slots. */
-extern Verdict CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe);
+extern SlotCheck CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe);
 /* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
  * long. */
 extern bool MovedSince(SlotNo slot, uint64 pe);
@@ -158,8 +158,8 @@ extern int64 MonotonicMs();
 /* A number that no other server and no earlier start has; constant until shared memory is new. */
 extern uint64 Incarnation();
 /* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
-extern Verdict CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms,
-							  bool own_clock);
+extern SlotCheck CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms,
+								bool own_clock);
 /*
  * Another server of the cluster has invalidated this at that moment, or has not made it known until
  * then.  Answers of before are void, wherever they are; whoever has them asks VoidedSince().

@@ -151,13 +151,13 @@ namespace
 {
 
 /* Who is listed decides, too.  Not inlined: the contents take room on the stack. */
-pg_noinline Verdict
+pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)
 {
 	Slot &slot = shared->slots[no];
 	Contents contents;
 	Judgement judgement;
-	Verdict verdict;
+	SlotCheck verdict;
 
 	ReadContents(slot, &contents);
 	Judge(no, contents, MomentOf(view.snapshot), &judgement);
@@ -165,10 +165,10 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 		Retire(slot, judgement, view.pos);
 	pg_read_barrier();
 	verdict = Compare(slot, view.pos, pe);
-	if (verdict == Verdict::valid && judgement.in_ddl)
-		verdict = Verdict::in_ddl;
-	else if (verdict == Verdict::valid && judgement.crowded)
-		verdict = Verdict::overflow;
+	if (verdict == SlotCheck::valid && judgement.in_ddl)
+		verdict = SlotCheck::in_ddl;
+	else if (verdict == SlotCheck::valid && judgement.crowded)
+		verdict = SlotCheck::overflow;
 	return verdict;
 }
 
@@ -176,15 +176,15 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
  * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
  * retired on the way.
  */
-inline Verdict
+inline SlotCheck
 CheckOne(SlotNo no, const View &view, uint64 pe)
 {
 	Slot &slot = shared->slots[no];
-	Verdict verdict;
+	SlotCheck verdict;
 
 #ifdef CQ_DEBUG
 	if (debug_no_check)
-		return Verdict::valid;
+		return SlotCheck::valid;
 #endif
 
 	/* Before `last`: who ends a hold raises that first. */
@@ -201,30 +201,30 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 	}
 	else
 		verdict = CheckListed(no, view, pe);
-	if (unlikely(held) && verdict == Verdict::valid)
-		verdict = Verdict::in_ddl;
+	if (unlikely(held) && verdict == SlotCheck::valid)
+		verdict = SlotCheck::in_ddl;
 	return verdict;
 }
 
 } // namespace
 
-Verdict
+SlotCheck
 Check(SlotNo no, const View &view, uint64 pe)
 {
 	return CheckOne(no, view, pe);
 }
 
-Verdict
+SlotCheck
 CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
 {
 	for (uint32 i = 0; i < count; i++)
 	{
-		Verdict verdict = CheckOne(slots[i], view, pe);
+		SlotCheck verdict = CheckOne(slots[i], view, pe);
 
-		if (unlikely(verdict != Verdict::valid))
+		if (unlikely(verdict != SlotCheck::valid))
 			return verdict;
 	}
-	return Verdict::valid;
+	return SlotCheck::valid;
 }
 
 bool

@@ -59,14 +59,14 @@ EndChange(Slot &slot)
 	SpinLockRelease(&slot.lock);
 }
 
-Verdict
+SlotCheck
 Compare(Slot &slot, uint64 pos, uint64 pe)
 {
 	const uint64 last = pg_atomic_read_u64(&slot.last);
 
 	if (last > pe)
-		return Verdict::changed;
-	return last > pos ? Verdict::too_old : Verdict::valid;
+		return SlotCheck::changed;
+	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
 }
 
 namespace

@@ -7,6 +7,8 @@
  * are gone through once, into a set, which is good as long as nothing was added: a level's list grows at its
  * head only, outer levels stay as they are while an inner one is open, and a level that ends takes its number
  * with it.
+ *
+ * Part of exact.h.
  */
 #include "pg.h"
 #include "exact/definitions.h"

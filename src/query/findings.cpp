@@ -21,7 +21,7 @@ Keep(const Findings *f, const char *text)
 void
 RefuseBoth(Findings *f, Reason reason, const char *detail)
 {
-	if (f->ttl == Reason::hit)
+	if (f->ttl == Reason::none)
 	{
 		f->ttl = reason;
 		f->ttl_detail = Keep(f, detail);
@@ -39,7 +39,7 @@ NoteClock(Findings *f, const char *detail)
 void
 RefuseExact(Findings *f, Reason reason, const char *detail)
 {
-	if (f->exact == Reason::hit)
+	if (f->exact == Reason::none)
 	{
 		f->exact = reason;
 		f->exact_detail = Keep(f, detail);
@@ -133,9 +133,9 @@ Widen(Findings *known, const Findings &seen)
 	known->temp_schema = known->temp_schema || seen.temp_schema;
 	AddNames(&known->settings, seen.settings);
 	AddNames(&known->cursors, seen.cursors);
-	if (seen.ttl != Reason::hit)
+	if (seen.ttl != Reason::none)
 		RefuseBoth(known, seen.ttl, seen.ttl_detail);
-	if (seen.exact != Reason::hit)
+	if (seen.exact != Reason::none)
 		RefuseExact(known, seen.exact, seen.exact_detail);
 }
 

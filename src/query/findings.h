@@ -39,10 +39,10 @@ struct NameHashes
 
 struct Findings
 {
-	/* Reason::hit: may be kept; otherwise why the query is run instead, and what was found. */
-	Reason ttl = Reason::hit;
+	/* Reason::none: may be kept; otherwise why the query is run instead, and what was found. */
+	Reason ttl = Reason::none;
 	char *ttl_detail = nullptr;
-	Reason exact = Reason::hit;
+	Reason exact = Reason::none;
 	char *exact_detail = nullptr;
 
 	/* A volatile function, if any: for ttl a setting decides what becomes of the query. */

@@ -228,7 +228,7 @@ BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key)
 	if (shape == Shape::rows && query.key_is_constant)
 	{
 		*key = {prefix.data, static_cast<uint32>(prefix.len), query.prefix_hash};
-		return Reason::hit;
+		return Reason::none;
 	}
 
 	buffer = EmptyBuffer();
@@ -245,7 +245,7 @@ BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key)
 	*key = {buffer->data, static_cast<uint32>(buffer->len),
 			HashBytes(buffer->data + prefix.len, buffer->len - prefix.len,
 					  query.prefix_hash + static_cast<uint64>(shape))};
-	return Reason::hit;
+	return Reason::none;
 }
 
 KeyView

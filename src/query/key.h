@@ -50,7 +50,7 @@ constexpr uint32 kMaxKeyBytes = 64 * 1024;
 
 extern void BuildKeyPrefix(Examined *query, uint32 parse_flags);
 /*
- * Reason::hit, or why this call can have no key.  The key is valid until the next call, or while
+ * Reason::none, or why this call can have no key.  The key is valid until the next call, or while
  * the handle is held if that ends first.
  */
 extern Reason BuildKey(const Examined &query, Shape shape, ParamListInfo params, Key *key);

@@ -104,9 +104,9 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 	static_assert(sizeof(Findings) == 312, "a new field must be merged, if it is a finding");
 	for (bool Findings::*flag : kFlags)
 		f->*flag = f->*flag || part.*flag;
-	if (part.exact != Reason::hit)
+	if (part.exact != Reason::none)
 		RefuseExact(f, part.exact, part.exact_detail);
-	if (part.ttl != Reason::hit)
+	if (part.ttl != Reason::none)
 		RefuseBoth(f, part.ttl, part.ttl_detail);
 	if (f->volatile_detail == nullptr)
 		f->volatile_detail = Keep(f, part.volatile_detail);

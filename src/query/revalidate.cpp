@@ -252,7 +252,7 @@ PlanOutdated(const HeldHandle &handle, const exact::View &view)
 	foreach (cell, handle->findings.relations)
 	{
 		if (exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view,
-						 handle->plan_position) == exact::Verdict::changed)
+						 handle->plan_position) == exact::SlotCheck::changed)
 		{
 			handle->names_changed = true;
 			return true;

@@ -37,27 +37,28 @@ RegisterExit()
 }
 
 Result
-Conclude(Verdict verdict, int64 begin)
+Conclude(ExchangeResult verdict, int64 begin)
 {
 	uint64 in;
 	uint64 out;
 
 	TakeTraffic(&in, &out);
 	/* our haste is not its fault */
-	if (verdict == Verdict::timeout && NowUs() >= limit_us)
-		verdict = Verdict::overtaken;
+	if (verdict == ExchangeResult::timeout && NowUs() >= limit_us)
+		verdict = ExchangeResult::overtaken;
 	switch (verdict)
 	{
-	case Verdict::done:
-	case Verdict::stopped:
+	case ExchangeResult::done:
+	case ExchangeResult::stopped:
 		BreakerSucceeded(NowUs() - begin, in, out);
-		return verdict == Verdict::done ? Result::done : Result::stopped;
-	case Verdict::overtaken:
-	case Verdict::unresolved:
+		return verdict == ExchangeResult::done ? Result::done : Result::stopped;
+	case ExchangeResult::overtaken:
+	case ExchangeResult::unresolved:
 		BreakerLeft();
 		return Result::unavailable;
 	default:
-		BreakerFailed(verdict == Verdict::timeout ? Failure::timeout : Failure::fast, trouble.text);
+		BreakerFailed(verdict == ExchangeResult::timeout ? Failure::timeout : Failure::fast,
+					  trouble.text);
 		return Result::unavailable;
 	}
 }
@@ -88,7 +89,7 @@ Run(const Pipeline &pipeline)
 {
 	Patience patience;
 	int64 begin;
-	volatile Verdict verdict = Verdict::failed;
+	volatile ExchangeResult verdict = ExchangeResult::failed;
 
 	if (!Configured() || running || NowUs() >= limit_us || !BreakerEnter())
 		return Result::unavailable;

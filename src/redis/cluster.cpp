@@ -131,59 +131,59 @@ SlotsReply(void *arg, int, const Reply &reply)
 }
 
 /* Reads the map from one node. */
-Verdict
+ExchangeResult
 Ask(const Host &host, Patience *patience)
 {
 	Question question = {{false, host}, false};
 	Pipeline pipeline = {{nullptr, 0}, 1, 1, SlotsCommand, SlotsReply, &question};
 	int next = 0;
 	bool reused = true;
-	Verdict verdict = Verdict::lost;
+	ExchangeResult verdict = ExchangeResult::lost;
 
 	FreeMap(&coming);
 	coming = NewMap();
 	if (coming == nullptr)
 	{
 		SetTrouble(question.endpoint, "out of memory");
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
-	while (verdict == Verdict::lost && reused)
+	while (verdict == ExchangeResult::lost && reused)
 		verdict = ExchangeWith(question.endpoint, pipeline, &next, false, Errors::deliver, patience,
 							   &reused);
-	if (verdict != Verdict::done)
-		return verdict == Verdict::lost ? Verdict::failed : verdict;
+	if (verdict != ExchangeResult::done)
+		return verdict == ExchangeResult::lost ? ExchangeResult::failed : verdict;
 	if (!question.good)
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	FreeMap(&map);
 	map = coming;
 	coming = nullptr;
 	doubted = stale = false;
 	memset(static_cast<void *>(&avoided), 0, sizeof(avoided));
 	read_at = NowUs();
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 /* A node that hangs must not use up the time that is needed to ask the others. */
-Verdict
+ExchangeResult
 AskBriefly(const Host &host, Patience *patience)
 {
 	Patience brief = *patience;
 	int64 now = NowUs();
-	Verdict verdict;
+	ExchangeResult verdict;
 
 	brief.deadline =
 		Min(brief.deadline, now + Max((patience->deadline - now) / 3, static_cast<int64>(10000)));
 	verdict = Ask(host, &brief);
-	if (verdict == Verdict::timeout && NowUs() < patience->deadline)
-		verdict = Verdict::failed;
+	if (verdict == ExchangeResult::timeout && NowUs() < patience->deadline)
+		verdict = ExchangeResult::failed;
 	return verdict;
 }
 
 /* Tries nodes until one answers: those of the map, then the seeds; who failed comes last. */
-Verdict
+ExchangeResult
 ReadMap(Patience *patience)
 {
-	Verdict verdict = Verdict::failed;
+	ExchangeResult verdict = ExchangeResult::failed;
 	Host known[kMaxHosts * 2];
 	int count = 0;
 
@@ -202,7 +202,7 @@ ReadMap(Patience *patience)
 	for (int i = 0; i < count; i++)
 	{
 		verdict = AskBriefly(known[i], patience);
-		if (verdict != Verdict::failed && verdict != Verdict::unresolved)
+		if (verdict != ExchangeResult::failed && verdict != ExchangeResult::unresolved)
 			break;
 	}
 	return verdict;
@@ -216,15 +216,15 @@ ClusterIsKnown()
 	return map != nullptr;
 }
 
-Verdict
+ExchangeResult
 ClusterNode(int slot, Host *node, Patience *patience)
 {
 	if (map == nullptr || doubted || map->owner[slot] == 0 ||
 		(stale && NowUs() - read_at > kRefreshUs))
 	{
-		Verdict verdict = ReadMap(patience);
+		ExchangeResult verdict = ReadMap(patience);
 
-		if (verdict != Verdict::done)
+		if (verdict != ExchangeResult::done)
 			return verdict;
 	}
 	if (map->owner[slot] == 0)
@@ -232,10 +232,10 @@ ClusterNode(int slot, Host *node, Patience *patience)
 		Endpoint endpoint = {false, map->node[0]};
 
 		SetTrouble(endpoint, "no node has slot %d", slot);
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
 	*node = map->node[map->owner[slot] - 1];
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 bool

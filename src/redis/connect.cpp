@@ -160,21 +160,21 @@ FindPassword(const Endpoint &endpoint)
 
 } // namespace
 
-Verdict
+ExchangeResult
 RunSetup(Connection *connection, Patience *patience)
 {
 	Setup setup = {&connection->endpoint, {}, 0, false};
 	Pipeline pipeline = {{nullptr, 0}, 0, 4, SetupCommand, SetupReply, &setup};
 	int next = 0;
-	Verdict verdict;
+	ExchangeResult verdict;
 
 	if (WithPassword() && !MayKnowPassword(connection->endpoint))
 	{
 		RefusePassword(connection->endpoint);
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
 	if (WithPassword() && !FindPassword(connection->endpoint))
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	if (WithPassword())
 		setup.commands[setup.count++] = cmd_auth;
 	if (url.db != 0 && !connection->endpoint.sentinel)
@@ -185,22 +185,22 @@ RunSetup(Connection *connection, Patience *patience)
 	pipeline.count = setup.count;
 	verdict = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
 	explicit_bzero(from_file, sizeof(from_file));
-	if (verdict == Verdict::done && setup.refused)
-		return Verdict::failed;
+	if (verdict == ExchangeResult::done && setup.refused)
+		return ExchangeResult::failed;
 	/* One that hangs up on a new connection is not one that closed an old one. */
-	return verdict == Verdict::lost ? Verdict::failed : verdict;
+	return verdict == ExchangeResult::lost ? ExchangeResult::failed : verdict;
 }
 
-Verdict
+ExchangeResult
 FromWait(Connection *connection, Waited waited, const char *doing)
 {
 	if (waited == Waited::overtaken)
-		return Verdict::overtaken;
+		return ExchangeResult::overtaken;
 	SetTrouble(connection->endpoint, "timeout while %s", doing);
-	return Verdict::timeout;
+	return ExchangeResult::timeout;
 }
 
-Verdict
+ExchangeResult
 Connect(Connection *connection, const Address &address, const Patience &patience, bool *reached)
 {
 	Channel *channel = &connection->channel;
@@ -217,7 +217,7 @@ Connect(Connection *connection, const Address &address, const Patience &patience
 		goto failed;
 	*reached = true;
 	if (!url.tls)
-		return Verdict::done;
+		return ExchangeResult::done;
 	if (!ChannelStartTls(channel, connection->endpoint.host.name))
 		goto failed;
 	while ((result = ChannelHandshake(channel, &events)) == 0)
@@ -227,14 +227,14 @@ Connect(Connection *connection, const Address &address, const Patience &patience
 			return FromWait(connection, waited, "setting up TLS");
 	}
 	if (result > 0)
-		return Verdict::done;
+		return ExchangeResult::done;
 
 failed:
 	SetTrouble(connection->endpoint, "%s", channel->error);
-	return Verdict::failed;
+	return ExchangeResult::failed;
 }
 
-Verdict
+ExchangeResult
 FindAddresses(const Endpoint &endpoint, Address *addresses, int *count)
 {
 	if (endpoint.host.name[0] == '\0')
@@ -246,17 +246,17 @@ FindAddresses(const Endpoint &endpoint, Address *addresses, int *count)
 		strlcpy(local->sun_path, url.path, sizeof(local->sun_path));
 		addresses[0].length = sizeof(*local);
 		*count = 1;
-		return Verdict::done;
+		return ExchangeResult::done;
 	}
 	switch (Resolve(endpoint.host.name, endpoint.host.port, addresses, count))
 	{
 	case Resolved::found:
-		return Verdict::done;
+		return ExchangeResult::done;
 	case Resolved::failed:
 		SetTrouble(endpoint, "the host name could not be resolved");
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	default:
-		return Verdict::unresolved;
+		return ExchangeResult::unresolved;
 	}
 }
 

@@ -12,11 +12,11 @@
 namespace cq::redis
 {
 
-extern Verdict RunSetup(Connection *connection, Patience *patience);
-extern Verdict FromWait(Connection *connection, Waited waited, const char *doing);
+extern ExchangeResult RunSetup(Connection *connection, Patience *patience);
+extern ExchangeResult FromWait(Connection *connection, Waited waited, const char *doing);
 /* Up to the point where commands can be sent.  *reached: somebody listens at this address. */
-extern Verdict Connect(Connection *connection, const Address &address, const Patience &patience,
-					   bool *reached);
-extern Verdict FindAddresses(const Endpoint &endpoint, Address *addresses, int *count);
+extern ExchangeResult Connect(Connection *connection, const Address &address,
+							  const Patience &patience, bool *reached);
+extern ExchangeResult FindAddresses(const Endpoint &endpoint, Address *addresses, int *count);
 
 } // namespace cq::redis

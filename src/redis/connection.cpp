@@ -56,40 +56,40 @@ ParseRedirection(const Connection *connection, const Reply &reply)
 }
 
 /* Is this error reply one for the caller?  Then `done`. */
-Verdict
+ExchangeResult
 Judge(const Connection *connection, const Reply &reply, Errors errors)
 {
 	static const char *const not_now[] = {"LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS", "NOPERM"};
 
 	if (errors == Errors::deliver)
-		return Verdict::done;
+		return ExchangeResult::done;
 	if (IsError(reply, "MOVED") || IsError(reply, "ASK"))
 	{
 		if (ParseRedirection(connection, reply))
-			return IsError(reply, "ASK") ? Verdict::ask : Verdict::moved;
+			return IsError(reply, "ASK") ? ExchangeResult::ask : ExchangeResult::moved;
 		SetTrouble(connection->endpoint, "protocol error: a redirection that leads nowhere");
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
 	if (IsError(reply, "READONLY") && errors == Errors::redirect_stale)
-		return Verdict::readonly;
+		return ExchangeResult::readonly;
 	SetTrouble(connection->endpoint, "%.*s", static_cast<int>(Min(reply.length, 150)), reply.bytes);
 	if (IsError(reply, "TRYAGAIN"))
-		return Verdict::again;
+		return ExchangeResult::again;
 	if (IsError(reply, "CLUSTERDOWN"))
-		return Verdict::down;
+		return ExchangeResult::down;
 	for (const char *code : not_now)
 	{
 		if (IsError(reply, code))
-			return Verdict::failed;
+			return ExchangeResult::failed;
 	}
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
-Verdict
+ExchangeResult
 Broken(Connection *connection)
 {
 	SetTrouble(connection->endpoint, "%s", connection->channel.error);
-	return Verdict::lost;
+	return ExchangeResult::lost;
 }
 
 /* Sends what can be sent now; false if the connection is broken. */
@@ -114,7 +114,7 @@ Flush(Connection *connection)
 }
 
 /* Gets some bytes, or waits until something can be done.  `done`: look again. */
-Verdict
+ExchangeResult
 Receive(Connection *connection, Patience *patience)
 {
 	Channel *channel = &connection->channel;
@@ -129,7 +129,7 @@ Receive(Connection *connection, Patience *patience)
 		if (to == nullptr)
 		{
 			SetTrouble(connection->endpoint, "out of memory");
-			return Verdict::failed;
+			return ExchangeResult::failed;
 		}
 		n = ChannelRead(channel, to, room);
 		if (n < 0)
@@ -143,14 +143,14 @@ Receive(Connection *connection, Patience *patience)
 		BreakerHeard();
 		/* a long reply may come without a pause to wait in */
 		CHECK_FOR_INTERRUPTS();
-		return Verdict::done;
+		return ExchangeResult::done;
 	}
 
 	Waited waited = ChannelWait(
 		channel, WL_SOCKET_READABLE | (sending || channel->tls_write ? WL_SOCKET_WRITEABLE : 0),
 		*patience);
 
-	return waited == Waited::ready ? Verdict::done
+	return waited == Waited::ready ? ExchangeResult::done
 								   : FromWait(connection, waited, "waiting for an answer");
 }
 
@@ -158,12 +158,12 @@ Receive(Connection *connection, Patience *patience)
 struct Progress
 {
 	const Pipeline *pipeline;
-	int *next;       /* of the replies */
-	int issued;      /* of the commands */
-	int end;         /* of both */
-	int outstanding; /* replies */
-	bool skip;       /* the next reply is ASKING's */
-	Verdict verdict; /* anything but `done`: drop what is outstanding */
+	int *next;              /* of the replies */
+	int issued;             /* of the commands */
+	int end;                /* of both */
+	int outstanding;        /* replies */
+	bool skip;              /* the next reply is ASKING's */
+	ExchangeResult verdict; /* anything but `done`: drop what is outstanding */
 };
 
 /* Queues commands as far as the window goes; false: no memory. */
@@ -173,7 +173,7 @@ Issue(Connection *connection, Progress *progress, bool asking)
 	const Pipeline *pipeline = progress->pipeline;
 	Slice argv[kMaxArguments];
 
-	while (progress->verdict == Verdict::done && progress->issued < progress->end &&
+	while (progress->verdict == ExchangeResult::done && progress->issued < progress->end &&
 		   progress->issued - *progress->next < Max(pipeline->window, 1) &&
 		   OutgoingHasRoom(&connection->out))
 	{
@@ -201,7 +201,7 @@ Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors e
 	int64 begin;
 
 	progress->outstanding--;
-	if (progress->verdict != Verdict::done)
+	if (progress->verdict != ExchangeResult::done)
 		return;
 	if (progress->skip)
 	{
@@ -210,12 +210,12 @@ Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors e
 	}
 	if (reply.type == Reply::Type::error)
 		progress->verdict = Judge(connection, reply, errors);
-	if (progress->verdict != Verdict::done)
+	if (progress->verdict != ExchangeResult::done)
 		return;
 	trouble.answered = trouble.answered || errors != Errors::deliver;
 	begin = NowUs();
 	if (!pipeline->reply(pipeline->arg, (*progress->next)++, reply))
-		progress->verdict = Verdict::stopped;
+		progress->verdict = ExchangeResult::stopped;
 	patience->quiet_since = NowUs();
 	patience->deadline += patience->quiet_since - begin;
 	CHECK_FOR_INTERRUPTS();
@@ -233,22 +233,22 @@ IsError(const Reply &reply, const char *code)
 		   (reply.length == length || reply.bytes[length] == ' ');
 }
 
-Verdict
+ExchangeResult
 ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patience)
 {
 	Address addresses[kMaxAddresses];
 	int count = 0;
 	Patience connecting = *patience;
-	Verdict verdict = FindAddresses(endpoint, addresses, &count);
+	ExchangeResult verdict = FindAddresses(endpoint, addresses, &count);
 
 	connection->endpoint = endpoint;
 	connection->version = url_version;
-	if (verdict != Verdict::done)
+	if (verdict != ExchangeResult::done)
 		return verdict;
 	if (!IncomingInit(&connection->in))
 	{
 		SetTrouble(endpoint, "out of memory");
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
 	connecting.quiet_since = NowUs();
 	connecting.deadline =
@@ -260,12 +260,12 @@ ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patie
 
 		ChannelClose(&connection->channel);
 		verdict = Connect(connection, addresses[i], connecting, &reached);
-		if (verdict != Verdict::failed || reached)
+		if (verdict != ExchangeResult::failed || reached)
 			break;
 	}
-	if (verdict == Verdict::done)
+	if (verdict == ExchangeResult::done)
 		verdict = RunSetup(connection, &connecting);
-	if (verdict == Verdict::failed || verdict == Verdict::timeout)
+	if (verdict == ExchangeResult::failed || verdict == ExchangeResult::timeout)
 		ResolveAgain(endpoint.host.name);
 	return verdict;
 }
@@ -278,23 +278,24 @@ ConnectionClose(Connection *connection)
 	OutgoingFree(&connection->out);
 }
 
-Verdict
+ExchangeResult
 Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool asking, Errors errors,
 		 Patience *patience)
 {
-	Progress progress = {&pipeline, next,  *next,        asking ? *next + 1 : pipeline.count,
-						 0,         false, Verdict::done};
+	Progress progress = {
+		&pipeline,           next, *next, asking ? *next + 1 : pipeline.count, 0, false,
+		ExchangeResult::done};
 	Reply reply;
 
 	patience->quiet_since = NowUs();
 	for (;;)
 	{
-		Verdict verdict;
+		ExchangeResult verdict;
 
 		if (!Issue(connection, &progress, asking))
 		{
 			SetTrouble(connection->endpoint, "out of memory");
-			return Verdict::failed;
+			return ExchangeResult::failed;
 		}
 		if (progress.outstanding == 0)
 			break;
@@ -307,18 +308,18 @@ Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool askin
 			continue;
 		case Parsed::bad:
 			SetTrouble(connection->endpoint, "%s", connection->in.error);
-			return Verdict::failed;
+			return ExchangeResult::failed;
 		default:
 			break;
 		}
 		verdict = Receive(connection, patience);
-		if (verdict != Verdict::done)
+		if (verdict != ExchangeResult::done)
 			return verdict;
 	}
 	if (!IncomingIsEmpty(&connection->in))
 	{
 		SetTrouble(connection->endpoint, "protocol error: more replies than commands");
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
 	IncomingTrim(&connection->in);
 	return progress.verdict;

@@ -38,7 +38,7 @@ struct Connection
 };
 
 /* How an exchange or an attempt to connect ended. */
-enum class Verdict
+enum class ExchangeResult
 {
 	done,
 	stopped,  /* by the callback */
@@ -73,7 +73,8 @@ extern void RefusePassword(const Endpoint &endpoint);
 /* Is this reply an error whose code is that word? */
 extern bool IsError(const Reply &reply, const char *code);
 
-extern Verdict ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patience);
+extern ExchangeResult ConnectionOpen(Connection *connection, const Endpoint &endpoint,
+									 Patience *patience);
 extern void ConnectionClose(Connection *connection);
 
 enum class Errors
@@ -87,7 +88,7 @@ enum class Errors
  * From command *next on, which is raised for each reply that was handed out.  When asking, only
  * that one, with ASKING before it.
  */
-extern Verdict Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool asking,
-						Errors errors, Patience *patience);
+extern ExchangeResult Exchange(Connection *connection, const Pipeline &pipeline, int *next,
+							   bool asking, Errors errors, Patience *patience);
 
 } // namespace cq::redis

@@ -83,16 +83,16 @@ Begin(Connection *connection)
 
 /* A connection that is in step is kept. */
 void
-End(Connection *connection, Verdict verdict)
+End(Connection *connection, ExchangeResult verdict)
 {
 	busy = nullptr;
 	switch (verdict)
 	{
-	case Verdict::lost:
-	case Verdict::failed:
-	case Verdict::timeout:
-	case Verdict::overtaken:
-	case Verdict::unresolved:
+	case ExchangeResult::lost:
+	case ExchangeResult::failed:
+	case ExchangeResult::timeout:
+	case ExchangeResult::overtaken:
+	case ExchangeResult::unresolved:
 		for (Connection *&place : connections)
 		{
 			if (place == connection)
@@ -108,21 +108,21 @@ End(Connection *connection, Verdict verdict)
 }
 
 /* Waits a moment for a cluster to make up its mind. */
-Verdict
+ExchangeResult
 Pause(const Patience &patience)
 {
 	if (NowUs() + kPauseMs * 1000 > patience.deadline)
-		return Verdict::timeout;
+		return ExchangeResult::timeout;
 	if (WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs,
 				  compat::RedisWaitEvent()) &
 		WL_LATCH_SET)
 		ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 /* What has been tried for this pipeline. */
-struct Attempt
+struct RouteState
 {
 	Endpoint target;
 	bool asking;
@@ -133,13 +133,13 @@ struct Attempt
 	int progress; /* replies at the last hop */
 };
 
-Verdict
-FindTarget(const Pipeline &pipeline, Attempt *attempt, Patience *patience)
+ExchangeResult
+FindTarget(const Pipeline &pipeline, RouteState *attempt, Patience *patience)
 {
 	Endpoint *target = &attempt->target;
 
 	if (attempt->asking)
-		return Verdict::done;
+		return ExchangeResult::done;
 	memset(static_cast<void *>(target), 0, sizeof(*target));
 	if (url.kind == UrlKind::sentinel)
 		return SentinelMaster(&target->host, patience);
@@ -148,12 +148,12 @@ FindTarget(const Pipeline &pipeline, Attempt *attempt, Patience *patience)
 						   patience);
 	if (url.kind == UrlKind::single)
 		target->host = url.host[0];
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 /* A target failed: is there another one?  Then `done`, and it's worth another attempt. */
-Verdict
-Rediscover(Attempt *attempt, Verdict verdict)
+ExchangeResult
+Rediscover(RouteState *attempt, ExchangeResult verdict)
 {
 	if (attempt->rediscovered)
 		return verdict;
@@ -164,11 +164,11 @@ Rediscover(Attempt *attempt, Verdict verdict)
 		ClusterDoubt(attempt->target.host);
 	else
 		return verdict;
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 /* Another node has the slot: the map has it now, or must be read again. */
-Verdict
+ExchangeResult
 Moved(const Patience &patience)
 {
 	const bool strange = WithPassword() && !ClusterHas(trouble.host);
@@ -177,48 +177,48 @@ Moved(const Patience &patience)
 	{
 		if (strange)
 			RefusePassword({false, trouble.host});
-		return Verdict::failed;
+		return ExchangeResult::failed;
 	}
-	return strange ? Pause(patience) : Verdict::done;
+	return strange ? Pause(patience) : ExchangeResult::done;
 }
 
 /* After an attempt that was no success: `done` if there is to be another one. */
-Verdict
-TryAgain(Attempt *attempt, Verdict verdict, int next, Patience *patience)
+ExchangeResult
+TryAgain(RouteState *attempt, ExchangeResult verdict, int next, Patience *patience)
 {
 	attempt->asking = false;
 	if (next > attempt->progress)
 		attempt->hops = 0;
 	attempt->progress = next;
-	if (++attempt->hops > kMaxHops && verdict != Verdict::overtaken &&
-		verdict != Verdict::unresolved)
-		return verdict == Verdict::timeout ? verdict : Verdict::failed;
+	if (++attempt->hops > kMaxHops && verdict != ExchangeResult::overtaken &&
+		verdict != ExchangeResult::unresolved)
+		return verdict == ExchangeResult::timeout ? verdict : ExchangeResult::failed;
 	switch (verdict)
 	{
-	case Verdict::moved:
+	case ExchangeResult::moved:
 		return Moved(*patience);
-	case Verdict::ask:
+	case ExchangeResult::ask:
 		attempt->asking = true;
 		attempt->target.host = trouble.host;
-		return Verdict::done;
-	case Verdict::down:
+		return ExchangeResult::done;
+	case ExchangeResult::down:
 		ClusterDoubt(attempt->target.host);
 		return Pause(*patience);
-	case Verdict::again:
+	case ExchangeResult::again:
 		return Pause(*patience);
-	case Verdict::readonly:
+	case ExchangeResult::readonly:
 		(void) Rediscover(attempt, verdict);
-		return Verdict::done;
-	case Verdict::lost:
+		return ExchangeResult::done;
+	case ExchangeResult::lost:
 		if (attempt->reused && !attempt->reconnected)
 		{
 			attempt->reconnected = true;
-			return Verdict::done;
+			return ExchangeResult::done;
 		}
 		[[fallthrough]];
-	case Verdict::failed:
-		return Rediscover(attempt, Verdict::failed);
-	case Verdict::timeout:
+	case ExchangeResult::failed:
+		return Rediscover(attempt, ExchangeResult::failed);
+	case ExchangeResult::timeout:
 		/* There's no time left, but the next call shall know. */
 		(void) Rediscover(attempt, verdict);
 		return verdict;
@@ -228,7 +228,7 @@ TryAgain(Attempt *attempt, Verdict verdict, int next, Patience *patience)
 }
 
 Errors
-ErrorsFor(const Attempt &attempt)
+ErrorsFor(const RouteState &attempt)
 {
 	bool elsewhere =
 		url.kind == UrlKind::sentinel || url.kind == UrlKind::cluster || ClusterIsKnown();
@@ -238,13 +238,13 @@ ErrorsFor(const Attempt &attempt)
 
 } // namespace
 
-Verdict
+ExchangeResult
 ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool asking,
 			 Errors errors, Patience *patience, bool *reused)
 {
 	Connection **place = FindPlace(endpoint);
 	Connection *connection = *place;
-	Verdict verdict = Verdict::done;
+	ExchangeResult verdict = ExchangeResult::done;
 
 	*reused = connection != nullptr && Equal(connection->endpoint, endpoint);
 	if (!*reused)
@@ -254,7 +254,7 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 		if (connection == nullptr)
 		{
 			SetTrouble(endpoint, "out of memory");
-			return Verdict::failed;
+			return ExchangeResult::failed;
 		}
 		memset(static_cast<void *>(connection), 0, sizeof(Connection));
 		connection->channel.fd = PGINVALID_SOCKET;
@@ -263,16 +263,16 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 	Begin(connection);
 	if (!*reused)
 		verdict = ConnectionOpen(connection, endpoint, patience);
-	if (verdict == Verdict::done)
+	if (verdict == ExchangeResult::done)
 		verdict = Exchange(connection, pipeline, next, asking, errors, patience);
 	End(connection, verdict);
 	return verdict;
 }
 
-Verdict
+ExchangeResult
 Serve(const Pipeline &pipeline, Patience *patience)
 {
-	Attempt attempt = {};
+	RouteState attempt = {};
 	int next = 0;
 
 	if (version != url_version)
@@ -282,15 +282,15 @@ Serve(const Pipeline &pipeline, Patience *patience)
 	}
 	for (;;)
 	{
-		Verdict verdict = FindTarget(pipeline, &attempt, patience);
+		ExchangeResult verdict = FindTarget(pipeline, &attempt, patience);
 
 		attempt.reused = false;
-		if (verdict == Verdict::done)
+		if (verdict == ExchangeResult::done)
 			verdict = ExchangeWith(attempt.target, pipeline, &next, attempt.asking,
 								   ErrorsFor(attempt), patience, &attempt.reused);
-		if (verdict == Verdict::stopped)
+		if (verdict == ExchangeResult::stopped)
 			return verdict;
-		if (verdict == Verdict::done)
+		if (verdict == ExchangeResult::done)
 		{
 			attempt.asking = false;
 			if (next == pipeline.count)
@@ -298,7 +298,7 @@ Serve(const Pipeline &pipeline, Patience *patience)
 			continue;
 		}
 		verdict = TryAgain(&attempt, verdict, next, patience);
-		if (verdict != Verdict::done)
+		if (verdict != ExchangeResult::done)
 			return verdict;
 	}
 }

@@ -18,7 +18,7 @@ namespace cq::redis
  * Runs the pipeline, with as many redirections and second attempts as patience allows.  On
  * failed, timeout and lost `trouble` says what was wrong.  If it raises, call CloseBusy().
  */
-extern Verdict Serve(const Pipeline &pipeline, Patience *patience);
+extern ExchangeResult Serve(const Pipeline &pipeline, Patience *patience);
 
 /* Closes the connection that a request was going on on. */
 extern void CloseBusy();

@@ -16,7 +16,7 @@ namespace cq::redis
  * An exchange over this process's connection to an endpoint, which is opened if there is none and
  * closed if it is not in step afterwards.  *reused: it was an old one.
  */
-extern Verdict ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next,
-							bool asking, Errors errors, Patience *patience, bool *reused);
+extern ExchangeResult ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next,
+								   bool asking, Errors errors, Patience *patience, bool *reused);
 
 } // namespace cq::redis

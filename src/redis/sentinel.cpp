@@ -56,7 +56,7 @@ MasterReply(void *arg, int, const Reply &reply)
 	return true;
 }
 
-Verdict
+ExchangeResult
 Ask(const Host &sentinel, Patience *patience)
 {
 	Question question = {{true, sentinel}, {}, false};
@@ -65,40 +65,40 @@ Ask(const Host &sentinel, Patience *patience)
 	int64 now = NowUs();
 	int next = 0;
 	bool reused = true;
-	Verdict verdict = Verdict::lost;
+	ExchangeResult verdict = ExchangeResult::lost;
 
 	/* One that hangs must not use up the time that is needed to ask the others. */
 	brief.deadline =
 		Min(brief.deadline, now + Max((patience->deadline - now) / 3, static_cast<int64>(10000)));
-	while (verdict == Verdict::lost && reused)
+	while (verdict == ExchangeResult::lost && reused)
 		verdict = ExchangeWith(question.endpoint, pipeline, &next, false, Errors::deliver, &brief,
 							   &reused);
-	if (verdict == Verdict::lost || (verdict == Verdict::done && !question.good) ||
-		(verdict == Verdict::timeout && NowUs() < patience->deadline))
-		return Verdict::failed;
-	if (verdict == Verdict::done)
+	if (verdict == ExchangeResult::lost || (verdict == ExchangeResult::done && !question.good) ||
+		(verdict == ExchangeResult::timeout && NowUs() < patience->deadline))
+		return ExchangeResult::failed;
+	if (verdict == ExchangeResult::done)
 		known = question.master;
 	return verdict;
 }
 
 } // namespace
 
-Verdict
+ExchangeResult
 SentinelMaster(Host *master, Patience *patience)
 {
 	for (int i = 0; known.name[0] == '\0' && i < url.hosts; i++)
 	{
 		int number = (first + i) % url.hosts;
-		Verdict verdict = Ask(url.host[number], patience);
+		ExchangeResult verdict = Ask(url.host[number], patience);
 
-		if (verdict == Verdict::done)
+		if (verdict == ExchangeResult::done)
 			first = number;
 		else if (i + 1 == url.hosts ||
-				 (verdict != Verdict::failed && verdict != Verdict::unresolved))
+				 (verdict != ExchangeResult::failed && verdict != ExchangeResult::unresolved))
 			return verdict;
 	}
 	*master = known;
-	return Verdict::done;
+	return ExchangeResult::done;
 }
 
 bool

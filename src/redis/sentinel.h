@@ -15,7 +15,7 @@
 namespace cq::redis
 {
 
-extern Verdict SentinelMaster(Host *master, Patience *patience);
+extern ExchangeResult SentinelMaster(Host *master, Patience *patience);
 /* Did a sentinel name it? */
 extern bool SentinelNamed(const Host &host);
 extern void SentinelForget();

@@ -55,7 +55,7 @@ ChunkSound(const Header &header, uint32_t n, const Chunk &chunk)
 }
 
 bool
-Same(const Origin &a, const Origin &b)
+Same(const ServerIdentity &a, const ServerIdentity &b)
 {
 	return a.pg_version == b.pg_version && a.catalog_version == b.catalog_version &&
 		   a.layout == b.layout;

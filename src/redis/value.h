@@ -78,7 +78,7 @@ enum class Compression : uint32_t
 };
 
 /* Which servers can use a value: the same cluster or a replica, with the same layout of rows. */
-struct Origin
+struct ServerIdentity
 {
 	uint64_t system_identifier;
 	uint32_t pg_version; // PG_VERSION_NUM
@@ -96,7 +96,7 @@ struct Header
 	uint32_t header_length;
 
 	/* the caller's; EncodeHead() takes them as they are */
-	Origin origin;
+	ServerIdentity origin;
 	uint64_t incarnation; // of the shared memory of the server that wrote it
 	FillId fill_id;
 	uint64_t plain_size; // bytes of rows, all chunks together
@@ -127,7 +127,7 @@ struct Chunk
 };
 
 static_assert(sizeof(Secret) == kSecretBytes && sizeof(FillId) == kFillIdBytes);
-static_assert(sizeof(Origin) == 24);
+static_assert(sizeof(ServerIdentity) == 24);
 static_assert(offsetof(Header, version) == 8 && offsetof(Header, header_length) == 12);
 static_assert(offsetof(Header, facts_length) == 128);
 static_assert(sizeof(Header) == 136 + kFactsRoom, "no padding: all bytes are ours to write");
@@ -152,7 +152,7 @@ extern const char *NameOf(Decoded decoded);
 
 struct Expectation
 {
-	Origin origin;
+	ServerIdentity origin;
 	const void *key;
 	uint32_t key_length;
 };

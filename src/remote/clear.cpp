@@ -193,7 +193,7 @@ PurgeServer(redis::Slice route, Step *step, bool cluster)
 } // namespace
 
 bool
-PurgeRedis()
+ClearRedis()
 {
 	const redis::Identity identity = redis::GetIdentity();
 	Masters *masters = static_cast<Masters *>(palloc0(sizeof(Masters)));

@@ -13,6 +13,6 @@ namespace cq
  * Removes all values, step by step, on each master of a cluster.  False: not all, try again.  For the
  * carrier: it takes as long as it takes.
  */
-extern bool PurgeRedis();
+extern bool ClearRedis();
 
 } // namespace cq

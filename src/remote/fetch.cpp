@@ -40,7 +40,7 @@ NoAnswer()
 {
 	Count(Counter::redis_skipped);
 	if (redis::ResolveWanted())
-		EnsureCarrier();
+		EnsureRedisWriter();
 }
 
 namespace
@@ -113,7 +113,7 @@ FetchHead(const Key &key, Found *found)
 		return false;
 	}
 	decoded = redis::DecodeHead(request.bytes, request.length, identity.secret,
-								{OriginHere(), key.bytes, key.length}, &found->head);
+								{ServerIdentityHere(), key.bytes, key.length}, &found->head);
 	/* without an expiry, or with more of it than it was given, its age can't be told */
 	if (decoded == redis::Decoded::ok &&
 		(request.left_ms < 0 || request.left_ms > found->head.header.px_ms))

@@ -239,14 +239,14 @@ ReadChanges(const Names &names, Intake *intake)
 bool
 Listen(const redis::Identity &identity)
 {
-	const uint64 circle = CircleOf(identity);
+	const uint64 peers_hash = PeersHash(identity);
 	Names names;
 	Intake intake = {};
 	bool done;
 
 	MakeNames(identity, &names);
 	SpinLockAcquire(&peers_state->lock);
-	if (peers_state->circle == circle)
+	if (peers_state->peers_hash == peers_hash)
 		memcpy(intake.cursor, peers_state->cursor, sizeof(intake.cursor));
 	SpinLockRelease(&peers_state->lock);
 	done = ReadChanges(names, &intake);
@@ -256,21 +256,21 @@ Listen(const redis::Identity &identity)
 		return false;
 
 	SpinLockAcquire(&peers_state->lock);
-	if (peers_state->circle != circle || IsLater(intake.cursor, peers_state->cursor))
+	if (peers_state->peers_hash != peers_hash || IsLater(intake.cursor, peers_state->cursor))
 		memcpy(peers_state->cursor, intake.cursor, sizeof(peers_state->cursor));
-	peers_state->circle = circle;
+	peers_state->peers_hash = peers_hash;
 	SpinLockRelease(&peers_state->lock);
 	pg_atomic_write_u64(&peers_state->heard_at, static_cast<uint64>(exact::MonotonicMs()));
 	return true;
 }
 
 bool
-RelayInStep()
+InvalidationsTakenIn()
 {
 	const redis::Identity identity = redis::GetIdentity();
 	const int64 now = exact::MonotonicMs();
 	uint64 asking = pg_atomic_read_u64(&peers_state->asking_at);
-	const bool known = InCircle(identity);
+	const bool known = IsPeersState(identity);
 
 	if (!identity.usable || identity.own)
 		return identity.usable;
@@ -297,7 +297,7 @@ TakeNoticed(void *arg, const redis::Reply &reply)
 } // namespace
 
 bool
-RelayInvalidation(exact::SlotNo slot)
+SendInvalidation(exact::SlotNo slot)
 {
 	const redis::Identity identity = redis::GetIdentity();
 	Names names;

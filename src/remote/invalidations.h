@@ -20,29 +20,29 @@ namespace cq
  * May values of others be believed, as far as they tell what they invalidated?  Asks Redis if nobody
  * has for long.  Raises only what redis::Run() does.
  */
-extern bool RelayInStep();
+extern bool InvalidationsTakenIn();
 
 /* --- in the carrier ------------------------------------------------------------------------- */
 
 /* Is there anybody to talk to? */
-extern bool RelayWanted();
+extern bool NamespaceShared();
 /* Once a second: hear what others say and say how far we are.  Returns when to come again, in ms. */
-extern int RelayTick();
+extern int PeersTick();
 /* Tell the others; false: not yet. */
-extern bool RelayInvalidation(exact::SlotNo slot);
+extern bool SendInvalidation(exact::SlotNo slot);
 
 /* --- for the view --------------------------------------------------------------------------- */
 
-struct RelayStatus
+struct PeersStatus
 {
 	uint64 sent;     /* invalidations */
 	uint64 received; /* of others */
 	int64 heard_ms;  /* ago; -1: never */
 	int64 lag_ms;    /* of a standby; -1: unknown */
 };
-extern void GetRelayStatus(RelayStatus *status);
+extern void GetPeersStatus(PeersStatus *status);
 
-extern void RelayRequestShmem();
-extern void RelayInitShmem();
+extern void PeersRequestShmem();
+extern void PeersInitShmem();
 
 } // namespace cq

@@ -196,9 +196,9 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
 	inquiry->value_length = 0;
-	if (!redis::Usable() || !RelayInStep())
+	if (!redis::Usable() || !InvalidationsTakenIn())
 		return Claim::none;
-	EnsureCarrier(); /* who will end it */
+	EnsureRedisWriter(); /* who will end it */
 	Hold(attempt, *inquiry);
 	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
 		redis::Result::done)
@@ -224,7 +224,7 @@ HelpsOthers(const Attempt *attempt)
 	const TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
 
 	return attempt->now - as_of < LifeFor(*attempt->call) &&
-		   (lag_ms != kLagUnknown || !RelayWanted());
+		   (lag_ms != kLagUnknown || !NamespaceShared());
 }
 
 /*

@@ -111,7 +111,7 @@ UntouchedByUs(const Meta &meta)
 		if (exact::OwnInvalidated(meta.slots[i]))
 			return false;
 	}
-	return JudgeOwn(meta) == Reason::hit;
+	return JudgeOwn(meta) == Reason::none;
 }
 
 bool
@@ -119,14 +119,14 @@ MayServe(const Attempt *attempt, const Candidate &candidate)
 {
 	const Meta &meta = candidate.meta;
 
-	if (JudgeFacts(attempt, candidate.facts) != Reason::hit)
+	if (JudgeFacts(attempt, candidate.facts) != Reason::none)
 		return false;
 	if (exact::VoidedSince(meta.slots, meta.head.slots, candidate.then_ms))
 		return false;
 	if (candidate.own)
-		return JudgeMeta(attempt, candidate.facts, meta) == Reason::hit;
+		return JudgeMeta(attempt, candidate.facts, meta) == Reason::none;
 	return exact::CheckElsewhere(meta.slots, meta.head.slots, attempt->view, candidate.then_ms,
-								 redis::GetIdentity().own) == exact::Verdict::valid &&
+								 redis::GetIdentity().own) == exact::SlotCheck::valid &&
 		   UntouchedByUs(meta);
 }
 
@@ -210,8 +210,8 @@ LookUpRedis(Attempt *attempt, Reason miss, Served *served)
 
 	if (!UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
 		return false;
-	EnsureCarrier();
-	if (!redis::Usable() || !RelayInStep())
+	EnsureRedisWriter();
+	if (!redis::Usable() || !InvalidationsTakenIn())
 	{
 		NoAnswer();
 		return false;
@@ -230,9 +230,9 @@ PassOn(const Attempt *attempt, const Pin *pin)
 {
 	if (!UsesRedis(attempt->call->options))
 		return;
-	EnsureCarrier();
-	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && RelayWanted()) ||
-		!CarryEntry(pin, HandOverLease(attempt->key.hash)))
+	EnsureRedisWriter();
+	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && NamespaceShared()) ||
+		!QueueEntry(pin, HandOverLease(attempt->key.hash)))
 		Count(Counter::redis_dropped);
 }
 

@@ -36,7 +36,7 @@ bool said = false; /* that Redis refuses */
 void
 MakeNames(const redis::Identity &identity, Names *names)
 {
-	const redis::Origin origin = OriginHere();
+	const redis::ServerIdentity origin = ServerIdentityHere();
 
 	snprintf(names->changes, sizeof(names->changes), "%s%s:changes", redis::kNamePrefix,
 			 identity.name_space);
@@ -50,7 +50,7 @@ MakeNames(const redis::Identity &identity, Names *names)
 }
 
 uint64
-CircleOf(const redis::Identity &identity)
+PeersHash(const redis::Identity &identity)
 {
 	const unsigned char *name = reinterpret_cast<const unsigned char *>(identity.name_space);
 
@@ -76,18 +76,18 @@ Refused(const redis::Reply &reply)
 }
 
 bool
-InCircle(const redis::Identity &identity)
+IsPeersState(const redis::Identity &identity)
 {
-	uint64 circle;
+	uint64 peers_hash;
 
 	SpinLockAcquire(&peers_state->lock);
-	circle = peers_state->circle;
+	peers_hash = peers_state->peers_hash;
 	SpinLockRelease(&peers_state->lock);
-	return circle == CircleOf(identity);
+	return peers_hash == PeersHash(identity);
 }
 
 bool
-RelayWanted()
+NamespaceShared()
 {
 	const redis::Identity &identity = redis::GetIdentity();
 
@@ -95,7 +95,7 @@ RelayWanted()
 }
 
 int
-RelayTick()
+PeersTick()
 {
 	const redis::Identity identity = redis::GetIdentity();
 	const int64 now = exact::MonotonicMs();
@@ -117,7 +117,7 @@ RelayTick()
 }
 
 void
-GetRelayStatus(RelayStatus *status)
+GetPeersStatus(PeersStatus *status)
 {
 	const uint64 heard_at = pg_atomic_read_u64(&peers_state->heard_at);
 	const TimestampTz now = GetCurrentTimestamp();
@@ -136,13 +136,13 @@ GetRelayStatus(RelayStatus *status)
 }
 
 void
-RelayRequestShmem()
+PeersRequestShmem()
 {
 	RequestAddinShmemSpace(add_size(sizeof(PeersState), PG_CACHE_LINE_SIZE));
 }
 
 void
-RelayInitShmem()
+PeersInitShmem()
 {
 	bool found;
 

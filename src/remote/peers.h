@@ -20,7 +20,7 @@ constexpr int kIdRoom = 48;
 struct PeersState
 {
 	slock_t lock;
-	uint64 circle;              /* lock: of which Redis and namespace the rest is; 0: none */
+	uint64 peers_hash;          /* lock: of which Redis and namespace the rest is; 0: none */
 	char cursor[kIdRoom];       /* lock: the last record that was taken in */
 	pg_atomic_uint64 heard_at;  /* MonotonicMs(), 0: never */
 	pg_atomic_uint64 asking_at; /* the same, by whoever asks because nobody does */
@@ -58,7 +58,7 @@ extern bool Listen(const redis::Identity &identity);
 
 extern void MakeNames(const redis::Identity &identity, Names *names);
 /* Not 0. */
-extern uint64 CircleOf(const redis::Identity &identity);
-extern bool InCircle(const redis::Identity &identity);
+extern uint64 PeersHash(const redis::Identity &identity);
+extern bool IsPeersState(const redis::Identity &identity);
 
 } // namespace cq

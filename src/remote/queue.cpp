@@ -28,7 +28,7 @@ struct Shared
 	bool lost;                   /* lock: one of these found no room */
 	Latch *carrier;              /* lock: nullptr: there is none */
 	int pid;                     /* lock; read without */
-	pg_atomic_uint32 complained; /* atomic, see NoteNoCarrier() */
+	pg_atomic_uint32 complained; /* atomic, see NoteNoRedisWriter() */
 	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
 	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
 	pg_atomic_uint32 changes[exact::kSlots / 32];
@@ -142,7 +142,7 @@ TakeChange(exact::SlotNo *slot)
 }
 
 uint32
-JobsQueued()
+WritesQueued()
 {
 	uint32 count = shared->count;
 
@@ -152,7 +152,7 @@ JobsQueued()
 }
 
 bool
-CarrierPresent(bool present)
+RedisWriterPresent(bool present)
 {
 	bool alone;
 
@@ -170,19 +170,19 @@ CarrierPresent(bool present)
 }
 
 bool
-NoteNoCarrier()
+NoteNoRedisWriter()
 {
 	return pg_atomic_exchange_u32(&shared->complained, 1) == 0;
 }
 
 int
-CarrierPid()
+RedisWriterPid()
 {
 	return shared->pid;
 }
 
 bool
-CarrierMissing()
+RedisWriterMissing()
 {
 	return shared->pid == 0 && Elapsed(&shared->launched, kLaunchPauseMs);
 }
@@ -194,13 +194,13 @@ NoteRejected()
 }
 
 void
-JobsRequestShmem()
+WriteQueueRequestShmem()
 {
 	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
 }
 
 void
-JobsInitShmem()
+WriteQueueInitShmem()
 {
 	bool found;
 
@@ -221,7 +221,7 @@ JobsInitShmem()
 }
 
 bool
-CarryEntry(const Pin *pin, const Lease &lease)
+QueueEntry(const Pin *pin, const Lease &lease)
 {
 	Job job = {};
 
@@ -232,7 +232,7 @@ CarryEntry(const Pin *pin, const Lease &lease)
 }
 
 void
-CarryRemoval(const redis::EntryHash &name)
+QueueRemoval(const redis::EntryHash &name)
 {
 	Job job = {};
 
@@ -242,13 +242,13 @@ CarryRemoval(const redis::EntryHash &name)
 }
 
 void
-CarryChange(exact::SlotNo slot)
+QueueInvalidation(exact::SlotNo slot)
 {
 	PutChange(slot);
 }
 
 void
-CarryClear()
+QueueClear()
 {
 	Job job = {};
 

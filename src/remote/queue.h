@@ -46,14 +46,14 @@ struct Job
 
 /* Have this published entry written, and the lease on its key ended, if there is one; false: there
  * is no room in the queue. */
-extern bool CarryEntry(const Pin *pin, const Lease &lease);
+extern bool QueueEntry(const Pin *pin, const Lease &lease);
 
 /* These raise nothing: for commit callbacks.  Have the answer of a key removed. */
-extern void CarryRemoval(const redis::EntryHash &name);
+extern void QueueRemoval(const redis::EntryHash &name);
 /* Have the other servers of the namespace told that a slot was invalidated. */
-extern void CarryChange(exact::SlotNo slot);
+extern void QueueInvalidation(exact::SlotNo slot);
 /* Have everything in the namespace removed. */
-extern void CarryClear();
+extern void QueueClear();
 
 /* --- below these, and for the writer -------------------------------------------------------------- */
 
@@ -71,19 +71,19 @@ extern bool TakeChange(exact::SlotNo *slot);
 extern void ReturnChange(exact::SlotNo slot);
 
 /* Jobs and changes. */
-extern uint32 JobsQueued();
+extern uint32 WritesQueued();
 
 /* The carrier comes and goes. */
-extern bool CarrierPresent(bool present); /* false: there is one already */
-extern int CarrierPid();
+extern bool RedisWriterPresent(bool present); /* false: there is one already */
+extern int RedisWriterPid();
 /* May the caller try to start it now?  At most one in a second. */
-extern bool CarrierMissing();
+extern bool RedisWriterMissing();
 /* It could not be started: is that to be said?  Once until it was there again. */
-extern bool NoteNoCarrier();
+extern bool NoteNoRedisWriter();
 /* A value of Redis's was not believed: is that to be said?  Once a minute at most. */
 extern bool NoteRejected();
 
-extern void JobsRequestShmem();
-extern void JobsInitShmem();
+extern void WriteQueueRequestShmem();
+extern void WriteQueueInitShmem();
 
 } // namespace cq

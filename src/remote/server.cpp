@@ -21,8 +21,8 @@ constexpr uint32 kMetaVersion = 5; /* of EntryFacts, Meta and the numbers of slo
 
 } // namespace
 
-redis::Origin
-OriginHere()
+redis::ServerIdentity
+ServerIdentityHere()
 {
 	return {GetSystemIdentifier(), PG_VERSION_NUM / 10000, CATALOG_VERSION_NO,
 			MAXIMUM_ALIGNOF | sizeof(Datum) << 8 | kMetaVersion << 16, 0};

@@ -16,7 +16,7 @@ extern bool UsesRedis(const CallOptions &options);
 /* Will its published entry be passed on and then dropped here? */
 extern bool IsTransit(const CallOptions &options);
 /* What a server must have in common with us to use our values; and the history we are on. */
-extern redis::Origin OriginHere();
+extern redis::ServerIdentity ServerIdentityHere();
 extern uint32 TimelineHere();
 
 } // namespace cq

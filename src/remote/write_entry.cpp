@@ -119,16 +119,16 @@ TakeHeadWritten(void *arg, const redis::Reply &reply)
 }
 
 /* What the value that is there says of its chunks; not authenticated, and used for names only. */
-struct Former
+struct OldValue
 {
 	uint32 chunks;
 	redis::FillId fill_id;
 };
 
 bool
-TakeFormer(void *arg, const redis::Reply &reply)
+TakeOldValue(void *arg, const redis::Reply &reply)
 {
-	Former *former = static_cast<Former *>(arg);
+	OldValue *old_value = static_cast<OldValue *>(arg);
 	redis::Header header;
 
 	if (reply.type != redis::Reply::Type::string || reply.length != sizeof(header))
@@ -137,30 +137,30 @@ TakeFormer(void *arg, const redis::Reply &reply)
 	if (header.magic != redis::kMagic || header.version != redis::kFormatVersion ||
 		header.chunk_count < 2 || header.chunk_count > redis::kMaxChunks)
 		return true;
-	former->chunks = header.chunk_count;
-	former->fill_id = header.fill_id;
+	old_value->chunks = header.chunk_count;
+	old_value->fill_id = header.fill_id;
 	return true;
 }
 
 void
-FindFormer(redis::Slice head, Former *former)
+FindOldValue(redis::Slice head, OldValue *old_value)
 {
 	char last[16];
 	const redis::Slice argv[] = {{"GETRANGE", 8}, head, {"0", 1}, redis::Text(last)};
 
-	former->chunks = 0;
+	old_value->chunks = 0;
 	snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
-	redis::RunCommand(head, argv, 4, TakeFormer, former);
+	redis::RunCommand(head, argv, 4, TakeOldValue, old_value);
 }
 
 void
-RemoveFormer(const Shipment &shipment, redis::Slice head, const Former &former)
+RemoveOldValue(const Shipment &shipment, redis::Slice head, const OldValue &old_value)
 {
-	for (uint32 n = 0; n < former.chunks; n++)
+	for (uint32 n = 0; n < old_value.chunks; n++)
 	{
 		char name[redis::kNameRoom];
 		const int length =
-			redis::ChunkName(shipment.identity, shipment.hash, former.fill_id, n, name);
+			redis::ChunkName(shipment.identity, shipment.hash, old_value.fill_id, n, name);
 		const redis::Slice argv[] = {{"UNLINK", 6}, {name, static_cast<size_t>(length)}};
 
 		if (!redis::RunCommand(head, argv, 2))
@@ -262,7 +262,7 @@ FillHeader(Shipment *shipment, const Pin *pin, redis::Slice head, const EntrySum
 	static_assert(sizeof(EntryFacts) <= redis::kFactsRoom);
 	if (!redis::NewFillId(&header.fill_id) || !EndOfLife(shipment, head, entry))
 		return false;
-	header.origin = OriginHere();
+	header.origin = ServerIdentityHere();
 	header.incarnation = exact::Incarnation();
 	header.plain_size = entry.payload;
 	header.rows = entry.facts.rows;
@@ -289,7 +289,7 @@ WriteEntry(const Pin *pin)
 	char *meta = static_cast<char *>(palloc(summary.meta_len));
 	char name[redis::kNameRoom];
 	redis::Slice head;
-	Former former;
+	OldValue old_value;
 
 	shipment->identity = redis::GetIdentity();
 	ReadKey(entry, 0, key, summary.key_len);
@@ -307,10 +307,10 @@ WriteEntry(const Pin *pin)
 		shipment->plain[i] = static_cast<char *>(palloc(redis::kChunkBytes));
 		shipment->scratch[i] = static_cast<char *>(palloc(redis::kChunkBytes));
 	}
-	FindFormer(head, &former);
+	FindOldValue(head, &old_value);
 	if (!WriteChunks(shipment, head) || !WriteHead(shipment, head, key, meta))
 		return false;
-	RemoveFormer(*shipment, head, former);
+	RemoveOldValue(*shipment, head, old_value);
 	return true;
 }
 

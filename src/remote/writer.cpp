@@ -20,18 +20,18 @@ const workers::Process carrier = {"cached_query redis writer", "cached_query_red
 } // namespace
 
 void
-InitCarrier()
+InitRedisWriter()
 {
 	if (redis::Configured() && redis::NamespaceIsGiven())
 		workers::StartWithServer(carrier);
 }
 
 void
-EnsureCarrier()
+EnsureRedisWriter()
 {
-	if (!CarrierMissing())
+	if (!RedisWriterMissing())
 		return;
-	if (!workers::StartNow(carrier, static_cast<Datum>(0), nullptr, 0) && NoteNoCarrier())
+	if (!workers::StartNow(carrier, static_cast<Datum>(0), nullptr, 0) && NoteNoRedisWriter())
 		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
 					  errhint("You might need to increase max_worker_processes.")));
 }

@@ -15,7 +15,7 @@ namespace cq
 {
 
 /* From _PG_init. */
-extern void InitCarrier();
+extern void InitRedisWriter();
 /* Start the carrier unless it runs.  Not in a commit callback. */
-extern void EnsureCarrier();
+extern void EnsureRedisWriter();
 } // namespace cq

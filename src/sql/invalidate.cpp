@@ -117,12 +117,12 @@ TellRedis(const Target &target, bool remove)
 {
 	if (target.everything)
 	{
-		CarryClear();
+		QueueClear();
 		return;
 	}
-	CarryChange(target.slot);
+	QueueInvalidation(target.slot);
 	if (target.named && remove)
-		CarryRemoval(target.name);
+		QueueRemoval(target.name);
 }
 
 /* In recovery there is no commit to wait for. */
@@ -140,7 +140,7 @@ int64
 InvalidateTargets(const Target *targets, int count, int64 entries)
 {
 	if (redis::Configured())
-		EnsureCarrier();
+		EnsureRedisWriter();
 	if (RecoveryInProgress())
 	{
 		InvalidateAtOnce(targets, count);
@@ -233,24 +233,24 @@ NewTarget(exact::SlotNo slot)
 int
 AddKeyTarget(Target *targets, int count, const Call &call, Shape shape, int64 *entries)
 {
-	Prospect prospect = LookAhead(call.query, call.query_length, call.args, shape);
+	Inspection inspection = Inspect(call.query, call.query_length, call.args, shape);
 
-	if (prospect.has_key)
+	if (inspection.has_key)
 	{
-		Target target = NewTarget(
-			exact::NamedSlot(exact::Named::key, MyDatabaseId, &prospect.key.hash, sizeof(uint64)));
+		Target target = NewTarget(exact::NamedSlot(exact::Named::key, MyDatabaseId,
+												   &inspection.key.hash, sizeof(uint64)));
 
 		if (redis::Configured())
 		{
 			const redis::Identity &identity = redis::GetIdentity();
 
-			target.named = identity.usable && redis::HashKey(identity, prospect.key.bytes,
-															 prospect.key.length, &target.name);
+			target.named = identity.usable && redis::HashKey(identity, inspection.key.bytes,
+															 inspection.key.length, &target.name);
 		}
-		*entries += prospect.pin != nullptr;
+		*entries += inspection.pin != nullptr;
 		targets[count++] = target;
 	}
-	EndProspect(&prospect);
+	EndInspection(&inspection);
 	return count;
 }
 

@@ -304,15 +304,15 @@ RelationArray(List *relations)
 
 /* cacheable, reason, detail, consistency, relations: what the query allows */
 void
-ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
+ExplainReason(const Inspection &inspection, Datum *values, bool *nulls)
 {
-	const Findings &findings = prospect.handle->findings;
-	bool cacheable = prospect.ttl == Reason::hit;
-	Reason reason = cacheable ? prospect.exact : prospect.ttl;
-	const char *detail = cacheable ? findings.exact_detail : prospect.ttl_detail;
+	const Findings &findings = inspection.handle->findings;
+	bool cacheable = inspection.ttl == Reason::none;
+	Reason reason = cacheable ? inspection.exact : inspection.ttl;
+	const char *detail = cacheable ? findings.exact_detail : inspection.ttl_detail;
 
 	values[0] = BoolGetDatum(cacheable);
-	nulls[1] = reason == Reason::hit;
+	nulls[1] = reason == Reason::none;
 	if (!nulls[1])
 		values[1] = CStringGetTextDatum(Describe(reason).code);
 	nulls[2] = detail == nullptr;
@@ -320,7 +320,7 @@ ExplainVerdict(const Prospect &prospect, Datum *values, bool *nulls)
 		values[2] = CStringGetTextDatum(detail);
 	nulls[3] = !cacheable;
 	if (!nulls[3])
-		values[3] = CStringGetTextDatum(reason == Reason::hit ? "exact" : "ttl");
+		values[3] = CStringGetTextDatum(reason == Reason::none ? "exact" : "ttl");
 	values[4] = RelationArray(findings.relations);
 }
 
@@ -344,24 +344,24 @@ ExplainRemote(const Key &key, Datum *values, bool *nulls)
 
 /* key, state, tier, age, expires_in, rows, bytes: what is in the cache */
 void
-ExplainEntry(const Prospect &prospect, Datum *values, bool *nulls)
+ExplainEntry(const Inspection &inspection, Datum *values, bool *nulls)
 {
-	nulls[5] = !prospect.has_key;
-	if (prospect.has_key)
+	nulls[5] = !inspection.has_key;
+	if (inspection.has_key)
 		values[5] = CStringGetTextDatum(
-			psprintf("%016llx", static_cast<unsigned long long>(prospect.key.hash)));
+			psprintf("%016llx", static_cast<unsigned long long>(inspection.key.hash)));
 	values[6] = CStringGetTextDatum(
-		NameOf(prospect.pin ? StateOf(PinnedEntry(prospect.pin)) : State::cold));
+		NameOf(inspection.pin ? StateOf(PinnedEntry(inspection.pin)) : State::cold));
 	for (int i = 7; i <= 11; i++)
-		nulls[i] = prospect.pin == nullptr;
-	if (prospect.pin == nullptr)
+		nulls[i] = inspection.pin == nullptr;
+	if (inspection.pin == nullptr)
 	{
-		if (prospect.has_key)
-			ExplainRemote(prospect.key, values, nulls);
+		if (inspection.has_key)
+			ExplainRemote(inspection.key, values, nulls);
 		return;
 	}
 
-	EntrySummary entry = Summarize(prospect.pin);
+	EntrySummary entry = Summarize(inspection.pin);
 	TimestampTz now = GetCurrentTimestamp();
 
 	values[7] = CStringGetTextDatum("memory");
@@ -376,7 +376,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 {
 	TupleDesc desc;
 	Call call;
-	Prospect prospect;
+	Inspection inspection;
 	Datum values[13] = {};
 	bool nulls[13] = {};
 
@@ -385,12 +385,12 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 		elog(ERROR, "return type must be a row type");
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	SupplyMissingArgs(&call);
-	prospect = LookAhead(call.query, call.query_length, call.args, Shape::rows);
-	ExplainVerdict(prospect, values, nulls);
-	ExplainEntry(prospect, values, nulls);
-	nulls[12] = !IsListable(prospect.handle->desc);
-	values[12] = CStringGetTextDatum(ColumnList(prospect.handle->desc));
-	EndProspect(&prospect);
+	inspection = Inspect(call.query, call.query_length, call.args, Shape::rows);
+	ExplainReason(inspection, values, nulls);
+	ExplainEntry(inspection, values, nulls);
+	nulls[12] = !IsListable(inspection.handle->desc);
+	values[12] = CStringGetTextDatum(ColumnList(inspection.handle->desc));
+	EndInspection(&inspection);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

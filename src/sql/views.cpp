@@ -258,7 +258,7 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	redis::Status status;
-	RelayStatus relay;
+	PeersStatus relay;
 	Datum values[17];
 	bool nulls[17] = {};
 	bool visible;
@@ -282,10 +282,10 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	values[i++] = Big(status.bytes_in);
 	values[i++] = Big(status.bytes_out);
 	values[i++] = Float8GetDatum(static_cast<double>(status.latency_us) / 1000.0);
-	nulls[i] = CarrierPid() == 0;
-	values[i++] = Int32GetDatum(CarrierPid());
-	values[i++] = Big(JobsQueued());
-	GetRelayStatus(&relay);
+	nulls[i] = RedisWriterPid() == 0;
+	values[i++] = Int32GetDatum(RedisWriterPid());
+	values[i++] = Big(WritesQueued());
+	GetPeersStatus(&relay);
 	values[i++] = Big(relay.sent);
 	values[i++] = Big(relay.received);
 	nulls[i] = relay.heard_ms < 0;

@@ -81,7 +81,8 @@ enum class Reason : uint8_t
 #define CQ_ENUM(code, kind, text) code,
 	CQ_REASONS(CQ_ENUM)
 #undef CQ_ENUM
-	count
+	count,
+	none = hit // nothing objects, so far: what is true of a hit in the end
 };
 
 constexpr int kReasons = static_cast<int>(Reason::count);

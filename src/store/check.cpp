@@ -119,7 +119,7 @@ CheckChain(Recount *count, UnitRef first)
 bool
 InDirectory(const Entry *entry, UnitRef unit)
 {
-	uint32 slot = entry->directory_slot;
+	uint32 slot = entry->directory_position;
 
 	if (slot >= map.directory_size || map.directory[slot] != unit)
 		return false;
@@ -147,7 +147,7 @@ CheckBucket(Recount *count, uint32 bucket)
 		answer = IsImage(entry) ? answer : entry->id;
 		if (!InDirectory(entry, unit))
 			return WRONG("entry at %u is not in its directory slot %u", unit,
-						 entry->directory_slot);
+						 entry->directory_position);
 		if (!CheckChain(count, unit))
 			return false;
 		unit = entry->next_in_bucket;

@@ -72,11 +72,11 @@ struct Entry
 
 	uint64 id; // never used twice until the next restart
 	TimestampTz published;
-	uint64 payload;        // bytes of tuples, alignment included
-	uint32 units;          // in all extents
-	uint32 directory_slot; // protected by the directory's lock
-	Position tuples;       // first tuple
-	Position meta;         // first byte of meta
+	uint64 payload;            // bytes of tuples, alignment included
+	uint32 units;              // in all extents
+	uint32 directory_position; // protected by the directory's lock
+	Position tuples;           // first tuple
+	Position meta;             // first byte of meta
 	uint32 meta_len;
 	bool sealed;                // complete: its pins are counted by size, see pin.cpp
 	uint32 account;             // whom its memory is charged to: account.h, as the ring

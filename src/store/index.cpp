@@ -34,8 +34,8 @@ DirectoryRemove(Entry *entry)
 		last = map.directory[--shared->nentries];
 		shared->payload -= entry->payload;
 	}
-	map.directory[entry->directory_slot] = last;
-	EntryAt(last)->directory_slot = entry->directory_slot;
+	map.directory[entry->directory_position] = last;
+	EntryAt(last)->directory_position = entry->directory_position;
 	AccountDischarge(shared->accounts, entry);
 	LWLockRelease(map.directory_lock);
 }
@@ -268,8 +268,9 @@ DirectoryAdd(Entry *entry, const Owner &owner)
 		added = Added::yes;
 	if (added == Added::yes)
 	{
-		entry->directory_slot = image ? map.directory_size - ++shared->nimages : shared->nentries++;
-		map.directory[entry->directory_slot] = UnitOf(entry);
+		entry->directory_position =
+			image ? map.directory_size - ++shared->nimages : shared->nentries++;
+		map.directory[entry->directory_position] = UnitOf(entry);
 		if (image)
 			shared->image_units += entry->units;
 		else

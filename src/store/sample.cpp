@@ -136,7 +136,7 @@ ListedAt(UnitRef unit)
 
 	/* it may be anything that somebody is writing just now */
 	const Entry *entry = EntryAt(unit);
-	uint32 slot = *const_cast<volatile const uint32 *>(&entry->directory_slot);
+	uint32 slot = *const_cast<volatile const uint32 *>(&entry->directory_position);
 
 	if (slot >= shared->nentries &&
 		(slot >= map.directory_size || slot < map.directory_size - shared->nimages))

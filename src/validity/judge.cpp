@@ -32,7 +32,7 @@ ReasonOf(exact::Standing standing)
 	switch (standing)
 	{
 	case exact::Standing::ok:
-		return Reason::hit;
+		return Reason::none;
 	case exact::Standing::serializable:
 		return Reason::serializable;
 	case exact::Standing::foreign:
@@ -48,19 +48,19 @@ ReasonOf(exact::Standing standing)
 }
 
 Reason
-ReasonOf(exact::Verdict verdict)
+ReasonOf(exact::SlotCheck verdict)
 {
 	switch (verdict)
 	{
-	case exact::Verdict::valid:
-		return Reason::hit;
-	case exact::Verdict::changed:
+	case exact::SlotCheck::valid:
+		return Reason::none;
+	case exact::SlotCheck::changed:
 		return Reason::miss_invalidated;
-	case exact::Verdict::too_old:
+	case exact::SlotCheck::too_old:
 		return Reason::older_than_change;
-	case exact::Verdict::in_ddl:
+	case exact::SlotCheck::in_ddl:
 		return Reason::ddl_in_progress;
-	case exact::Verdict::overflow:
+	case exact::SlotCheck::overflow:
 		break;
 	}
 	return Reason::in_flight;
@@ -113,7 +113,7 @@ JudgeFacts(const Attempt *attempt, const EntryFacts &facts)
 	if (IsolationUsesXactSnapshot() && !attempt->exact &&
 		(facts.pos > attempt->view.pos || (facts.flags & kEntryElsewhere)))
 		return expired ? Reason::miss_expired : Reason::newer_than_snapshot;
-	return expired ? Reason::stale_hit : Reason::hit;
+	return expired ? Reason::stale_hit : Reason::none;
 }
 
 Reason
@@ -122,7 +122,7 @@ JudgeOwn(const Meta &meta)
 	if ((exact::OwnAnything() || exact::OwnWroteOpaque()) &&
 		OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
 		return Reason::own_write;
-	return Reason::hit;
+	return Reason::none;
 }
 
 Reason
@@ -130,9 +130,9 @@ JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
 {
 	Reason reason = CheckSlots(meta.slots, meta.head.slots, attempt->view, facts.pos);
 
-	if (reason == Reason::hit && attempt->exact)
+	if (reason == Reason::none && attempt->exact)
 		reason = CheckSlots(meta.write_slots, meta.head.write_slots, attempt->view, facts.pos);
-	return reason == Reason::hit ? JudgeOwn(meta) : reason;
+	return reason == Reason::none ? JudgeOwn(meta) : reason;
 }
 
 void
@@ -162,14 +162,14 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 	Reason age = JudgeFacts(attempt, facts);
 	Reason reason;
 
-	if (age != Reason::hit && age != Reason::stale_hit)
+	if (age != Reason::none && age != Reason::stale_hit)
 		return age;
 	*meta = ReadDependencies(PinnedEntry(pin), buffer, size);
 	reason = JudgeMeta(attempt, facts, *meta);
-	if (reason == Reason::hit && VoidElsewhere(facts, *meta))
+	if (reason == Reason::none && VoidElsewhere(facts, *meta))
 		reason = Reason::miss_invalidated;
 	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
-		return reason == Reason::hit ? Reason::stale_hit : Reason::miss_expired;
+		return reason == Reason::none ? Reason::stale_hit : Reason::miss_expired;
 	return reason;
 }
 
@@ -210,9 +210,9 @@ CursorInTheWay(List *names)
 } // namespace
 
 Reason
-TtlVerdict(const Findings &findings, Shape shape, char **detail)
+TtlReason(const Findings &findings, Shape shape, char **detail)
 {
-	if (findings.ttl != Reason::hit)
+	if (findings.ttl != Reason::none)
 	{
 		*detail = findings.ttl_detail;
 		return findings.ttl;
@@ -233,7 +233,7 @@ TtlVerdict(const Findings &findings, Shape shape, char **detail)
 		*detail = findings.volatile_detail;
 		return Reason::volatile_function;
 	}
-	return Reason::hit;
+	return Reason::none;
 }
 
 Reason
@@ -242,7 +242,7 @@ JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail)
 	const Findings &findings = query.findings;
 	Reason reason;
 
-	if (exact && findings.exact != Reason::hit)
+	if (exact && findings.exact != Reason::none)
 	{
 		*detail = findings.exact_detail;
 		return findings.exact;
@@ -252,7 +252,7 @@ JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail)
 		*detail = pstrdup("the text of a name");
 		return Reason::dep_catalog;
 	}
-	reason = TtlVerdict(findings, shape, detail);
+	reason = TtlReason(findings, shape, detail);
 	if (reason == Reason::volatile_function &&
 		settings::nondeterministic == static_cast<int>(Nondeterministic::error))
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -293,7 +293,7 @@ JudgeTransaction(Attempt *attempt)
 {
 	Reason reason = ReasonOf(attempt->standing);
 
-	if (reason != Reason::hit)
+	if (reason != Reason::none)
 		return reason;
 	if (attempt->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
@@ -305,7 +305,7 @@ JudgeTransaction(Attempt *attempt)
 		 OwnChange(attempt->examined->findings.relations) ||
 		 OwnChange(attempt->examined->findings.rowtypes)))
 		return Reason::own_write;
-	return Reason::hit;
+	return Reason::none;
 }
 
 Reason
@@ -356,7 +356,7 @@ LookUp(Attempt *attempt, Served *served)
 	TellWatch(attempt, facts, meta);
 	/* it may have come after we asked */
 	*served = {pin, facts.rows, Max(attempt->now - facts.as_of, 0), true};
-	attempt->early = reason == Reason::hit && DrawLot(attempt, facts);
+	attempt->early = reason == Reason::hit && DrawEarlyRefresh(attempt, facts);
 	if (reason == Reason::hit && !attempt->early)
 		CountServed(attempt, pin);
 	return reason;
@@ -390,7 +390,7 @@ StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *s
 {
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::Verdict::valid ||
+		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::SlotCheck::valid ||
 			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
 			return false;
 	}

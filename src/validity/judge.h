@@ -12,10 +12,10 @@
 namespace cq
 {
 
-/* What the query itself forbids; Reason::hit if nothing.  An error if a setting wants one. */
+/* What the query itself forbids; Reason::none if nothing.  An error if a setting wants one. */
 extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail);
 /* The same within a ttl, for asking only. */
-extern Reason TtlVerdict(const Findings &findings, Shape shape, char **detail);
+extern Reason TtlReason(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */
 extern Reason JudgeTransaction(Attempt *attempt);
 /* Has this transaction changed one of these? */
@@ -30,7 +30,7 @@ extern Reason JudgeOwn(const Meta &meta);
 extern void TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
 /*
  * The entry under our key, pinned, if it may be served; otherwise why not.  With
- * may_renew it may be stale, or fresh and early; then RenewOrServe() says what becomes of it.
+ * may_renew it may be stale, or fresh and early; then RefreshOrServe() says what becomes of it.
  */
 extern Reason LookUp(Attempt *attempt, Served *served);
 /* The pinned entry is handed out: count the hit. */

@@ -74,14 +74,14 @@ struct Attempt
 	MemoryContext context;
 	exact::View view;
 	exact::Standing standing; /* of the view */
-	bool renewed;             /* a snapshot of ours is active until the call ends */
+	bool new_snapshot;        /* a snapshot of ours is active until the call ends */
 	Key key;
 	exact::SlotNo key_slot;
 	TimestampTz now;
 	bool exact;
 	bool kept_old;       /* what the session keeps may not be forgotten now: nothing is published */
 	int64 inherited_ttl; /* of the entry that will be replaced */
-	bool may_renew;      /* an entry that is stale or about to expire may be handed out */
+	bool may_take_stale; /* an entry that is stale or about to expire may be handed out */
 	uint64 look_up_ns;   /* what key and look-up took, where it matters */
 	bool early;          /* the entry is fresh, and the lot says to renew it */
 	TimestampTz as_of;   /* of the entry that was looked at */

@@ -30,8 +30,8 @@ EncodeMeta(const Meta &meta, uint32 *length)
 	appendBinaryStringInfo(&bytes, meta.tag, static_cast<int>(meta.head.tag_length));
 	appendBinaryStringInfo(&bytes, meta.query, static_cast<int>(meta.head.query_length));
 	appendBinaryStringInfo(&bytes, meta.args, static_cast<int>(meta.head.args_length));
-	if (meta.origin_length > 0)
-		appendBinaryStringInfo(&bytes, meta.origin, static_cast<int>(meta.origin_length));
+	if (meta.rerun_length > 0)
+		appendBinaryStringInfo(&bytes, meta.origin, static_cast<int>(meta.rerun_length));
 	*length = static_cast<uint32>(bytes.len);
 	return bytes.data;
 }
@@ -69,7 +69,7 @@ DecodeMeta(const char *bytes, uint32 length, Meta *meta)
 			meta->head.query_length + meta->head.args_length;
 	if (fixed > length)
 		return false;
-	meta->origin_length = length - static_cast<uint32>(fixed);
+	meta->rerun_length = length - static_cast<uint32>(fixed);
 	return true;
 }
 
@@ -103,7 +103,7 @@ ReadDependencies(const Entry *entry, char *buffer, Size size)
 		ReadMeta(entry, 0, buffer, length);
 	}
 	Locate(buffer, &meta);
-	meta.origin_length = 0;
+	meta.rerun_length = 0;
 	return meta;
 }
 

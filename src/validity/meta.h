@@ -44,7 +44,7 @@ struct Meta
 	const char *query; /* the text of the call that filled it, not terminated */
 	const char *args;  /* for people, not terminated; made when the entry was */
 	const char *origin;
-	uint32 origin_length;
+	uint32 rerun_length;
 };
 
 /* For reading one part alone. */

@@ -29,7 +29,7 @@ namespace cq
  * a backend that leads a flight can't lead another.
  */
 bool
-MayRenew(const Attempt *attempt)
+MayTakeStale(const Attempt *attempt)
 {
 	return !attempt->exact && !Watching();
 }
@@ -37,7 +37,7 @@ MayRenew(const Attempt *attempt)
 bool
 MayBeStale(const Attempt *attempt, const EntryFacts &facts)
 {
-	return attempt->may_renew && attempt->now - facts.as_of < LifeFor(*attempt->call);
+	return attempt->may_take_stale && attempt->now - facts.as_of < LifeFor(*attempt->call);
 }
 
 /*
@@ -48,14 +48,14 @@ MayBeStale(const Attempt *attempt, const EntryFacts &facts)
  * is hit rarely is not.
  */
 bool
-DrawLot(const Attempt *attempt, const EntryFacts &facts)
+DrawEarlyRefresh(const Attempt *attempt, const EntryFacts &facts)
 {
 	constexpr double kFarthest = 40; /* -ln() of the smallest number that is drawn */
 	double delta = static_cast<double>(facts.fill_us) * settings::refresh_ahead;
 	double left = static_cast<double>(attempt->call->ttl_us) -
 				  static_cast<double>(attempt->now - facts.as_of);
 
-	if (delta <= 0 || !attempt->may_renew || attempt->call->options.mode != Mode::on ||
+	if (delta <= 0 || !attempt->may_take_stale || attempt->call->options.mode != Mode::on ||
 		left > delta * kFarthest)
 		return false;
 	return -delta * std::log(1.0 - pg_prng_double(&pg_global_prng_state)) >= left;

@@ -11,11 +11,11 @@ namespace cq
 {
 
 /* May this call hand out what another makes new? */
-extern bool MayRenew(const Attempt *attempt);
+extern bool MayTakeStale(const Attempt *attempt);
 /* May the rows be handed out although they are older than the ttl? */
 extern bool MayBeStale(const Attempt *attempt, const EntryFacts &facts);
 /* Is a fresh entry to be renewed early? */
-extern bool DrawLot(const Attempt *attempt, const EntryFacts &facts);
+extern bool DrawEarlyRefresh(const Attempt *attempt, const EntryFacts &facts);
 /* Is the entry under our key still the one that was looked at? */
 extern bool StillThere(const Attempt *attempt);
 

@@ -372,7 +372,7 @@ EndWatch(Watch *watch)
 		WatchSlot(lfirst_int(cell));
 	outer->wrote = outer->wrote || watch->wrote;
 	outer->uncacheable = outer->uncacheable || watch->uncacheable;
-	outer->inexact = outer->inexact || watch->inexact || watch->findings.exact != Reason::hit;
+	outer->inexact = outer->inexact || watch->inexact || watch->findings.exact != Reason::none;
 	outer->findings.opaque = outer->findings.opaque || watch->findings.opaque;
 	outer->findings.clock = outer->findings.clock || watch->findings.clock;
 	outer->oldest = Min(outer->oldest, watch->oldest);

@@ -33,16 +33,16 @@ namespace cq
 namespace
 {
 
-constexpr int kMaxOwed = 1024;
+constexpr int kMaxRetries = 1024;
 constexpr int kRetryMs = 1000;
 constexpr int kIdleMs = 60 * 1000;
 constexpr int kLastMs = 200; /* what SIGTERM leaves it */
 
 /* What Redis has not had yet. */
-Job owed[kMaxOwed];
-int nowed = 0;
-bool clear_owed = false;
-bool changes_owed = false;
+Job retries[kMaxRetries];
+int nretries = 0;
+bool clear_pending = false;
+bool changes_pending = false;
 
 /* True when it was written. */
 bool
@@ -82,7 +82,7 @@ Remove(const Job &job)
 bool
 Clear()
 {
-	return RelayInvalidation(exact::kSlotClear) && PurgeRedis();
+	return SendInvalidation(exact::kSlotClear) && ClearRedis();
 }
 
 /* Tell the others; what can't be told now is told later. */
@@ -93,34 +93,34 @@ TellChanges()
 
 	while (TakeChange(&slot))
 	{
-		if (redis::Usable() && RelayInvalidation(slot))
+		if (redis::Usable() && SendInvalidation(slot))
 			continue;
 		ReturnChange(slot);
-		changes_owed = true;
+		changes_pending = true;
 		return;
 	}
-	changes_owed = false;
+	changes_pending = false;
 }
 
 bool
-Pay(const Job &job)
+TryJob(const Job &job)
 {
 	return job.kind == Job::Kind::lease ? EndLease(job.lease, job.lease_end) : Remove(job);
 }
 
 /* Removals that didn't succeed are tried again later; too many of them become one of everything. */
 void
-Owe(const Job &job)
+RetryLater(const Job &job)
 {
-	if (job.kind == Job::Kind::lease && nowed == kMaxOwed)
+	if (job.kind == Job::Kind::lease && nretries == kMaxRetries)
 		return; /* it ends by its life */
-	if (job.kind == Job::Kind::clear || nowed == kMaxOwed)
+	if (job.kind == Job::Kind::clear || nretries == kMaxRetries)
 	{
-		clear_owed = true;
-		nowed = 0;
+		clear_pending = true;
+		nretries = 0;
 	}
 	else
-		owed[nowed++] = job;
+		retries[nretries++] = job;
 }
 
 /* The lease on an entry's key, if there is one, now that the answer is there or won't be. */
@@ -132,17 +132,17 @@ EndLeaseOf(const Job &entry, bool written)
 	job.kind = Job::Kind::lease;
 	job.lease = entry.lease;
 	job.lease_end = written ? LeaseEnd::free : LeaseEnd::unstorable;
-	if (job.lease.any && !Pay(job))
-		Owe(job);
+	if (job.lease.any && !TryJob(job))
+		RetryLater(job);
 }
 
 void
-PayOwed()
+RetryAll()
 {
-	if (clear_owed && redis::Usable())
-		clear_owed = !Clear();
-	while (nowed > 0 && redis::Usable() && Pay(owed[nowed - 1]))
-		nowed--;
+	if (clear_pending && redis::Usable())
+		clear_pending = !Clear();
+	while (nretries > 0 && redis::Usable() && TryJob(retries[nretries - 1]))
+		nretries--;
 }
 
 void
@@ -155,12 +155,12 @@ Do(const Job &job)
 		break;
 	case Job::Kind::removal:
 	case Job::Kind::lease:
-		if (!Pay(job))
-			Owe(job);
+		if (!TryJob(job))
+			RetryLater(job);
 		break;
 	case Job::Kind::clear:
 		if (!Clear())
-			Owe(job);
+			RetryLater(job);
 		break;
 	}
 }
@@ -172,7 +172,7 @@ int
 Talk()
 {
 	TellChanges();
-	return RelayWanted() ? RelayTick() : kIdleMs;
+	return NamespaceShared() ? PeersTick() : kIdleMs;
 }
 
 /* However much is to be written, what voids answers does not wait for it. */
@@ -203,9 +203,9 @@ Turn(MemoryContext context)
 
 	WorkOff(context);
 	caller = MemoryContextSwitchTo(context);
-	PayOwed();
+	RetryAll();
 	pause_ms = Talk();
-	if (nowed > 0 || clear_owed || changes_owed)
+	if (nretries > 0 || clear_pending || changes_pending)
 		pause_ms = Min(pause_ms, kRetryMs);
 	/* last, as what is done before may want a name */
 	resolve_ms = redis::ResolveNames();
@@ -225,7 +225,7 @@ Leave(int, Datum)
 {
 	redis::BeginLastRequests(kLastMs);
 	TellChanges();
-	(void) CarrierPresent(false);
+	(void) RedisWriterPresent(false);
 }
 
 } // namespace
@@ -239,10 +239,11 @@ cached_query_redis_writer_main(Datum)
 	MemoryContext context;
 
 	workers::Begin();
-	if (!CarrierPresent(true))
+	if (!RedisWriterPresent(true))
 		return;
 	before_shmem_exit(Leave, static_cast<Datum>(0));
-	context = AllocSetContextCreate(TopMemoryContext, "CachedQueryRedisWriter", ALLOCSET_DEFAULT_SIZES);
+	context =
+		AllocSetContextCreate(TopMemoryContext, "CachedQueryRedisWriter", ALLOCSET_DEFAULT_SIZES);
 	while (redis::Configured())
 		workers::Wait(Turn(context), compat::RedisWaitEvent());
 }

@@ -77,7 +77,7 @@ SameKey(const Request *request, const Call &call)
 	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
 	ParamListInfo params = ParamsFromArgs(call.args, handle->params);
 	Key key;
-	bool same = BuildKey(*handle, call.shape, params, &key) == Reason::hit &&
+	bool same = BuildKey(*handle, call.shape, params, &key) == Reason::none &&
 				key.length == request->key_length &&
 				memcmp(key.bytes, request->bytes, key.length) == 0;
 
@@ -94,7 +94,7 @@ IsOver(const Request *request)
 
 	if (pin != nullptr)
 		Unpin(pin);
-	return newer || IsFlying(request->hash);
+	return newer || IsBeingFilled(request->hash);
 }
 
 /* May this session be the role? */

@@ -100,8 +100,8 @@ Fits(const Entry *entry)
 
 	ReadMeta(entry, 0, &head, sizeof(head));
 	before = uint64{TagOffset(head)} + head.tag_length + head.args_length;
-	return head.tag_length <= kRequestTag && MetaLength(entry) >= before + sizeof(OriginHead) &&
-		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(OriginHead)) <= kRequestBytes;
+	return head.tag_length <= kRequestTag && MetaLength(entry) >= before + sizeof(RerunHead) &&
+		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(RerunHead)) <= kRequestBytes;
 }
 
 /* A server that is being stopped has no time for more than this. */
@@ -150,14 +150,14 @@ bool
 RequestOf(const Entry *entry, Request *request)
 {
 	Meta meta = ReadEntryMeta(entry);
-	OriginHead head;
+	RerunHead head;
 	uint32 settings;
 
 	memset(request, 0, kRecordHead);
-	if (meta.origin_length < sizeof(head) || meta.head.tag_length > kRequestTag)
+	if (meta.rerun_length < sizeof(head) || meta.head.tag_length > kRequestTag)
 		return false;
 	memcpy(&head, meta.origin, sizeof(head));
-	settings = meta.origin_length - static_cast<uint32>(sizeof(head));
+	settings = meta.rerun_length - static_cast<uint32>(sizeof(head));
 	if (uint64{KeyLength(entry)} + meta.head.query_length + settings > kRequestBytes)
 		return false;
 	request->hash = HashOf(entry);

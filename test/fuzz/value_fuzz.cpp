@@ -37,7 +37,7 @@ namespace
 
 const Secret secret = {{1, 2, 3, 4, 5, 6, 7, 8}};
 const Secret unused_secret = {{8, 7, 6, 5, 4, 3, 2, 1}}; // never signed with
-const Origin origin = {4711, 150000, 202209061, 8, 0};
+const ServerIdentity origin = {4711, 150000, 202209061, 8, 0};
 const char key[] = {'k', 'e', 'y'};
 
 enum Mode : uint8_t

@@ -47,7 +47,7 @@ MakeSecret(uint8_t start)
 }
 
 const Secret secret = MakeSecret(1);
-const Origin origin = {UINT64_C(7300000000000000001), 150015, 202209061, 0x8018, 0};
+const ServerIdentity origin = {UINT64_C(7300000000000000001), 150015, 202209061, 0x8018, 0};
 
 Bytes
 Repeating(size_t length)
@@ -166,7 +166,7 @@ struct Value
 };
 
 Expectation
-Expect(const std::string &key, const Origin &where = origin)
+Expect(const std::string &key, const ServerIdentity &where = origin)
 {
 	return {where, key.data(), static_cast<uint32_t>(key.size())};
 }
@@ -430,7 +430,7 @@ TestOthers()
 	Value value(Repeating(100), Compression::none, 1);
 	const uint8_t *bytes = value.head.data();
 	size_t length = value.head.size();
-	Origin other = origin;
+	ServerIdentity other = origin;
 	Head head;
 
 	memset(static_cast<void *>(&head), 0x5a, sizeof(head));
