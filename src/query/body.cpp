@@ -108,12 +108,16 @@ Judge(Findings *f, HeapTuple function, const Pending *item)
 	MemoryContext scratch =
 		AllocSetContextCreate(f->context, "CachedQueryBody", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	const Oid result = item->call ? item->call->funcresulttype : form->prorettype;
 	bool understood;
 
 	if (form->prolang == SQLlanguageId)
 		understood = Tried(f, [=] { JudgeSql(f, function, item->call); });
 	else
 		understood = JudgePlpgsql(f, item->oid, SourceOf(function), item->call);
+	/* a row that is returned is checked, whatever type the body has it in */
+	if (understood && get_typtype(result) == TYPTYPE_DOMAIN && type_is_rowtype(result))
+		understood = Tried(f, [=] { JudgeAssignment(f, UNKNOWNOID, -1, result, -1); });
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	if (understood)

@@ -269,6 +269,13 @@ JudgeAggregateParts(Findings *f, Oid function, Node *call)
 			JudgeFunction(part, inner);
 		},
 		f);
+	if (function >= FirstUnpinnedObjectId)
+		VisitInitialValues(
+			function, call,
+			[](Oid type, const char *text, void *arg) {
+				JudgeInitial(static_cast<Findings *>(arg), type, text);
+			},
+			f);
 }
 
 /*

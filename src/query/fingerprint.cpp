@@ -71,6 +71,13 @@ AppendRegional(StringInfo to)
 	AppendText(to, locale_time);
 	AppendText(to, locale_messages);
 	AppendText(to, TSCurrentConfig);
+	/* a name of the server's configuration file is looked up when it is needed, and then kept */
+	if (unlikely(strchr(TSCurrentConfig, '.') == nullptr))
+	{
+		const Oid config = getTSCurrentConfig(false);
+
+		appendBinaryStringInfo(to, reinterpret_cast<const char *>(&config), sizeof(config));
+	}
 	AppendText(to, GetConfigOption("timezone_abbreviations", true, false));
 }
 
@@ -129,7 +136,12 @@ AppendAllSettings(StringInfo to)
 
 		/* one with a hook may show what nobody set: in_hot_standby, or what the socket says */
 		if (variables[i]->source == PGC_S_DEFAULT && !compat::HasShowHook(variables[i]))
+		{
+			/* it may be unknown elsewhere: a library's, or one that somebody had set */
+			if (strchr(name, '.') != nullptr && strncmp(name, "cached_query.", 13) != 0)
+				AppendText(to, name);
 			continue;
+		}
 		AppendText(to, name);
 		AppendSetting(to, name);
 	}

@@ -16,6 +16,7 @@ extern "C" {
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "parser/parse_agg.h"
+#include "utils/builtins.h"
 }
 
 #include <algorithm>
@@ -210,6 +211,64 @@ VisitAggregateParts(Oid aggregate, Aggref *call, void (*visit)(Oid function, Nod
 	{
 		if (OidIsValid(function))
 			visit(function, nullptr, arg);
+	}
+}
+
+namespace
+{
+
+/* The types that an aggregate is called with. */
+int
+ArgumentTypes(Node *call, Oid *types)
+{
+	ListCell *cell;
+	int count = 0;
+
+	if (call != nullptr && IsA(call, Aggref))
+		return get_aggregate_argtypes(reinterpret_cast<Aggref *>(call), types);
+	if (call == nullptr || !IsA(call, WindowFunc))
+		return 0;
+	foreach (cell, reinterpret_cast<WindowFunc *>(call)->args)
+	{
+		if (count < FUNC_MAX_ARGS)
+			types[count++] = exprType(static_cast<Node *>(lfirst(cell)));
+	}
+	return count;
+}
+
+} // namespace
+
+void
+VisitInitialValues(Oid aggregate, Node *call, void (*visit)(Oid type, const char *text, void *arg),
+				   void *arg)
+{
+	HeapTuple tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(aggregate));
+	Oid inputs[FUNC_MAX_ARGS];
+	const int count = ArgumentTypes(call, inputs);
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+
+	Form_pg_aggregate form = reinterpret_cast<Form_pg_aggregate>(GETSTRUCT(tuple));
+	Oid types[] = {form->aggtranstype, form->aggmtranstype};
+	const int columns[] = {Anum_pg_aggregate_agginitval, Anum_pg_aggregate_aggminitval};
+	char *texts[lengthof(columns)];
+
+	for (size_t i = 0; i < lengthof(columns); i++)
+	{
+		bool null;
+		Datum value = SysCacheGetAttr(AGGFNOID, tuple, columns[i], &null);
+
+		texts[i] = null ? nullptr : TextDatumGetCString(value);
+	}
+	ReleaseSysCache(tuple);
+	for (size_t i = 0; i < lengthof(columns); i++)
+	{
+		if (texts[i] == nullptr)
+			continue;
+		if (count > 0)
+			types[i] = resolve_aggregate_transtype(aggregate, types[i], inputs, count);
+		visit(types[i], texts[i], arg);
 	}
 }
 

@@ -43,4 +43,8 @@ extern bool UsesTextSearch(Oid function);
 extern void VisitAggregateParts(Oid aggregate, Aggref *call,
 								void (*visit)(Oid function, Node *call, void *arg), void *arg);
 
+/* Visits the texts that an aggregate's states begin with, and the types that they are read as. */
+extern void VisitInitialValues(Oid aggregate, Node *call,
+							   void (*visit)(Oid type, const char *text, void *arg), void *arg);
+
 } // namespace cq

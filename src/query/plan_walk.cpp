@@ -42,6 +42,10 @@ ChildrenOf(Plan *node)
 		return list_concat(children, reinterpret_cast<Append *>(node)->appendplans);
 	case T_MergeAppend:
 		return list_concat(children, reinterpret_cast<MergeAppend *>(node)->mergeplans);
+	case T_BitmapAnd:
+		return list_concat(children, reinterpret_cast<BitmapAnd *>(node)->bitmapplans);
+	case T_BitmapOr:
+		return list_concat(children, reinterpret_cast<BitmapOr *>(node)->bitmapplans);
 	case T_SubqueryScan:
 		return lappend(children, reinterpret_cast<SubqueryScan *>(node)->subplan);
 	case T_CustomScan:
@@ -104,6 +108,23 @@ JudgeNode(Findings *f, Plan *node)
 	list_free(expressions);
 }
 
+/* The index that the node reads; invalid: none. */
+Oid
+IndexOf(Plan *node)
+{
+	switch (nodeTag(node))
+	{
+	case T_IndexScan:
+		return reinterpret_cast<IndexScan *>(node)->indexid;
+	case T_IndexOnlyScan:
+		return reinterpret_cast<IndexOnlyScan *>(node)->indexid;
+	case T_BitmapIndexScan:
+		return reinterpret_cast<BitmapIndexScan *>(node)->indexid;
+	default:
+		return InvalidOid;
+	}
+}
+
 } // namespace
 
 /* A list and not a recursion: a plan may be deep. */
@@ -124,6 +145,8 @@ JudgePlan(Findings *f, PlannedStmt *plan, bool expressions)
 			JudgeOpaque(f, Reason::dep_foreign_table, "a scan of another server");
 		else if (IsA(node, CustomScan))
 			JudgeCustomScan(f, reinterpret_cast<CustomScan *>(node));
+		else if (OidIsValid(IndexOf(node)))
+			JudgeIndex(f, IndexOf(node));
 		if (expressions)
 			JudgeNode(f, node);
 		nodes = list_concat(nodes, ChildrenOf(node));

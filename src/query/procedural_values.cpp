@@ -327,6 +327,26 @@ AssignRow(Body *body, Oid type, Node *value, PLpgSQL_datum *target)
 
 } // namespace
 
+namespace
+{
+
+/* A row is checked by its domain when one of its fields is assigned to. */
+void
+CheckRecordOf(Body *body, PLpgSQL_datum *field)
+{
+	Oid type;
+
+	if (field->dtype != PLPGSQL_DTYPE_RECFIELD)
+		return;
+	type = reinterpret_cast<PLpgSQL_rec *>(
+			   VariableOf(body, reinterpret_cast<PLpgSQL_recfield *>(field)->recparentno))
+			   ->rectypeid;
+	if (get_typtype(type) == TYPTYPE_DOMAIN)
+		Convert(body, UNKNOWNOID, -1, type, -1);
+}
+
+} // namespace
+
 void
 AssignValue(Body *body, Oid type, int32 typmod, Node *value, PLpgSQL_datum *target)
 {
@@ -340,7 +360,10 @@ AssignValue(Body *body, Oid type, int32 typmod, Node *value, PLpgSQL_datum *targ
 			AssignRow(body, type, value, target);
 	}
 	else if (TypeOf(body, target, &wanted, &wanted_typmod))
+	{
 		Convert(body, type, typmod, wanted, wanted_typmod);
+		CheckRecordOf(body, target);
+	}
 	else
 		NotUnderstoodInside(body, "a field of a record");
 }

@@ -11,7 +11,6 @@
 #include "settings.h"
 
 extern "C" {
-#include "access/nbtree.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
@@ -27,11 +26,26 @@ extern "C" {
 namespace cq
 {
 
+namespace
+{
+
+void
+JudgeBuiltinType(Findings *f, Oid type)
+{
+	const Oid element = get_element_type(type);
+
+	JudgeText(f, type);
+	if (MayGetComparison(OidIsValid(element) ? element : type))
+		JudgeComparison(f, OidIsValid(element) ? element : type);
+}
+
+} // namespace
+
 void
 JudgeType(Findings *f, Oid type)
 {
 	if (type < FirstUnpinnedObjectId && FirstTime(&f->seen, Thing::names, type, f->nested))
-		JudgeText(f, type);
+		JudgeBuiltinType(f, type);
 	if (f->nested && f->name_values)
 		f->late = true; /* 'x'::regclass in a body means what it means then */
 	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
@@ -73,32 +87,6 @@ JudgeRowType(Findings *f, Oid type)
 
 } // namespace
 
-void
-JudgeIfUsers(Findings *f, Oid function)
-{
-	if (function >= FirstUnpinnedObjectId)
-		JudgeFunction(function, f);
-}
-
-void
-JudgeOperator(Findings *f, Oid op)
-{
-	Oid family;
-	Oid input;
-	Oid hashes[2] = {};
-
-	if (!OidIsValid(op))
-		return;
-	JudgeIfUsers(f, get_opcode(op));
-	if (compat::OrderingFamily(op, &family, &input))
-		JudgeIfUsers(f, get_opfamily_proc(family, input, input, BTORDER_PROC));
-	if (get_op_hash_functions(op, &hashes[0], &hashes[1]))
-	{
-		JudgeIfUsers(f, hashes[0]);
-		JudgeIfUsers(f, hashes[1]);
-	}
-}
-
 namespace
 {
 
@@ -109,16 +97,9 @@ namespace
 void
 JudgeImplied(Findings *f, Oid type)
 {
-	TypeCacheEntry *entry = lookup_type_cache(
-		type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR | TYPECACHE_GT_OPR | TYPECACHE_CMP_PROC |
-				  TYPECACHE_HASH_PROC | TYPECACHE_HASH_EXTENDED_PROC);
-	const Oid functions[] = {get_opcode(entry->eq_opr), get_opcode(entry->lt_opr),
-							 get_opcode(entry->gt_opr), entry->cmp_proc,
-							 entry->hash_proc,          entry->hash_extended_proc};
 	Oid cast;
 
-	for (Oid function : functions)
-		JudgeIfUsers(f, function);
+	JudgeComparison(f, type);
 	if (find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &cast) == COERCION_PATH_FUNC)
 		JudgeFunction(cast, f);
 }
@@ -222,6 +203,17 @@ JudgeReading(Findings *f, Oid type)
 	}
 	else if (base != RECORDOID) /* whose columns are in a list of their own */
 		VisitColumns(f, base, JudgeInput);
+}
+
+void
+JudgeInitial(Findings *f, Oid type, const char *text)
+{
+	if (strcmp(text, "{}") == 0 && (IsPolymorphicType(type) || OidIsValid(get_element_type(type))))
+		return; /* whatever the elements are */
+	if (IsPolymorphicType(type))
+		NotUnderstood(f, "an aggregate's initial value");
+	else
+		JudgeInput(f, type);
 }
 
 void

@@ -307,6 +307,8 @@ JudgeRelation(Findings *f, Oid relation)
 	else if (OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID)
 		JudgeOpaque(f, Reason::dep_access_method, psprintf("relation %s", get_rel_name(relation)));
 
+	if (kind == RELKIND_PARTITIONED_TABLE)
+		JudgePartitioning(f, relation);
 	compat::WalkVirtualColumns(relation, Walk, f);
 	/* those of the query and of understood bodies are in their trees */
 	if (f->at_run && row_security)

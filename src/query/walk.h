@@ -77,12 +77,27 @@ extern bool ReadsThroughChecks(Oid type);
 /* Built-in functions that fill a row, or what a column list says, from the text in a document. */
 extern bool ReadsText(Oid function);
 
+/* --- comparison.cpp */
+
+/* Built-in ones are on lists, and only count where a node names them. */
+extern void JudgeIfUsers(Findings *f, Oid function);
+/* What sorts, groups or compares by this operator calls. */
+extern void JudgeOperator(Findings *f, Oid op);
+/* How values of it are compared and hashed where no node names that. */
+extern void JudgeComparison(Findings *f, Oid type);
+/*
+ * Nearly all built-in types have default operator classes of PostgreSQL's own, and there can be no second one.
+ * Those of other categories (point, json, xml..) may get one.
+ */
+extern bool MayGetComparison(Oid type);
+/* The operator classes of an index, and of a partition key. */
+extern void JudgeIndex(Findings *f, Oid index);
+extern void JudgePartitioning(Findings *f, Oid relation);
+
 /* --- types.cpp */
 
 /* A type that isn't built in is named by the text, may be temporary, and may be altered. */
 extern void JudgeType(Findings *f, Oid type);
-/* What sorts, groups or compares by this operator calls. */
-extern void JudgeOperator(Findings *f, Oid op);
 /* What a type is made of. */
 extern void JudgeParts(Findings *f, Oid type);
 /* The CHECK constraints of a domain may call anything. */
@@ -99,6 +114,8 @@ extern void JudgeDefaults(Findings *f, const Pending *item);
  * the text may say 'today', and mean one day or another with the settings.
  */
 extern void JudgeInput(Findings *f, Oid type);
+/* An aggregate's initial value, which each run reads from text. */
+extern void JudgeInitial(Findings *f, Oid type, const char *text);
 /* What reading it calls. */
 extern void JudgeReading(Findings *f, Oid type);
 extern void JudgeInputs(Findings *f, List *types);
@@ -114,8 +131,6 @@ extern void JudgeColumns(Findings *f, TupleDesc desc);
 /* --- walk.cpp */
 
 extern bool Walk(Node *node, void *arg);
-
-extern void JudgeIfUsers(Findings *f, Oid function);
 
 /*
  * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
