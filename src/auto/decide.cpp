@@ -237,7 +237,7 @@ ShareFlight(Statement *statement, int64 ghost_us, Reason miss)
 		statement->leads = true;
 		if (miss == Reason::miss_refresh)
 			break;
-		/* somebody may have landed between our look-up and our take-off */
+		/* somebody may have finished before we became the leader */
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind != Kind::miss)
 			LandStatement(statement, JoinResult::stored);

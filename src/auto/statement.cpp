@@ -60,7 +60,7 @@ ForgetStatement(void *arg)
 
 /*
  * After an error that was caught the memory of a statement may live on, in the cache of a SQL function: its
- * flight must not.  Raises nothing.
+ * fill must not.  Raises nothing.
  */
 void
 LandAll()

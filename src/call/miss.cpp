@@ -260,8 +260,8 @@ EndLeadOnError()
 }
 
 /*
- * As the one whom others may wait for.  Somebody may have landed between our look-up and our
- * take-off: look again.
+ * As the one whom others may wait for.  Somebody may have finished between our look-up and the
+ * moment when we became the leader: look again.
  */
 Reason
 Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
@@ -379,7 +379,7 @@ namespace
 {
 
 /*
- * A standby's rows are as old as the last commit that was replayed, or what the relay knows of it.
+ * A standby's rows are as old as the last commit that was replayed, or what the primary says (lag.h).
  * As long as none has come since, they would be the same rows of the same age again, at each call.
  */
 bool
@@ -400,7 +400,7 @@ ShouldRefresh(Attempt *attempt)
 	return Join(attempt->key.hash, WaitLimitOf(*attempt, DT_NOBEGIN)) == JoinResult::lead;
 }
 
-/* We lead the flight of an entry that is good yet.  If another server renews it, we leave it at that. */
+/* We lead the fill of an entry that is still good.  If another server refreshes it, the entry is served. */
 bool
 LeftToAnother(Attempt *attempt)
 {

@@ -30,7 +30,7 @@ extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
  */
 extern Reason FillOrShare(Attempt *attempt, Answer *answer, Reason miss);
 /*
- * Rows that are stale, or fresh but to be renewed early: one caller renews them, in its call or by
+ * Rows that are stale, or fresh but to be refreshed early: one caller refreshes them, in its call or by
  * a worker, and the others take them as they are.
  */
 extern Reason RefreshOrServe(Attempt *attempt, Answer *answer, Reason found);

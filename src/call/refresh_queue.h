@@ -12,7 +12,7 @@ namespace cq
 {
 
 /*
- * Ask a worker to renew the entry that the attempt has looked at.  True: a worker will, or has
+ * Ask a worker to refresh the entry that the attempt has looked at.  True: a worker will, or has
  * failed a moment ago, so take the rows as they are.  False: no worker can, it is the caller's task.
  */
 extern bool RequestRefresh(const Attempt *attempt);
@@ -22,7 +22,7 @@ extern bool RequestRefresh(const Attempt *attempt);
 constexpr uint32 kRequestBytes = 32 * 1024;
 constexpr uint32 kRequestTag = 256;
 
-/* What to renew, for whom and as what. */
+/* What to refresh, for whom and as what. */
 struct Request
 {
 	uint64 hash;

@@ -2,23 +2,23 @@
  * singleflight.cpp
  *		One execution per answer: callers that miss the same key wait for the one that fills it.
  *
- * A backend leads one flight at most, so each has a place of its own: keys[] tells by hash who
- * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the
- * landing everybody looks for its own key.
+ * A backend leads one fill at most, so each has a place of its own: keys[] tells by hash who
+ * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after its
+ * end everybody looks for the own key.
  *
  * Waiting must not make a deadlock that PostgreSQL's detector can't see.  A caller holds locks
  * already, and the leader may come to wait for one of them.  So
- *	 - a backend that leads never waits for another flight, its own key's included;
+ *	 - a backend that leads never waits for another fill, its own key's included;
  *	 - who waits looks at the leader after deadlock_timeout, then every second, and goes on alone
  *	   when that one, or a parallel worker of its, waits for a heavyweight lock.
  *
  * Nor must waiting be worse than running.  Who leads may have another plan, or a slower machine under
- * its feet: after twice the time that the query is known to take, counted from its take-off, it is left
+ * its feet: after twice the time that the query is known to take, counted from its start, it is left
  * alone.  For one whose plan is much dearer than ours we wait a moment only.
  *
- * Locking: keys[] and a flight's fields are written by its leader only, under the lock of the
+ * Locking: keys[] and a fill's fields are written by its leader only, under the lock of the
  * key's partition (tranche CachedQuerySingleflight; the last in the order, held for one look through
- * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error lands
+ * keys[]).  keys[] is also read without: it is atomic.  Whoever leads and ends by an error finishes
  * in the error path of the fill; when the process exits, in an exit callback.
  */
 #include "pg.h"
@@ -40,26 +40,26 @@ constexpr int64 kMomentUs = 250 * 1000;
 constexpr double kMuchDearer = 2;
 const char *const tranche_name = "CachedQuerySingleflight";
 
-struct Flight
+struct SharedFill
 {
-	PGPROC *leader;           /* partition lock; constant while it flies */
-	uint64 serial;            /* partition lock: raised at take-off; see Flying() */
-	JoinResult outcome;       /* partition lock: of the last landing; see Flying() */
-	TimestampTz began;        /* partition lock; constant while it flies */
-	double cost;              /* partition lock; constant while it flies; the planner's estimate */
-	ConditionVariable landed; /* its own lock */
+	PGPROC *leader;     /* partition lock; constant while it goes on */
+	uint64 serial;      /* partition lock: raised at start; see IsGoingOn() */
+	JoinResult outcome; /* partition lock: of the last end; see IsGoingOn() */
+	TimestampTz began;  /* partition lock; constant while it goes on */
+	double cost;        /* partition lock; constant while it goes on; the planner's estimate */
+	ConditionVariable finished; /* its own lock */
 };
 
 struct Shared
 {
 	int count;                /* constant */
-	Flight *flights;          /* constant; shared memory is at one address */
+	SharedFill *fills;        /* constant; shared memory is at one address */
 	pg_atomic_uint64 keys[1]; /* hash being filled, 0 = none; atomic, see above */
 };
 
 Shared *shared = nullptr;
 LWLockPadded *locks = nullptr;
-int leading = -1; /* index of our flight while we lead */
+int leading = -1; /* index of our fill while we lead */
 
 int
 PlaceCount()
@@ -80,7 +80,7 @@ LockOf(uint64 hash)
 	return &locks[hash % kPartitions].lock;
 }
 
-/* 0 means no flight. */
+/* 0 means no fill. */
 uint64
 KeyOf(uint64 hash)
 {
@@ -107,18 +107,18 @@ LandAtExit(int, Datum)
 void
 TakeOff(int place, uint64 key, double cost)
 {
-	Flight *flight = &shared->flights[place];
+	SharedFill *fill = &shared->fills[place];
 
-	flight->leader = MyProc;
-	flight->began = GetCurrentTimestamp();
-	flight->cost = cost;
-	flight->serial++;
+	fill->leader = MyProc;
+	fill->began = GetCurrentTimestamp();
+	fill->cost = cost;
+	fill->serial++;
 	pg_atomic_write_u64(&shared->keys[place], key);
 	leading = place;
 }
 
-/* A flight that was seen under the lock. */
-struct Sighting
+/* A fill that was seen under the lock. */
+struct SeenFill
 {
 	int place;
 	uint64 key;
@@ -129,23 +129,23 @@ struct Sighting
 };
 
 /*
- * True while that very flight is in the air; else its outcome.  The leader may be on its next
- * flight, of a key with another lock: that one's outcome comes after its serial, and then nobody
+ * True while that very fill goes on; else its outcome.  The leader may be on its next
+ * fill, of a key with another lock: that one's outcome comes after its serial, and then nobody
  * can tell any more.
  */
 bool
-Flying(const Sighting &seen, JoinResult *outcome)
+IsGoingOn(const SeenFill &seen, JoinResult *outcome)
 {
-	Flight *flight = &shared->flights[seen.place];
+	SharedFill *fill = &shared->fills[seen.place];
 	LWLock *lock = LockOf(seen.key);
 	bool flying;
 
 	LWLockAcquire(lock, LW_SHARED);
 	flying =
-		flight->serial == seen.serial && pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
-	*outcome = flight->outcome;
+		fill->serial == seen.serial && pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
+	*outcome = fill->outcome;
 	pg_read_barrier();
-	if (flight->serial != seen.serial)
+	if (fill->serial != seen.serial)
 		*outcome = JoinResult::stored;
 	LWLockRelease(lock);
 	return flying;
@@ -162,7 +162,7 @@ IsBlocked(const PGPROC *proc)
  * A glance without a lock will do: who is wrong now is right the next time.
  */
 bool
-LeaderIsBlocked(const Sighting &seen)
+LeaderIsBlocked(const SeenFill &seen)
 {
 	if (IsBlocked(seen.leader))
 		return true;
@@ -180,7 +180,7 @@ LeaderIsBlocked(const Sighting &seen)
 
 /* Until when is it worth to wait for this one? */
 TimestampTz
-EndOfPatience(const Sighting &seen, const WaitLimit &limit)
+EndOfWait(const SeenFill &seen, const WaitLimit &limit)
 {
 	TimestampTz end = DT_NOEND;
 
@@ -193,24 +193,24 @@ EndOfPatience(const Sighting &seen, const WaitLimit &limit)
 
 /* As for a lock; before 17 pg_stat_activity has no name for this wait, and never whom it is for. */
 void
-TellOfWait(const Sighting &seen)
+TellOfWait(const SeenFill &seen)
 {
 	ereport(LOG, (errmsg("process %d still waits for an answer that process %d computes", MyProcPid,
 						 seen.leader->pid)));
 }
 
 JoinResult
-Wait(const Sighting &seen, const WaitLimit &limit)
+Wait(const SeenFill &seen, const WaitLimit &limit)
 {
-	const TimestampTz patient = EndOfPatience(seen, limit);
+	const TimestampTz patient = EndOfWait(seen, limit);
 	const TimestampTz deadline = Min(limit.deadline, patient);
 
-	ConditionVariable *landed = &shared->flights[seen.place].landed;
+	ConditionVariable *finished = &shared->fills[seen.place].finished;
 	JoinResult outcome;
 	int64 glance = DeadlockTimeout;
 
-	ConditionVariablePrepareToSleep(landed);
-	while (Flying(seen, &outcome))
+	ConditionVariablePrepareToSleep(finished);
+	while (IsGoingOn(seen, &outcome))
 	{
 		int64 left = (deadline - GetCurrentTimestamp() + 999) / 1000;
 
@@ -219,7 +219,7 @@ Wait(const Sighting &seen, const WaitLimit &limit)
 			outcome = patient < limit.deadline ? JoinResult::late : JoinResult::alone;
 			break;
 		}
-		if (!ConditionVariableTimedSleep(landed, static_cast<long>(Min(left, glance)),
+		if (!ConditionVariableTimedSleep(finished, static_cast<long>(Min(left, glance)),
 										 compat::SingleflightWaitEvent()))
 			continue;
 		if (log_lock_waits && glance == DeadlockTimeout)
@@ -243,7 +243,7 @@ Join(uint64 hash, const WaitLimit &limit)
 	static bool exit_registered = false;
 	const uint64 key = KeyOf(hash);
 	LWLock *lock = LockOf(key);
-	Sighting seen = {-1, key, 0, nullptr, 0, 0};
+	SeenFill seen = {-1, key, 0, nullptr, 0, 0};
 
 	if (leading >= 0)
 		return JoinResult::alone;
@@ -259,10 +259,10 @@ Join(uint64 hash, const WaitLimit &limit)
 		TakeOff(static_cast<int>(compat::BackendNumber()), key, limit.cost);
 	else
 	{
-		seen.serial = shared->flights[seen.place].serial;
-		seen.leader = shared->flights[seen.place].leader;
-		seen.began = shared->flights[seen.place].began;
-		seen.cost = shared->flights[seen.place].cost;
+		seen.serial = shared->fills[seen.place].serial;
+		seen.leader = shared->fills[seen.place].leader;
+		seen.began = shared->fills[seen.place].began;
+		seen.cost = shared->fills[seen.place].cost;
 	}
 	LWLockRelease(lock);
 
@@ -283,18 +283,18 @@ LaneOf(uint64 hash, int lane)
 void
 Finish(JoinResult outcome)
 {
-	Flight *flight;
+	SharedFill *fill;
 	LWLock *lock;
 
 	if (leading < 0)
 		return;
-	flight = &shared->flights[leading];
+	fill = &shared->fills[leading];
 	lock = LockOf(pg_atomic_read_u64(&shared->keys[leading]));
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	flight->outcome = outcome;
+	fill->outcome = outcome;
 	pg_atomic_write_u64(&shared->keys[leading], 0);
 	LWLockRelease(lock);
-	ConditionVariableBroadcast(&flight->landed);
+	ConditionVariableBroadcast(&fill->finished);
 	leading = -1;
 }
 
@@ -307,7 +307,7 @@ IsBeingFilled(uint64 hash)
 void
 SingleflightRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())));
+	RequestAddinShmemSpace(add_size(KeysSize(), mul_size(sizeof(SharedFill), PlaceCount())));
 	RequestNamedLWLockTranche(tranche_name, kPartitions);
 }
 
@@ -319,17 +319,18 @@ SingleflightInitShmem()
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	shared = static_cast<Shared *>(
 		ShmemInitStruct("cached_query singleflight",
-						add_size(KeysSize(), mul_size(sizeof(Flight), PlaceCount())), &found));
+						add_size(KeysSize(), mul_size(sizeof(SharedFill), PlaceCount())), &found));
 	locks = GetNamedLWLockTranche(tranche_name);
 	if (!found)
 	{
 		shared->count = PlaceCount();
-		shared->flights = reinterpret_cast<Flight *>(reinterpret_cast<char *>(shared) + KeysSize());
+		shared->fills =
+			reinterpret_cast<SharedFill *>(reinterpret_cast<char *>(shared) + KeysSize());
 		for (int i = 0; i < shared->count; i++)
 		{
 			pg_atomic_init_u64(&shared->keys[i], 0);
-			shared->flights[i] = {};
-			ConditionVariableInit(&shared->flights[i].landed);
+			shared->fills[i] = {};
+			ConditionVariableInit(&shared->fills[i].finished);
 		}
 	}
 	LWLockRelease(AddinShmemInitLock);

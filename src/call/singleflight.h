@@ -30,17 +30,17 @@ struct WaitLimit
 };
 
 /*
- * Take the lead for a key, or wait until the one who has it lands, as long as our patience lasts.
+ * Take the lead for a key, or wait until the one who has it finishes, up to the limit.
  * Raises only what CHECK_FOR_INTERRUPTS does.
  */
 extern JoinResult Join(uint64 hash, const WaitLimit &limit);
 /*
- * A flight that takes too long is left to itself, and those who waited share another one of the same
+ * A fill that takes too long is left to itself, and those who waited share another one of the same
  * key, under another number.
  */
 constexpr int kLanes = 4;
 extern uint64 LaneOf(uint64 hash, int lane);
-/* The flight we lead, if any, is over: those who wait go on at once.  Raises nothing. */
+/* The fill we lead, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Finish(JoinResult outcome);
 
 /* Does anybody fill this key right now?  A glance. */

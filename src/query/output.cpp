@@ -5,7 +5,7 @@
  * The output functions of most built-in types read nothing, or one of a few settings.
  *
  * Those of enums, composite types and ranges read catalogs: labels, columns, the subtype.  An answer
- * depends on the definition of each type in it, and on all of pg_enum (exact/catalogs.h): a change
+ * depends on the definition of each type in it, and on all of pg_enum (exact/effects.cpp): a change
  * voids the answer, and what was made of it goes with it.  So while the answer is good they read what
  * they read at its position, in a session that has taken in the messages sent until then.
  *

@@ -11,7 +11,7 @@ namespace cq
 
 /*
  * Removes all values, step by step, on each master of a cluster.  False: not all, try again.  For the
- * carrier: it takes as long as it takes.
+ * Redis writer: it takes as long as it takes.
  */
 extern bool ClearRedis();
 

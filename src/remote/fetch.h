@@ -25,7 +25,7 @@ struct Found
 	int64 asked_ms;    /* MonotonicMs() */
 };
 
-/* No answer from Redis; a name that it couldn't look up is looked up by the carrier. */
+/* No answer from Redis; a name that it couldn't look up is looked up by the Redis writer. */
 extern void NoAnswer();
 /* False: there is none that can be used. */
 extern bool FetchHead(const Key &key, Found *found);

@@ -19,7 +19,7 @@
  * entries, least of all a client that happens to be the one who asks Redis.
  *
  * Locking: a spinlock protects the place in the stream and the proofs; the counters are atomic.  The
- * moments that a standby has heard of are the carrier's own.
+ * moments that a standby has heard of are the Redis writer's own.
  */
 #include "pg.h"
 #include "validity/sweep.h"
@@ -276,7 +276,7 @@ InvalidationsTakenIn()
 		return identity.usable;
 	if (known && now - static_cast<int64>(pg_atomic_read_u64(&peers_state->heard_at)) < kSilentMs)
 		return true;
-	/* the carrier is late: one asks, and until there is an answer the others do without Redis */
+	/* the Redis writer is late: one asks, and until there is an answer the others do without Redis */
 	if (known && (now - static_cast<int64>(asking) < kTickMs ||
 				  !pg_atomic_compare_exchange_u64(&peers_state->asking_at, &asking,
 												  static_cast<uint64>(now))))

@@ -22,7 +22,7 @@ namespace cq
  */
 extern bool InvalidationsTakenIn();
 
-/* --- in the carrier ------------------------------------------------------------------------- */
+/* --- in the Redis writer ------------------------------------------------------------------------- */
 
 /* Is there anybody to talk to? */
 extern bool NamespaceShared();

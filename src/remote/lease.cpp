@@ -2,7 +2,7 @@
  * lease.cpp
  *		One execution per answer over all servers that share a Redis: a lease on the key there.
  *
- * The leader of a flight (singleflight.cpp) that would run the query first sets a key beside the value's,
+ * The leader of a fill (singleflight.cpp) that would run the query first sets a key beside the value's,
  * in the same slot of a cluster, if it is not there:
  *
  *		SET cached_query:<namespace>:{<hash>}:lease <16 random bytes> NX PX <redis_lease>
@@ -11,11 +11,11 @@
  * the time they have waited, until the value comes, or the lease is free, or they have waited for
  * wait_timeout; then they run the query without it.
  *
- * The lease is held until the value can be read, so it is the carrier that ends it, after it has
+ * The lease is held until the value can be read, so it is the Redis writer that ends it, after it has
  * written the value: whoever gets the next lease finds it.  When the query raised an error or was
  * cancelled the lease is removed, and one of those who wait takes over.  When its answer can't be
  * kept a mark takes the lease's place for a moment, and nobody waits for the next one to find that
- * out.  What ends a lease is a job for the carrier too: there is no I/O in error paths.  Nobody
+ * out.  What ends a lease is a job for the Redis writer too: there is no I/O in error paths.  Nobody
  * prolongs a lease.  A server that dies, or a query that takes longer, loses it at the end of its
  * life, and the query may run twice.
  *
@@ -25,7 +25,7 @@
  *
  * A waiter holds locks of its transaction, as everybody does who runs a query.  No deadlock detector
  * sees another server, so this wait is bounded by time only, by the shorter one of wait_timeout and
- * statement_timeout.  A backend waits here at the beginning of its one flight and while it holds no
+ * statement_timeout.  A backend waits here at the beginning of its one fill and while it holds no
  * lease, so there is no circle of leases.
  *
  * Locking: none.  `held` belongs to the process.
@@ -391,7 +391,7 @@ GiveUpLease(LeaseEnd end)
 	(void) PutJob(job);
 }
 
-/* --- for the carrier ------------------------------------------------------------------------ */
+/* --- for the Redis writer ------------------------------------------------------------------------ */
 
 namespace
 {

@@ -70,7 +70,7 @@ extern Lease HandOverLease(uint64 hash);
 /* The lease we hold, if any, has brought no answer.  Raises nothing. */
 extern void GiveUpLease(LeaseEnd end);
 
-/* --- for the carrier -------------------------------------------------------------------------- */
+/* --- for the Redis writer -------------------------------------------------------------------------- */
 
 /* End it, if it is not over yet; false: Redis can't be asked. */
 extern bool EndLease(const Lease &lease, LeaseEnd end);

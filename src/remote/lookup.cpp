@@ -189,7 +189,7 @@ FromRedis(Attempt *attempt, Served *served)
 	return true;
 }
 
-/* Will an answer that another server has run do?  For a worker, if the one it is to renew has expired. */
+/* Will an answer that another server has run do?  For a worker, if the one it is to refresh has expired. */
 bool
 WillDo(const Attempt *attempt, Reason miss)
 {

@@ -25,7 +25,7 @@ PeersState *peers_state = nullptr;
 namespace
 {
 
-/* The carrier's. */
+/* The Redis writer's. */
 int64 ticked_at = 0;
 bool said = false; /* that Redis refuses */
 

@@ -26,7 +26,7 @@ struct Shared
 	uint32 first;                /* lock */
 	uint32 count;                /* lock; read without */
 	bool lost;                   /* lock: one of these found no room */
-	Latch *carrier;              /* lock: nullptr: there is none */
+	Latch *writer;               /* lock: nullptr: there is none */
 	int pid;                     /* lock; read without */
 	pg_atomic_uint32 complained; /* atomic, see NoteNoRedisWriter() */
 	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
@@ -61,7 +61,7 @@ bool
 PutJob(const Job &job)
 {
 	const uint32 room = MayBeLost(job) ? kRoom - kForRemovals : kRoom;
-	Latch *carrier;
+	Latch *writer;
 	bool done;
 
 	SpinLockAcquire(&shared->lock);
@@ -70,12 +70,12 @@ PutJob(const Job &job)
 		shared->jobs[(shared->first + shared->count++) % kRoom] = job;
 	else if (!MayBeLost(job))
 		shared->lost = true;
-	carrier = shared->carrier;
+	writer = shared->writer;
 	SpinLockRelease(&shared->lock);
 
 	/* it may be gone by now: then somebody is woken for nothing */
-	if (carrier != nullptr)
-		SetLatch(carrier);
+	if (writer != nullptr)
+		SetLatch(writer);
 	return done;
 }
 
@@ -112,14 +112,14 @@ ReturnChange(exact::SlotNo slot)
 void
 PutChange(exact::SlotNo slot)
 {
-	Latch *carrier;
+	Latch *writer;
 
 	ReturnChange(slot);
 	SpinLockAcquire(&shared->lock);
-	carrier = shared->carrier;
+	writer = shared->writer;
 	SpinLockRelease(&shared->lock);
-	if (carrier != nullptr)
-		SetLatch(carrier);
+	if (writer != nullptr)
+		SetLatch(writer);
 }
 
 bool
@@ -160,7 +160,7 @@ RedisWriterPresent(bool present)
 	alone = shared->pid == 0 || shared->pid == MyProcPid;
 	if (alone)
 	{
-		shared->carrier = present ? MyLatch : nullptr;
+		shared->writer = present ? MyLatch : nullptr;
 		shared->pid = present ? MyProcPid : 0;
 	}
 	SpinLockRelease(&shared->lock);

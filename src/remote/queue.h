@@ -2,7 +2,7 @@
  * queue.h
  *		The queue of what is to be carried to Redis, in shared memory.
  *
- * Locking: a spinlock protects the ring, a few instructions at a time.  Many put in, the carrier alone
+ * Locking: a spinlock protects the ring, a few instructions at a time.  Many put in, the Redis writer alone
  * takes out.  The changes are a bit for each slot, atomic.
  */
 #pragma once
@@ -73,7 +73,7 @@ extern void ReturnChange(exact::SlotNo slot);
 /* Jobs and changes. */
 extern uint32 WritesQueued();
 
-/* The carrier comes and goes. */
+/* The Redis writer comes and goes. */
 extern bool RedisWriterPresent(bool present); /* false: there is one already */
 extern int RedisWriterPid();
 /* May the caller try to start it now?  At most one in a second. */

@@ -23,7 +23,7 @@ namespace
 constexpr int kMoments = 128;
 constexpr int64 kClockLifeMs = 60 * 1000;
 
-/* The carrier's: moments of the primary that were not proved to be shown yet, oldest first. */
+/* The Redis writer's: moments of the primary that were not proved to be shown yet, oldest first. */
 struct Moment
 {
 	int64 at_ms; /* MonotonicMs(), rather too early */

@@ -15,7 +15,7 @@ namespace
 {
 
 /* One that was terminated comes again: what is in the queue stays there. */
-const workers::Process carrier = {"cached_query redis writer", "cached_query_redis_writer_main", 1};
+const workers::Process writer = {"cached_query redis writer", "cached_query_redis_writer_main", 1};
 
 } // namespace
 
@@ -23,7 +23,7 @@ void
 InitRedisWriter()
 {
 	if (redis::Configured() && redis::NamespaceIsGiven())
-		workers::StartWithServer(carrier);
+		workers::StartWithServer(writer);
 }
 
 void
@@ -31,7 +31,7 @@ EnsureRedisWriter()
 {
 	if (!RedisWriterMissing())
 		return;
-	if (!workers::StartNow(carrier, static_cast<Datum>(0), nullptr, 0) && NoteNoRedisWriter())
+	if (!workers::StartNow(writer, static_cast<Datum>(0), nullptr, 0) && NoteNoRedisWriter())
 		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
 					  errhint("You might need to increase max_worker_processes.")));
 }

@@ -66,7 +66,7 @@ Told *first_told = nullptr; /* no scan of the table: that may raise */
 constexpr long kMaxTold = exact::kMaxPending;
 
 /*
- * So many values of one transaction are removed from Redis; the carrier's queue would lose more of them, and
+ * So many values of one transaction are removed from Redis; the Redis writer's queue would lose more of them, and
  * then clear everything.  The rest is as what has no name, see TellRedis().
  */
 constexpr int kMaxRemoved = 128;

@@ -258,7 +258,7 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	using namespace cq;
 	TupleDesc desc;
 	redis::Status status;
-	PeersStatus relay;
+	PeersStatus peers;
 	Datum values[17];
 	bool nulls[17] = {};
 	bool visible;
@@ -285,13 +285,13 @@ cached_query_get_redis(PG_FUNCTION_ARGS)
 	nulls[i] = RedisWriterPid() == 0;
 	values[i++] = Int32GetDatum(RedisWriterPid());
 	values[i++] = Big(WritesQueued());
-	GetPeersStatus(&relay);
-	values[i++] = Big(relay.sent);
-	values[i++] = Big(relay.received);
-	nulls[i] = relay.heard_ms < 0;
-	values[i++] = Float8GetDatum(static_cast<double>(relay.heard_ms));
-	nulls[i] = relay.lag_ms < 0;
-	values[i++] = Float8GetDatum(static_cast<double>(relay.lag_ms));
+	GetPeersStatus(&peers);
+	values[i++] = Big(peers.sent);
+	values[i++] = Big(peers.received);
+	nulls[i] = peers.heard_ms < 0;
+	values[i++] = Float8GetDatum(static_cast<double>(peers.heard_ms));
+	nulls[i] = peers.lag_ms < 0;
+	values[i++] = Float8GetDatum(static_cast<double>(peers.lag_ms));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
 }
 

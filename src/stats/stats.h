@@ -19,7 +19,7 @@ enum class Counter : int
 	invalidations,     // entries dropped because a dependency changed or by request
 	errors,            // queries that failed while they ran for a call
 	saved_us,          // execution time that hits did not spend
-	refreshes,         // answers renewed by a worker
+	refreshes,         // answers refreshed by a worker
 	refresh_failures,  // requests that a worker could not fulfil
 	refreshes_skipped, // requests that no worker took: no worker, no room, too late
 	image_hits,        // hits that were sent from an image

@@ -40,7 +40,7 @@ BegunInPortal(TimestampTz *begun)
 }
 
 /*
- * What the clocks say, or where the relay knows better, on which moment of the primary a snapshot of
+ * What the clocks say, or where the primary told more (lag.h), on which moment of the primary a snapshot of
  * that time shows.  Others are told what can be proved without comparing clocks.
  */
 TimestampTz

@@ -20,7 +20,7 @@ LifeFor(const Call &call)
 
 /*
  * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
- * does, under whatever role.  A worker renews for whoever paid before.
+ * does, under whatever role.  A worker refreshes for whoever paid before.
  */
 Owner
 OwnerHere(const Call &call)

@@ -4,8 +4,8 @@
  *		are.
  *
  * Within stale_for after its ttl an entry is handed out like a fresh one, and everything that a
- * hit must pass is asked of it but its age.  One caller renews it: who takes the lead of its
- * flight, so that there is nothing to keep and nothing that could be left behind.  If that fails
+ * hit must pass is asked of it but its age.  One caller refreshes it: who takes the lead of its
+ * fill, so that there is nothing to keep and nothing that could be left behind.  If that fails
  * the next caller tries; the entry's age counts from its own moment and nothing else, so a failure
  * makes no answer live longer.
  *
@@ -26,7 +26,7 @@ namespace cq
 
 /*
  * What is kept around this call would pass the old rows on to callers who did not ask for them, and
- * a backend that leads a flight can't lead another.
+ * a backend that leads a fill can't lead another.
  */
 bool
 MayTakeStale(const Attempt *attempt)
@@ -44,7 +44,7 @@ MayBeStale(const Attempt *attempt, const EntryFacts &facts)
  * Probabilistic early expiration (XFetch): A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal
  * Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015.  Each hit draws how much earlier
  * than the ttl it takes the entry for expired, exponentially distributed around the time that a
- * fill takes: an answer that is hit often is renewed once, shortly before it expires, and one that
+ * fill takes: an answer that is hit often is refreshed once, shortly before it expires, and one that
  * is hit rarely is not.
  */
 bool

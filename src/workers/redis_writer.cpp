@@ -218,7 +218,7 @@ Turn(MemoryContext context)
 
 /*
  * The others learn what is void even now, if Redis answers at once.  What is not written is not: the
- * queue is for the next carrier, if there is one.
+ * queue is for the next Redis writer, if there is one.
  */
 void
 Leave(int, Datum)

@@ -85,7 +85,7 @@ SameKey(const Request *request, const Call &call)
 	return same;
 }
 
-/* Has somebody renewed it meanwhile, or is about to? */
+/* Has somebody refreshed it meanwhile, or is about to? */
 bool
 IsOver(const Request *request)
 {
