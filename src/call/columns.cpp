@@ -197,8 +197,11 @@ void
 CheckColumns(TupleDesc expected, TupleDesc actual)
 {
 	if (expected->natts != actual->natts)
-		ColumnsDiffer(actual, psprintf("%d columns are expected, but the query returns %d.",
-									   expected->natts, actual->natts));
+		ColumnsDiffer(
+			actual,
+			psprintf(
+				"Number of listed columns (%d) does not match number of columns of the query (%d).",
+				expected->natts, actual->natts));
 	for (int i = 0; i < actual->natts; i++)
 	{
 		Form_pg_attribute want = TupleDescAttr(expected, i);

@@ -23,6 +23,7 @@ extern "C" {
 #include "catalog/objectaccess.h"
 #include "commands/explain.h"
 #include "executor/nodeCustom.h"
+#include "utils/inval.h"
 #include "utils/ruleutils.h"
 #include "utils/typcache.h"
 }
@@ -92,6 +93,7 @@ CheckRowType(const FuncExpr *call, List *plan)
 
 	if (!type_is_rowtype(call->funcresulttype) || call->funcresulttype == RECORDOID)
 		return;
+	AcceptInvalidationMessages();
 	now = lookup_rowtype_tupdesc(getBaseType(call->funcresulttype), -1);
 	for (int i = 0; i < now->natts; i++)
 	{

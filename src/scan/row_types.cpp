@@ -8,6 +8,10 @@
 #include "query/news.h"
 #include "scan/row_types.h"
 
+extern "C" {
+#include "utils/inval.h"
+}
+
 namespace cq
 {
 
@@ -17,9 +21,11 @@ ReturnsRowType(const FuncExpr *call)
 	return call->funcresulttype != RECORDOID && type_is_rowtype(call->funcresulttype);
 }
 
+/* No lock is taken that would bring news of the type: a session in a transaction may have read none for long. */
 void
 RememberRowTypeOf(const FuncExpr *call)
 {
+	AcceptInvalidationMessages();
 	RememberRowType(call->funcid, get_typ_typrelid(getBaseType(call->funcresulttype)));
 }
 
