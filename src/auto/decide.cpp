@@ -100,6 +100,8 @@ JudgeStatement(Statement *statement)
 	return BuildKey(*known, Shape::rows, attempt->params, &attempt->key);
 }
 
+static_assert(kMaxHintTag == kMaxTagLength);
+
 void
 PrepareCall(Statement *statement)
 {
@@ -115,6 +117,8 @@ PrepareCall(Statement *statement)
 	call->options.consistency = Consistency::exact;
 	call->options.store = StoreKind::memory;
 	call->options.min_fill_time_ms = 0;
+	if (statement->known->tag != nullptr)
+		call->options.tag = statement->known->tag;
 	attempt->call = call;
 	attempt->examiner = &statement_examiner;
 	attempt->statement = statement;
@@ -332,6 +336,14 @@ DecideToKeep(Statement *statement)
 	LandStatement(statement, JoinResult::unstorable);
 }
 
+/* Does it take as long as is asked for?  A hint asks for nothing. */
+bool
+IsLongEnough(const Statement *statement, int64 run_us)
+{
+	return (statement->known->text_hash & kHinted) != 0 ||
+		   static_cast<double>(run_us) >= settings::auto_min_time * 1000;
+}
+
 int64
 AskGhost(Statement *statement)
 {
@@ -351,7 +363,7 @@ Observe(Statement *statement)
 	statement->reason = ghost_us > 0 ? Reason::would_hit : Reason::ghost;
 	statement->saved_us = ghost_us;
 	statement->leaves_ghost = ghost_us == 0;
-	if (ghost_us > 0 && static_cast<double>(ghost_us) < settings::auto_min_time * 1000)
+	if (ghost_us > 0 && !IsLongEnough(statement, ghost_us))
 		UnmarkWorth(statement->known->text_hash);
 }
 
@@ -371,7 +383,7 @@ DecideMiss(Statement *statement)
 	ghost_us = AskGhost(statement);
 	if (statement->reason == Reason::miss_refresh)
 		ghost_us = Max(ghost_us, static_cast<int64>(settings::auto_min_time * 1000) + 1);
-	if (ghost_us == 0 || static_cast<double>(ghost_us) < settings::auto_min_time * 1000)
+	if (ghost_us == 0 || !IsLongEnough(statement, ghost_us))
 	{
 		if (ghost_us != 0)
 			UnmarkWorth(statement->known->text_hash);

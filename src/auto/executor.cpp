@@ -40,6 +40,14 @@ MayBeWorth(const QueryDesc *query)
 		   !IsParallelWorker() && preloaded;
 }
 
+uint64
+HashOf(const QueryDesc *query)
+{
+	return ReadStatement(query->sourceText, query->plannedstmt->stmt_location,
+						 query->plannedstmt->stmt_len)
+		.hash;
+}
+
 /*
  * A plan that was kept before its statement was known to be slow is made again the next time.  Once, as there
  * may be a reason why it has no node.
@@ -48,12 +56,10 @@ void
 NoteKeptPlan(const QueryDesc *query)
 {
 	uint64 hash;
-	int length;
 
 	if (!MayBeWorth(query) || !ComesFromPlanCache(query->plannedstmt))
 		return;
-	hash = HashStatement(query->sourceText, query->plannedstmt->stmt_location,
-						 query->plannedstmt->stmt_len, &length);
+	hash = HashOf(query);
 	if (!IsWorth(hash) || IsSettled(hash))
 		return;
 	MarkSettled(hash);
@@ -64,13 +70,10 @@ NoteKeptPlan(const QueryDesc *query)
 void
 NoteTime(const QueryDesc *query)
 {
-	int length;
-
 	if (MayBeWorth(query) && settings::auto_min_time > 0 &&
 		static_cast<double>(GetCurrentTimestamp() - GetCurrentStatementStartTimestamp()) >=
 			settings::auto_min_time * 1000)
-		MarkWorth(HashStatement(query->sourceText, query->plannedstmt->stmt_location,
-								query->plannedstmt->stmt_len, &length));
+		MarkWorth(HashOf(query));
 }
 
 /* --- the hooks ------------------------------------------------------------------------------ */
@@ -167,19 +170,30 @@ RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_O
 	AfterRun(query, start);
 }
 
+void
+PassOnFinish(QueryDesc *query)
+{
+	if (previous_finish != nullptr)
+		previous_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
 /* Triggers run here. */
 void
 FinishExecutor(QueryDesc *query)
 {
 	Deeper deeper;
 
+	if (!IsAutomatic())
+	{
+		PassOnFinish(query);
+		return;
+	}
 	BeginDeeper(&deeper);
 	PG_TRY();
 	{
-		if (previous_finish != nullptr)
-			previous_finish(query);
-		else
-			standard_ExecutorFinish(query);
+		PassOnFinish(query);
 	}
 	PG_FINALLY();
 	{

@@ -198,7 +198,7 @@ ExamineTree(Known *known)
 }
 
 Known *
-Allocate(uint64 text_hash, const Query *tree, const char *text, int length)
+Allocate(const StatementText &statement, const Query *tree)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryKnown", ALLOCSET_SMALL_SIZES);
@@ -209,10 +209,16 @@ Allocate(uint64 text_hash, const Query *tree, const char *text, int length)
 	known->names = NameHashes();
 	known->automatic = true;
 	known->context = context;
-	known->text_hash = text_hash;
+	known->text_hash = statement.hash;
 	known->tree = static_cast<Query *>(copyObjectImpl(tree));
-	known->text = pnstrdup(text, length);
-	known->text_length = length;
+	known->text = pnstrdup(statement.begin, statement.length);
+	known->text_length = statement.length;
+	if (statement.hint.text != nullptr)
+	{
+		const Hint hint = ReadHint(statement.hint);
+
+		known->tag = hint.tag[0] != '\0' ? pstrdup(hint.tag) : nullptr;
+	}
 	known->role = GetUserId();
 	known->row_security = row_security;
 	known->path = pstrdup(namespace_search_path);
@@ -271,13 +277,13 @@ FindKnown(uint64 text_hash, const Query *tree)
 
 /* In a subtransaction: whatever is wrong with it, the statement is planned and run as if we weren't there. */
 Known *
-MakeKnown(uint64 text_hash, const Query *tree, const char *text, int length)
+MakeKnown(const StatementText &statement, const Query *tree)
 {
 	Known *known;
 
 	if (IsInParallelMode())
 		return nullptr;
-	known = Allocate(text_hash, tree, text, length);
+	known = Allocate(statement, tree);
 	if (!Tried(&known->findings, [known]() {
 			MemoryContextSwitchTo(known->context);
 			ExamineTree(known);
@@ -288,8 +294,8 @@ MakeKnown(uint64 text_hash, const Query *tree, const char *text, int length)
 	}
 	known->memory = MemoryContextMemAllocated(known->context, true);
 	MemoryContextSetParent(known->context, TopMemoryContext);
-	known->next = chains[text_hash % kChains];
-	chains[text_hash % kChains] = known;
+	known->next = chains[known->text_hash % kChains];
+	chains[known->text_hash % kChains] = known;
 	dlist_push_head(&recently_used, &known->lru);
 	total_memory += known->memory;
 	known->holds++;

@@ -16,6 +16,7 @@
 
 #include "pg.h"
 #include "auto/candidates.h"
+#include "auto/worth.h"
 #include "query/examined.h"
 #include "stats/reason.h"
 
@@ -41,6 +42,7 @@ struct Known : KnownLink, Examined
 	bool forgotten; /* unlinked while held: the last release frees it */
 
 	Query *tree;
+	const char *tag;  /* of its hint; or nullptr */
 	const char *text; /* for the views: of the first one of this tree */
 	int text_length;
 
@@ -64,7 +66,7 @@ struct Known : KnownLink, Examined
 /* The one with this tree, if there is one that is up to date. */
 extern Known *FindKnown(uint64 text_hash, const Query *tree);
 /* Examine it; the text is that of the statement alone.  nullptr: it could not be done. */
-extern Known *MakeKnown(uint64 text_hash, const Query *tree, const char *text, int length);
+extern Known *MakeKnown(const StatementText &statement, const Query *tree);
 /* Are role, settings and definitions still those under which it was examined? */
 extern bool StillKnown(Known *known);
 /* It is in use until the memory context is reset: plans have pointers to it. */

@@ -267,21 +267,40 @@ IsCandidate(const Query *query, const char *text, int options)
 		   IsOwnLevel() && !IsParallelWorker();
 }
 
+/* Does the hint let us have to do with the statement?  One that isn't understood doesn't. */
+bool
+MayUseHint(const StatementText &statement)
+{
+	const Hint hint = ReadHint(statement.hint);
+
+	if (hint.valid && !hint.off)
+		return true;
+	MarkSettled(statement.hash);
+	if (!hint.valid)
+	{
+		WarnOfHint(statement.hint);
+		CountStatement(Reason::hint_invalid);
+	}
+	return false;
+}
+
 /* What is known of a slow statement; nullptr: it is planned as if we weren't there. */
 Known *
 KnownFor(const Query *query, const char *text)
 {
-	int length;
-	const uint64 hash = HashStatement(text, query->stmt_location, query->stmt_len, &length);
+	const StatementText statement = ReadStatement(text, query->stmt_location, query->stmt_len);
+	const uint64 hash = statement.hash;
 	Known *known;
 	char *detail;
 	Reason reason;
 
-	if (length > kMaxText || !IsWorth(hash))
+	if (statement.hint.text != nullptr && !MayUseHint(statement))
+		return nullptr;
+	if (statement.length > kMaxText || !IsWorth(hash))
 		return nullptr;
 	known = FindKnown(hash, query);
 	if (known == nullptr)
-		known = MakeKnown(hash, query, text + Max(query->stmt_location, 0), length);
+		known = MakeKnown(statement, query);
 	if (known == nullptr)
 		return nullptr;
 	reason = JudgeKnown(known, true, &detail);

@@ -23,6 +23,7 @@ namespace
 
 const config_enum_entry auto_options[] = {{"off", static_cast<int>(Auto::off), false},
 										  {"observe", static_cast<int>(Auto::observe), false},
+										  {"hinted", static_cast<int>(Auto::hinted), false},
 										  {"exact", static_cast<int>(Auto::exact), false},
 										  {nullptr, 0, false}};
 
@@ -43,7 +44,8 @@ DefineAutoSettings()
 	DefineCustomEnumVariable(
 		"cached_query.auto",
 		"Which SELECTs are answered from the cache although they don't ask for it.",
-		"off: none; observe: none, but cached_query_candidates shows what would be; exact: those "
+		"off: none; observe: none, but cached_query_candidates shows what would be; hinted: those "
+		"with a hint in a comment; exact: those "
 		"that took cached_query.auto_min_time and whose answers can be "
 		"exact.",
 		&settings::automatic, static_cast<int>(Auto::off), auto_options, PGC_USERSET, 0, nullptr,

@@ -14,6 +14,7 @@ enum class Auto : int
 {
 	off,
 	observe, /* nothing is kept: what would be gained? */
+	hinted,  /* those with a hint */
 	exact    /* those whose answers can be exact, and took auto_min_time */
 };
 

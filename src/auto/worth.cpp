@@ -29,7 +29,7 @@ IsSpace(char c)
 
 /* Behind spaces and comments; those that begin inside others end too early, which only costs a match. */
 const char *
-SkipBefore(const char *at, const char *end)
+SkipBefore(const char *at, const char *end, HintText *hint)
 {
 	for (;;)
 	{
@@ -42,10 +42,14 @@ SkipBefore(const char *at, const char *end)
 		}
 		else if (end - at >= 4 && at[0] == '/' && at[1] == '*')
 		{
+			const char *comment = at;
+
 			at += 2;
 			while (at + 1 < end && !(at[0] == '*' && at[1] == '/'))
 				at++;
 			at = Min(at + 2, end);
+			if (hint->text == nullptr)
+				IsHint(comment, static_cast<int>(at - comment), hint);
 		}
 		else
 			return at;
@@ -54,7 +58,7 @@ SkipBefore(const char *at, const char *end)
 
 /* The end without spaces, semicolons, and comments of the form that tools append. */
 const char *
-SkipBehind(const char *begin, const char *end)
+SkipBehind(const char *begin, const char *end, HintText *hint)
 {
 	for (;;)
 	{
@@ -68,36 +72,51 @@ SkipBehind(const char *begin, const char *end)
 			;
 		if (at == begin)
 			return end;
+		if (hint->text == nullptr)
+			IsHint(at - 1, static_cast<int>(end - at + 1), hint);
 		end = at - 1;
 	}
 }
 
 } // namespace
 
-uint64
-HashStatement(const char *source, int location, int length, int *text_length)
+StatementText
+ReadStatement(const char *source, int location, int length)
 {
 	const char *begin = source + Max(location, 0);
 	const char *end = begin + (length > 0 ? static_cast<size_t>(length) : strlen(begin));
+	StatementText text = {begin, static_cast<int>(end - begin), 0, {}};
 
-	*text_length = static_cast<int>(end - begin);
-	begin = SkipBefore(begin, end);
-	end = SkipBehind(begin, end);
-	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(begin),
-							   static_cast<int>(end - begin), MyDatabaseId) |
-		   1;
+	/* from 18 on the statement begins behind the comment */
+	if (location > 0)
+		SkipBehind(source, begin, &text.hint);
+	begin = SkipBefore(begin, end, &text.hint);
+	end = SkipBehind(begin, end, &text.hint);
+	text.hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(begin),
+									static_cast<int>(end - begin), MyDatabaseId);
+	if (unlikely(text.hint.text != nullptr))
+		text.hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(text.hint.text),
+										text.hint.length, text.hash);
+	text.hash = (text.hash | 1) & ~kHinted;
+	if (unlikely(text.hint.text != nullptr) && ReadHint(text.hint).exact)
+		text.hash |= kHinted;
+	return text;
 }
 
 bool
 IsWorth(uint64 hash)
 {
-	return settings::auto_min_time <= 0 || pg_atomic_read_u64(&places.Of(hash >> 1).hash) == hash;
+	if (hash & kHinted)
+		return true;
+	if (settings::automatic == static_cast<int>(Auto::hinted))
+		return false;
+	return settings::auto_min_time <= 0 || pg_atomic_read_u64(&places.Of(hash >> 2).hash) == hash;
 }
 
 void
 MarkWorth(uint64 hash)
 {
-	pg_atomic_uint64 *place = &places.Of(hash >> 1).hash;
+	pg_atomic_uint64 *place = &places.Of(hash >> 2).hash;
 
 	if (pg_atomic_read_u64(place) != hash)
 		pg_atomic_write_u64(place, hash);
@@ -106,7 +125,7 @@ MarkWorth(uint64 hash)
 void
 UnmarkWorth(uint64 hash)
 {
-	pg_atomic_uint64 *place = &places.Of(hash >> 1).hash;
+	pg_atomic_uint64 *place = &places.Of(hash >> 2).hash;
 
 	if (pg_atomic_read_u64(place) == hash)
 		pg_atomic_write_u64(place, 0);
@@ -115,13 +134,13 @@ UnmarkWorth(uint64 hash)
 bool
 IsSettled(uint64 hash)
 {
-	return settled[(hash >> 1) % lengthof(settled)] == hash;
+	return settled[(hash >> 2) % lengthof(settled)] == hash;
 }
 
 void
 MarkSettled(uint64 hash)
 {
-	settled[(hash >> 1) % lengthof(settled)] = hash;
+	settled[(hash >> 2) % lengthof(settled)] = hash;
 }
 
 void

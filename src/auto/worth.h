@@ -9,16 +9,28 @@
 #pragma once
 
 #include "pg.h"
+#include "auto/hint.h"
 
 namespace cq
 {
 
+struct StatementText
+{
+	const char *begin; /* the statement alone, with its comments */
+	int length;
+	uint64 hash;
+	HintText hint;
+};
+
+/* Of a hash: a hint says that it is worth it. */
+constexpr uint64 kHinted = 2;
+
 /*
- * A hash of the statement's text, without comments and spaces around it, as tools put a new number into these
- * each time.  It is an accelerator and no identity: whoever uses it compares trees then.  Also the length of
- * the statement.
+ * A statement of a source text.  The hash is that of its text without comments and spaces around it, as tools
+ * put a new number into these each time, and of its hint.  It is an accelerator and no identity: whoever uses
+ * it compares trees then.
  */
-extern uint64 HashStatement(const char *source, int location, int length, int *text_length);
+extern StatementText ReadStatement(const char *source, int location, int length);
 
 extern bool IsWorth(uint64 hash);
 extern void MarkWorth(uint64 hash);

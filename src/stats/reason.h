@@ -46,6 +46,7 @@ enum class Kind : uint8_t
 	  "ran, not kept: cached_query.auto is observe, and the last answer is still good")            \
 	X(parallel_function, miss, "ran, not kept: parallel workers run functions of users")           \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
+	X(hint_invalid, bypass, "a hint in the statement's comment was not understood")                \
 	X(disabled, bypass, "cached_query.enabled is off")                                             \
 	X(mode_off, bypass, "mode off")                                                                \
 	X(volatile_function, bypass, "the query calls a volatile function")                            \
