@@ -89,3 +89,23 @@ extern "C" {
 #else
 #define CqAssert(condition) ((void) 0)
 #endif
+
+namespace cq
+{
+
+/* Room for so many elements in the current memory context, one at least. */
+template <typename T>
+T *
+NewArray(Size count)
+{
+	return static_cast<T *>(palloc(sizeof(T) * Max(count, static_cast<Size>(1))));
+}
+
+template <typename T>
+T *
+NewZeroedArray(Size count)
+{
+	return static_cast<T *>(palloc0(sizeof(T) * Max(count, static_cast<Size>(1))));
+}
+
+} // namespace cq

@@ -136,8 +136,8 @@ FindParameters(Known *known)
 	WalkParams(reinterpret_cast<Node *>(known->tree), &walk);
 	known->used = walk.numbers;
 	known->param_count = bms_num_members(walk.numbers);
-	known->params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(known->param_count, 1)));
-	known->forms = static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(known->param_count, 1)));
+	known->params = NewArray<Oid>(known->param_count);
+	known->forms = NewArray<ParamForm>(known->param_count);
 	for (int number = -1; (number = bms_next_member(walk.numbers, number)) >= 0; i++)
 	{
 		known->params[i] = list_nth_oid(walk.types, number - 1);

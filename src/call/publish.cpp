@@ -35,8 +35,7 @@ namespace
 exact::SlotNo *
 ArrayOf(List *slots, uint32 *count)
 {
-	exact::SlotNo *array =
-		static_cast<exact::SlotNo *>(palloc(sizeof(exact::SlotNo) * Max(list_length(slots), 1)));
+	exact::SlotNo *array = NewArray<exact::SlotNo>(list_length(slots));
 	ListCell *cell;
 
 	list_sort(slots, list_int_cmp);
@@ -54,7 +53,7 @@ ArrayOf(List *slots, uint32 *count)
 Oid *
 ArrayOfOids(List *oids, uint32 *count)
 {
-	Oid *array = static_cast<Oid *>(palloc(sizeof(Oid) * Max(list_length(oids), 1)));
+	Oid *array = NewArray<Oid>(list_length(oids));
 	ListCell *cell;
 
 	*count = 0;

@@ -115,9 +115,9 @@ RawArgsOf(FunctionCallInfo fcinfo)
 	RawArgs raw;
 
 	raw.count = PG_NARGS();
-	raw.types = static_cast<Oid *>(palloc(sizeof(Oid) * Max(raw.count, 1)));
-	raw.values = static_cast<Datum *>(palloc(sizeof(Datum) * Max(raw.count, 1)));
-	raw.nulls = static_cast<bool *>(palloc(sizeof(bool) * Max(raw.count, 1)));
+	raw.types = NewArray<Oid>(raw.count);
+	raw.values = NewArray<Datum>(raw.count);
+	raw.nulls = NewArray<bool>(raw.count);
 	for (int i = 0; i < raw.count; i++)
 	{
 		raw.types[i] = get_fn_expr_argtype(fcinfo->flinfo, i);

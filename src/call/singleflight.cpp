@@ -3,8 +3,8 @@
  *		One execution per answer: callers that miss the same key wait for the one that fills it.
  *
  * A backend leads one fill at most, so each has a place of its own: keys[] tells by hash who
- * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after its
- * end everybody looks for the own key.
+ * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the
+ * end everybody looks for its own key.
  *
  * Waiting must not make a deadlock that PostgreSQL's detector can't see.  A caller holds locks
  * already, and the leader may come to wait for one of them.  So

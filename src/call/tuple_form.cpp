@@ -20,7 +20,7 @@ FetchExternal(const int *varlenas, int varlena_count, Datum *values, const bool 
 			continue;
 		if (fetched == nullptr)
 		{
-			fetched = static_cast<Datum *>(palloc(sizeof(Datum) * natts));
+			fetched = NewArray<Datum>(natts);
 			memcpy(fetched, values, sizeof(Datum) * natts);
 		}
 		fetched[column] = PointerGetDatum(

@@ -244,7 +244,7 @@ ArgsFromArray(Datum datum, bool untyped)
 	get_typlenbyvalalign(element, &length, &by_value, &align);
 	deconstruct_array(array, element, length, by_value, align, &args.values, &args.nulls,
 					  &args.count);
-	args.types = static_cast<Oid *>(palloc(sizeof(Oid) * Max(args.count, 1)));
+	args.types = NewArray<Oid>(args.count);
 	for (int i = 0; i < args.count; i++)
 	{
 		args.types[i] = untyped ? UNKNOWNOID : element;

@@ -135,7 +135,7 @@ void
 NoteReferences(Findings *f, const char *source)
 {
 	const int keywords = ScanKeywords.num_keywords;
-	uint16 *codes = static_cast<uint16 *>(palloc0(sizeof(uint16) * keywords));
+	uint16 *codes = NewZeroedArray<uint16>(keywords);
 	core_yy_extra_type extra;
 	core_YYSTYPE value = {};
 	YYLTYPE location;

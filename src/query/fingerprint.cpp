@@ -193,7 +193,7 @@ AppendSearchPath(StringInfo to)
 		return;
 	}
 
-	Oid *all = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+	Oid *all = NewArray<Oid>(count);
 
 	fetch_search_path_array(all, count);
 	appendBinaryStringInfo(to, reinterpret_cast<char *>(all), sizeof(Oid) * count);

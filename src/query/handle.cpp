@@ -227,7 +227,7 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	handle->query = pnstrdup(query, length);
 	handle->query_length = length;
 	handle->declared_count = args.count;
-	handle->declared = static_cast<Oid *>(palloc(sizeof(Oid) * Max(args.count, 1)));
+	handle->declared = NewArray<Oid>(args.count);
 	if (args.count > 0)
 		memcpy(handle->declared, args.types, sizeof(Oid) * args.count);
 	handle->role = GetUserId();
@@ -272,7 +272,7 @@ Prepare(Handle *handle)
 	handle->time_words = HasTimeWord(statement.raw->stmt);
 	caller = MemoryContextSwitchTo(handle->context);
 	handle->param_count = handle->declared_count;
-	handle->params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(handle->param_count, 1)));
+	handle->params = NewArray<Oid>(handle->param_count);
 	memcpy(handle->params, handle->declared, sizeof(Oid) * handle->param_count);
 	MemoryContextSwitchTo(caller);
 	InferParameters(statement, handle->params, handle->param_count);

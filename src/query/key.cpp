@@ -256,7 +256,7 @@ ReadKeyBytes(const char *bytes, uint32 length)
 
 	view.shape = static_cast<Shape>(head->shape);
 	view.param_count = head->param_count;
-	view.params = static_cast<Oid *>(palloc(sizeof(Oid) * Max(view.param_count, 1)));
+	view.params = NewArray<Oid>(view.param_count);
 	memcpy(view.params, bytes + sizeof(Head), sizeof(Oid) * view.param_count);
 	view.values = bytes + head->values_offset;
 	view.end = bytes + length;
@@ -307,8 +307,8 @@ ReadKeyArgs(KeyView *view)
 
 	args.count = view->param_count;
 	args.types = view->params;
-	args.values = static_cast<Datum *>(palloc0(sizeof(Datum) * Max(args.count, 1)));
-	args.nulls = static_cast<bool *>(palloc0(sizeof(bool) * Max(args.count, 1)));
+	args.values = NewZeroedArray<Datum>(args.count);
+	args.nulls = NewZeroedArray<bool>(args.count);
 	for (int i = 0; i < args.count; i++)
 		args.nulls[i] = !ReadValue(view, view->params[i], &args.values[i]);
 	return args;

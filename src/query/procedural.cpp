@@ -30,9 +30,8 @@ Begin(Body *body, Findings *f, const PLpgSQL_function *compiled)
 	body->f = f;
 	body->function = *compiled;
 	body->function.fn_cxt = CurrentMemoryContext;
-	body->function.datums =
-		static_cast<PLpgSQL_datum **>(palloc(sizeof(PLpgSQL_datum *) * Max(count, 1)));
-	body->cursors = static_cast<Cursor *>(palloc0(sizeof(Cursor) * Max(count, 1)));
+	body->function.datums = NewArray<PLpgSQL_datum *>(count);
+	body->cursors = NewZeroedArray<Cursor>(count);
 	for (int i = 0; i < count; i++)
 	{
 		body->function.datums[i] = CopyDatum(compiled->datums[i]);
@@ -46,7 +45,7 @@ Begin(Body *body, Findings *f, const PLpgSQL_function *compiled)
 	body->state.ndatums = count;
 	body->state.datums = body->function.datums;
 	body->state.datum_context = CurrentMemoryContext;
-	body->several = static_cast<bool *>(palloc0(sizeof(bool) * Max(count, 1)));
+	body->several = NewZeroedArray<bool>(count);
 }
 
 /* --- statements ------------------------------------------------------------------------------- */

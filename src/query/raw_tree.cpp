@@ -99,7 +99,7 @@ AddName(NameHashes *names, compat::CacheId cache, const char *name)
 
 	if (count > static_cast<int>(lengthof(some)))
 	{
-		path = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+		path = NewArray<Oid>(count);
 		fetch_search_path_array(path, count);
 	}
 	for (int i = 0; i < count; i++)

@@ -33,8 +33,7 @@ JudgeParameters(Handle *handle)
 {
 	ParamTraits traits = TraitsOf(handle->params, handle->param_count);
 
-	handle->forms =
-		static_cast<ParamForm *>(palloc(sizeof(ParamForm) * Max(handle->param_count, 1)));
+	handle->forms = NewArray<ParamForm>(handle->param_count);
 	for (int i = 0; i < handle->param_count; i++)
 		get_typlenbyval(handle->params[i], &handle->forms[i].length, &handle->forms[i].by_value);
 

@@ -219,7 +219,7 @@ InferParameters(const Statement &statement, Oid *types, int count)
 		return;
 
 	/* As a client's Parse message without types: analysis of a copy tells them. */
-	Oid *inferred = static_cast<Oid *>(palloc(sizeof(Oid) * count));
+	Oid *inferred = NewArray<Oid>(count);
 	int inferred_count = count;
 
 	memcpy(inferred, types, sizeof(Oid) * count);

@@ -300,8 +300,7 @@ WriteEntry(const Pin *pin)
 	head = {name, static_cast<size_t>(redis::HeadName(shipment->identity, shipment->hash, name))};
 	if (!FillHeader(shipment, pin, head, summary))
 		return false;
-	shipment->table = static_cast<redis::Chunk *>(
-		palloc(sizeof(redis::Chunk) * Max(redis::ChunksFor(summary.payload), uint64{1})));
+	shipment->table = NewArray<redis::Chunk>(redis::ChunksFor(summary.payload));
 	for (uint64 i = 0; i < Min(redis::ChunksFor(summary.payload), uint64{kWindow}); i++)
 	{
 		shipment->plain[i] = static_cast<char *>(palloc(redis::kChunkBytes));

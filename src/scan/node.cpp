@@ -174,9 +174,9 @@ Evaluate(CachedScan *state)
 	ListCell *cell;
 
 	raw.count = 0;
-	raw.types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-	raw.values = static_cast<Datum *>(palloc(sizeof(Datum) * count));
-	raw.nulls = static_cast<bool *>(palloc(sizeof(bool) * count));
+	raw.types = NewArray<Oid>(count);
+	raw.values = NewArray<Datum>(count);
+	raw.nulls = NewArray<bool>(count);
 	raw.variadic = state->call->funcvariadic;
 	foreach (cell, state->args)
 	{

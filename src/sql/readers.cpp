@@ -77,8 +77,8 @@ ScatterRow(TupleDesc desc, TupleTableSlot *slot, Datum *values, bool *nulls)
 void
 PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
 {
-	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
-	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
+	Datum *values = NewZeroedArray<Datum>(desc->natts);
+	bool *nulls = NewArray<bool>(desc->natts);
 
 	ScatterRow(desc, slot, values, nulls);
 	tuplestore_putvalues(store, desc, values, nulls);
@@ -113,8 +113,8 @@ DomainOfRows(FunctionCallInfo fcinfo, TupleDesc desc, MemoryContext context)
 void
 CheckRowDomain(RowDomain *domain, TupleDesc desc, TupleTableSlot *slot)
 {
-	Datum *values = static_cast<Datum *>(palloc0(sizeof(Datum) * desc->natts));
-	bool *nulls = static_cast<bool *>(palloc(sizeof(bool) * desc->natts));
+	Datum *values = NewZeroedArray<Datum>(desc->natts);
+	bool *nulls = NewArray<bool>(desc->natts);
 	HeapTuple tuple;
 
 	ScatterRow(desc, slot, values, nulls);
@@ -259,9 +259,9 @@ SupplyMissingArgs(Call *call)
 	if (call->args.count > 0 || count == 0)
 		return;
 	args.count = count;
-	args.types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-	args.values = static_cast<Datum *>(palloc0(sizeof(Datum) * count));
-	args.nulls = static_cast<bool *>(palloc(sizeof(bool) * count));
+	args.types = NewArray<Oid>(count);
+	args.values = NewZeroedArray<Datum>(count);
+	args.nulls = NewArray<bool>(count);
 	for (int i = 0; i < count; i++)
 	{
 		args.types[i] = UNKNOWNOID;
@@ -292,7 +292,7 @@ ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
 Datum
 RelationArray(List *relations)
 {
-	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(list_length(relations), 1)));
+	Datum *oids = NewArray<Datum>(list_length(relations));
 	int count = 0;
 	ListCell *cell;
 

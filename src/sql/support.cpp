@@ -30,9 +30,9 @@ ConstantArgs(FuncExpr *call, RawArgs *raw)
 	ListCell *cell;
 
 	raw->count = 0;
-	raw->types = static_cast<Oid *>(palloc(sizeof(Oid) * list_length(call->args)));
-	raw->values = static_cast<Datum *>(palloc(sizeof(Datum) * list_length(call->args)));
-	raw->nulls = static_cast<bool *>(palloc(sizeof(bool) * list_length(call->args)));
+	raw->types = NewArray<Oid>(list_length(call->args));
+	raw->values = NewArray<Datum>(list_length(call->args));
+	raw->nulls = NewArray<bool>(list_length(call->args));
 	raw->variadic = call->funcvariadic;
 	foreach (cell, call->args)
 	{

@@ -103,7 +103,7 @@ PutText(EntryRow *row, const char *text)
 Datum
 TextArray(char **texts, int count)
 {
-	Datum *values = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
+	Datum *values = NewArray<Datum>(count);
 
 	for (int i = 0; i < count; i++)
 		values[i] = CStringGetTextDatum(texts[i]);
@@ -128,8 +128,8 @@ PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool v
 {
 	int count = visible ? static_cast<int>(meta.head.relations) : 0;
 	bool here = facts.database == MyDatabaseId && visible;
-	Datum *oids = static_cast<Datum *>(palloc(sizeof(Datum) * Max(count, 1)));
-	char **names = static_cast<char **>(palloc(sizeof(char *) * Max(count, 1)));
+	Datum *oids = NewArray<Datum>(count);
+	char **names = NewArray<char *>(count);
 
 	for (int i = 0; i < count; i++)
 	{

@@ -207,7 +207,7 @@ CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units)
 
 	count.marked = static_cast<uint64 *>(
 		MemoryContextAllocExtended(CurrentMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-	count.by_account = static_cast<uint64 *>(palloc0(sizeof(uint64) * kAccounts));
+	count.by_account = NewZeroedArray<uint64>(kAccounts);
 	LockAll();
 	sound = CheckAll(&count);
 	*entries = map.shared->nentries;
