@@ -150,6 +150,17 @@ Retire(Slot &slot, const Judgement &judgement, uint64 pos)
 namespace
 {
 
+/* The answer's position and ours against the newest change that everybody knows of. */
+SlotCheck
+Compare(Slot &slot, uint64 pos, uint64 pe)
+{
+	const uint64 last = pg_atomic_read_u64(&slot.last);
+
+	if (last > pe)
+		return SlotCheck::changed;
+	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
+}
+
 /* Who is listed decides, too.  Not inlined: the contents take room on the stack. */
 pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)

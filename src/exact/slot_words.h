@@ -41,8 +41,6 @@ extern void BeginChange(Slot &slot);
 extern void RaiseLast(Slot &slot, uint64 pos, int64 now);
 /* Tell readers what is left, `last` before `state`. */
 extern void EndChange(Slot &slot);
-/* The answer's position and ours against the newest change that everybody knows of. */
-extern SlotCheck Compare(Slot &slot, uint64 pos, uint64 pe);
 
 /* --- slot_check.cpp */
 

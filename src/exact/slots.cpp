@@ -59,16 +59,6 @@ EndChange(Slot &slot)
 	SpinLockRelease(&slot.lock);
 }
 
-SlotCheck
-Compare(Slot &slot, uint64 pos, uint64 pe)
-{
-	const uint64 last = pg_atomic_read_u64(&slot.last);
-
-	if (last > pe)
-		return SlotCheck::changed;
-	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
-}
-
 namespace
 {
 
