@@ -398,15 +398,17 @@ cached_query_check(PG_FUNCTION_ARGS)
 	uint64 units;
 	uint64 pins;
 	uint64 unlinked;
-	char *wrong = cq::CheckStore(&entries, &units, &pins, &unlinked);
+	uint64 filling;
+	char *wrong = cq::CheckStore(&entries, &units, &pins, &unlinked, &filling);
 
 	(void) fcinfo;
 	if (wrong != nullptr)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("the store is wrong: %s", wrong)));
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
-		"entries %llu units %llu pins %llu unlinked %llu", static_cast<unsigned long long>(entries),
-		static_cast<unsigned long long>(units), static_cast<unsigned long long>(pins),
-		static_cast<unsigned long long>(unlinked))));
+	PG_RETURN_TEXT_P(cstring_to_text(
+		psprintf("entries %llu units %llu pins %llu unlinked %llu filling %llu",
+				 static_cast<unsigned long long>(entries), static_cast<unsigned long long>(units),
+				 static_cast<unsigned long long>(pins), static_cast<unsigned long long>(unlinked),
+				 static_cast<unsigned long long>(filling))));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_redis_identity);

@@ -187,8 +187,8 @@ CheckAll(Recount *count)
 			return WRONG("account %u has " UINT64_FORMAT " units, counted " UINT64_FORMAT, i,
 						 map.shared->accounts[i].units, count->by_account[i]);
 	}
-	if (map.shared->room.charged > map.shared->room.share)
-		return WRONG("fills of unknown size have " UINT64_FORMAT " units of good answers",
+	if (map.shared->room.charged > map.shared->room.expected)
+		return WRONG("fills have " UINT64_FORMAT " units of good answers",
 					 map.shared->room.charged);
 	if (count->units > map.units->used)
 		return WRONG("entries have " UINT64_FORMAT " units, but " UINT64_FORMAT " are in use",
@@ -199,7 +199,7 @@ CheckAll(Recount *count)
 } // namespace
 
 char *
-CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units)
+CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units, uint64 *filling)
 {
 	Recount count = {};
 	bool sound;
@@ -214,6 +214,7 @@ CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units)
 	*units = map.units->used;
 	*pins = count.pins;
 	*unlinked_units = map.units->used - count.units;
+	*filling = map.shared->room.filling;
 	UnlockAll();
 	pfree(count.marked);
 	pfree(count.by_account);

@@ -18,7 +18,7 @@
  * directory tells whether that is true: it lists linked entries only, so an entry that stands in the
  * slot that it names is one, and can't go while the directory's lock is held.
  *
- * How much of good answers' room a fill may take before its size is known: room.h.
+ * How much a fill may take before it is known to be kept: room.h.
  *
  * A victim's units are freed and taken under one hold of the allocator's lock: each eviction serves
  * the backend that paid for it, and nobody evicts in vain for others.
@@ -51,6 +51,8 @@ constexpr int kLooksAtOwn = 32;
 constexpr uint64 kPart = 128;
 constexpr int kParts = 16;
 
+uint64 own_filling = 0; // units of this backend's fills that are not settled
+
 /* --- evicting ------------------------------------------------------------------------------ */
 
 /* Units that are free now.  Allocator lock held. */
@@ -60,12 +62,16 @@ TakeLocked(UnitRequest *request)
 	Room *room = &map.shared->room;
 	uint64 free = map.total_units - map.units->used;
 
+	request->barred = !RoomForHolding(*room, *request->claim, request->want);
 	request->refused = free > 0 && !RoomForTaking(*room, *request->claim, free, request->want);
-	if (request->refused)
+	if (request->barred || request->refused)
 		return;
 	request->run = UnitsTake(map.units, request->want, request->least);
 	if (request->run.count > 0)
+	{
 		RoomTaken(room, request->claim, free, request->run.count);
+		own_filling += request->run.count;
+	}
 }
 
 void
@@ -276,11 +282,11 @@ EvictSome(UnitRequest *request, int *vain)
 UnitRun
 TakeUnits(uint32 want, Claim *claim)
 {
-	UnitRequest request = {want, want >= kRun ? kRun : 1, claim, {kNoUnit, 0}, false};
+	UnitRequest request = {want, want >= kRun ? kRun : 1, claim, {kNoUnit, 0}, false, false};
 	int vain = 0;
 
 	TakeFree(&request);
-	for (int steps = 0; request.run.count == 0 && steps < kMaxSteps; steps++)
+	for (int steps = 0; request.run.count == 0 && !request.barred && steps < kMaxSteps; steps++)
 	{
 		if (steps == kMaxClearings)
 			request.least = 1;
@@ -291,7 +297,7 @@ TakeUnits(uint32 want, Claim *claim)
 		if (request.run.count == 0)
 			TakeFree(&request);
 	}
-	if (request.run.count == 0 && request.least > 1)
+	if (request.run.count == 0 && !request.barred && request.least > 1)
 	{
 		request.least = 1;
 		TakeFree(&request);
@@ -303,7 +309,7 @@ bool
 EvictForDirectory(bool for_image)
 {
 	Claim claim = {};
-	UnitRequest request = {0, 1, &claim, {kNoUnit, 0}, false};
+	UnitRequest request = {0, 1, &claim, {kNoUnit, 0}, false, false};
 	Choice choice;
 	bool evicted = false;
 
@@ -343,11 +349,28 @@ EvictOwn(const Owner &owner)
 	return true;
 }
 
+Claim
+NewClaim(bool for_image)
+{
+	Claim claim = {};
+
+	/* its own memory comes from no good answer, so it need not be stinted */
+	claim.image = claim.known = for_image;
+	claim.beside = own_filling;
+	return claim;
+}
+
 void
 SettleClaim(Claim *claim, bool kept)
 {
-	if (claim->good == 0)
+	if (claim->taken == 0)
 		return;
+	own_filling -= Min(own_filling, claim->taken);
+	if (claim->counted == 0 && claim->good == 0)
+	{
+		claim->taken = 0; /* a small one, of which nobody else knows */
+		return;
+	}
 	LWLockAcquire(map.allocator_lock, LW_EXCLUSIVE);
 	RoomSettled(&map.shared->room, claim, kept);
 	LWLockRelease(map.allocator_lock);

@@ -35,6 +35,7 @@ struct UnitRequest
 	Claim *claim;
 	UnitRun run;  // what it got
 	bool refused; // there are units, but not for this claim
+	bool barred;  // the claim may hold no more at all
 };
 
 /* What was pinned: answers, then images. */

@@ -166,6 +166,8 @@ PublishImage(Pin *image, const Pin *answer)
 		link = LinkImage(entry, answer->entry);
 	}
 	while (link == Link::directory_full && EvictForDirectory(true));
+	if (link == Link::done)
+		SettleClaim(&image->claim, true);
 	return link == Link::done;
 }
 

@@ -339,6 +339,7 @@ PublishFill(Pin *fill, const EntryFacts *facts, const Owner &given, const void *
 		SealFill(fill, facts->rows);
 		return Published::no;
 	}
+	fill->claim.known = true; /* its query has ended, and it is to be kept */
 	entry->facts = *facts;
 	pg_atomic_write_u64(&entry->ttl_us, static_cast<uint64>(facts->ttl_us));
 	pg_atomic_write_u64(&entry->aging, pg_atomic_read_u64(&map.shared->aging));

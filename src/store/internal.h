@@ -176,8 +176,9 @@ extern void UnpinRaw(Entry *entry);
 
 /* --- evict.cpp: memory --------------------------------------------------------------------- */
 /* Up to `want` units, evicting when none is free, or no run that will do; count 0 when everything
- * left is pinned, or is a good answer and the claim may not evict it. */
+ * left is pinned, or is a good answer and the claim may not evict it, or the claim may hold no more. */
 extern UnitRun TakeUnits(uint32 want, Claim *claim);
+extern Claim NewClaim(bool for_image); // of a fill that begins
 /* The fill ended: its answer is kept, or its units were given back. */
 extern void SettleClaim(Claim *claim, bool kept);
 /* Make room in the directory; false when everything left is pinned, or a good answer. */

@@ -193,7 +193,7 @@ Unpin(Pin *pin)
 	DiscountHeld(pin);
 	DiscardPin(pin);
 	UnpinRaw(entry);
-	if (unlikely(claim.good > 0))
+	if (unlikely(claim.taken > 0))
 		SettleClaim(&claim, false);
 }
 

@@ -189,8 +189,8 @@ extern Pin *BeginFill(uint64 hash, const void *key, uint32 key_len);
  * when the current extent has none: then AppendTuple() it, which may split it.  Knows no limit,
  * but an extent is 16 kB at most and the next AppendTuple() will notice. */
 extern char *ReserveTuple(Pin *fill, uint32 len);
-/* False when no space can be had (everything else is pinned, or is good answers' and the size of
- * this one is not known, see room.h) or the entry would exceed max_bytes: the fill keeps what it has
+/* False when no space can be had (everything else is pinned, or is good answers', or fills hold as much
+ * as they may before their queries have ended, see room.h) or the entry would exceed max_bytes: the fill keeps what it has
  * and takes nothing more until ResumeFill(). */
 extern bool AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes);
 /* AppendTuple() for one that lies in several places. */
@@ -205,7 +205,8 @@ extern bool AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_b
 extern bool AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_bytes);
 /* More than this can't be kept at all. */
 extern uint64 StoreCapacity();
-/* The answer took so many bytes the last time: the fill may take as many before its size is known. */
+/* The answer took so many bytes the last time: before it is known to be kept the fill may take more of good
+ * answers' room than others. */
 extern void ExpectSize(Pin *fill, uint64 bytes);
 /* The fill was refused room, and what is missing is `bytes`: from here on it may evict what it needs,
  * as it will be kept.  False: that can't fit. */
@@ -288,8 +289,10 @@ extern void ResetStoreCounters(); // evictions, expirations, voided
 
 #ifdef CQ_DEBUG
 /* Stops the world and recounts everything; returns a palloc'd description of the first thing
- * that is wrong, or nullptr.  pins: total pins seen; unlinked: units held by no linked entry. */
-extern char *CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units);
+ * that is wrong, or nullptr.  pins: total pins seen; unlinked: units held by no linked entry; filling: units
+ * that fills hold by their own account. */
+extern char *CheckStore(uint64 *entries, uint64 *units, uint64 *pins, uint64 *unlinked_units,
+						uint64 *filling);
 #endif
 
 } // namespace cq

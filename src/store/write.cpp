@@ -183,8 +183,7 @@ BeginEntry(uint64 hash, const void *key, uint32 key_len, uint64 image_of)
 	Pin *fill = NewPin();
 	UnitRun run;
 
-	/* its own memory comes from no good answer, so it need not be stinted */
-	fill->claim.image = fill->claim.known = image_of != 0;
+	fill->claim = NewClaim(image_of != 0);
 	run = TakeUnits(UnitsFor(sizeof(Entry) + MAXALIGN(Size{key_len}) + kFirstRoom), &fill->claim);
 	if (run.count == 0)
 	{

@@ -260,7 +260,7 @@ sub store_is_idle
 		my $idle = wait_until(
 			sub {
 				$state = store_state($node, $database);
-				return $state->{pins} == 0 && $state->{unlinked} == 0;
+				return $state->{pins} == 0 && $state->{unlinked} == 0 && $state->{filling} == 0;
 			},
 			20);
 		ok($idle, $name) or diag explain $state;

@@ -1,12 +1,12 @@
 /*
  * room_test.cpp
- *		Fills of unknown size against a full cache: what they evict stays within their share.
+ *		Fills against a cache that is full, or empty: what they hold and evict stays within bounds.
  *
  * sources: src/store/room.cpp
  *
  * The model has counts only: good, free, and what each fill holds.  Fills of known and of unknown
- * size come, grow, evict and end in any order.  What was evicted for fills of unknown size and has
- * not been replaced by an answer that was kept must never exceed the share.
+ * size come, grow, evict and end in any order.  What was evicted for fills that may come to nothing and has
+ * not been replaced by an answer that was kept must never exceed the share, and what they hold no quarter.
  */
 #include <cstdint>
 #include <cstdio>
@@ -64,6 +64,8 @@ struct Model
 	{
 		for (int tries = 0; tries < 2; tries++)
 		{
+			if (!RoomForHolding(room, *claim, want))
+				return 0;
 			if (free > 0)
 			{
 				uint64_t count = want < free ? want : free;
@@ -131,18 +133,65 @@ TestTooLarge()
 	Ok(m.room.charged == 0, "nothing is left charged");
 }
 
+/* All that this claim can get. */
+uint64_t
+TakeAll(Model *m, Claim *claim)
+{
+	uint64_t got = 0;
+
+	while (uint64_t n = m->Take(claim, 64, 64))
+		got += n;
+	return got;
+}
+
 void
 TestFreeMemory()
 {
 	Model m(0);
 	Claim claim = {};
-	uint64_t got = 0;
+	Claim other = {};
 
-	while (uint64_t n = m.Take(&claim, 64, 64))
-		got += n;
-	Ok(got == kTotal && claim.charged == 0, "what is free, and was nobody's, anybody may take");
+	Ok(TakeAll(&m, &claim) == m.room.limit && claim.charged == 0,
+	   "what is free, and was nobody's: a quarter of the memory");
+	Ok(TakeAll(&m, &other) == kFreePass, "and who comes then has enough for a small answer");
+	other.beside = kFreePass;
+	m.End(&other, false);
+	other.beside = kFreePass;
+	Ok(m.Take(&other, 1, 1) == 0, "but no session has it twice");
+	other = {};
+	other.image = other.known = true;
+	Ok(m.Take(&other, 1, 1) == 0, "nor an image");
+	claim.known = true;
+	Ok(TakeAll(&m, &claim) == kTotal - m.room.limit, "who is kept may have all");
 	m.End(&claim, true);
-	Ok(m.good == kTotal, "and keep");
+	Ok(m.good == kTotal && m.room.filling == 0, "and keep it");
+}
+
+/* Any number of fills that grow as long as they can, whatever they know of their size. */
+void
+TestTogether(uint64_t good, uint64_t pass)
+{
+	Model m(good);
+
+	for (int round = 0; round < 20; round++)
+	{
+		std::vector<Claim> claims(12);
+		uint64_t held = 0;
+
+		for (Claim &claim : claims)
+		{
+			claim.pass = pass;
+			held += TakeAll(&m, &claim);
+		}
+		if (round == 0)
+			Ok(held >= m.room.share && held <= m.room.limit + 12 * kFreePass,
+			   "together they hold a quarter at most");
+		for (Claim &claim : claims)
+			m.End(&claim, false);
+	}
+	Ok(m.good >= good - (good == 0 ? 0 : m.room.expected + 12 * kFreePass),
+	   "no more than an eighth of good answers is lost");
+	Ok(m.room.filling == 0 && m.room.charged == 0, "nothing is left of them");
 }
 
 void
@@ -168,16 +217,18 @@ void
 TestPass()
 {
 	Model m(kTotal);
-	Claim claim = {};
-	uint64_t got = 0;
+	Claim expected = {};
+	Claim unknown = {};
 
-	claim.pass = 4096;
-	while (got < 4096 && m.Take(&claim, 64, 64) > 0)
-		got += 64;
-	Ok(got == 4096 && claim.charged == 0, "as much as the last time is free of charge");
-	while (uint64_t n = m.Take(&claim, 64, 64))
-		got += n;
-	Ok(got > 4096 && got <= 4096 + m.room.share, "more is not");
+	expected.pass = 4096;
+	unknown.taken = kFreePass;
+	Ok(TakeAll(&m, &expected) >= m.room.expected && m.room.charged <= m.room.expected,
+	   "no larger than the last time: an eighth of good answers' room");
+	Ok(m.Take(&unknown, 64, 64) == 0, "others have none of it then");
+	m.End(&expected, true);
+	expected.pass = 1024;
+	Ok(TakeAll(&m, &expected) >= 1024 && m.room.charged <= m.room.share,
+	   "larger than the last time: a sixteenth");
 }
 
 /* Everything at random; unknown fills are never kept, so that what they evict is in vain. */
@@ -208,14 +259,17 @@ TestRandom(uint64_t seed)
 		}
 
 		uint64_t charged = 0;
+		uint64_t counted = 0;
 
 		for (const Claim &c : fills)
 		{
 			charged += c.charged;
+			counted += c.counted;
 			held += c.taken;
 		}
 		sound = sound && charged == m.room.charged && charged <= m.room.share &&
-				m.room.excess <= m.free && m.good + m.free + held == kTotal;
+				m.room.excess <= m.free && m.good + m.free + held == kTotal &&
+				counted == m.room.filling && held - counted <= fills.size() * kFreePass;
 	}
 	Ok(sound, "random: charges add up and stay within the share");
 	Ok(!m.in_vain, "random: who may evict may take");
@@ -230,6 +284,10 @@ main()
 	TestFreeMemory();
 	TestLargeVictim();
 	TestPass();
+	TestTogether(0, 0);
+	TestTogether(0, kTotal);
+	TestTogether(kTotal, 0);
+	TestTogether(kTotal, kTotal);
 	TestRandom(1);
 	TestRandom(2);
 	printf("1..%d\n", tests);
