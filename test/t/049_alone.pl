@@ -57,7 +57,7 @@ $node->safe_psql('postgres', "$call; $call");
 system_or_bail(@pg_ctl, '-m', 'fast', 'stop');
 is(callers(), 0, '... nor a word to Redis');
 is(kept(), $kept, '... and files are as they were');
-unlike(slurp_file($node->logfile, $offset), qr/could not start|cached_query (does|asked|carrier|refresh)/, '... and the log says nothing of us');
+unlike(slurp_file($node->logfile, $offset), qr/could not start|cached_query (does|asked|redis writer|refresh)/, '... and the log says nothing of us');
 
 # ---- Single-user mode ----
 
