@@ -51,6 +51,8 @@ EffectOf(int cacheid)
 		return Effect::collation;
 	case NAMESPACEOID:
 		return Effect::schema;
+	case CONVOID:
+		return Effect::conversion;
 	case ENUMOID: /* ADD VALUE, RENAME VALUE: no TYPEOID message */
 		return Effect::label;
 	case AMOPOPID:
@@ -141,7 +143,6 @@ EffectOf(int cacheid)
 	case SUBSCRIPTIONRELMAP:
 	case TABLESPACEOID:
 		return Effect::none;
-	case CONVOID:
 	default:
 		return compat::IsExtensionCache(cacheid) ? Effect::none : Effect::everything;
 	}

@@ -54,7 +54,6 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	TransactionId xid = XLogRecGetXid(record);
 	Definitions definitions = {};
 
-	replayed->changed.count = 0;
 	if ((info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT &&
 		(info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT_PREPARED)
 		return;
@@ -64,7 +63,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	if (!TransactionIdIsNormal(xid))
 		return;
 	replayed->word = Widen(xid, compat::NextXid()) | kDdl;
-	replayed->changed.database = commit.dbId;
+	InitChanged(&replayed->changed);
 	definitions.add = AddChanged;
 	definitions.arg = &replayed->changed;
 	for (int i = 0; i < commit.nmsgs; i++)
@@ -75,7 +74,7 @@ void
 RedoTransaction(XLogReaderState *record)
 {
 	const bool readers = standbyState == STANDBY_SNAPSHOT_READY;
-	Replayed replayed;
+	static Replayed replayed; /* replay is serial, and this is large */
 
 	replayed.changed.count = 0;
 	if (shared != nullptr && standbyState != STANDBY_DISABLED)

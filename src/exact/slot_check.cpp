@@ -11,35 +11,63 @@
 namespace cq::exact
 {
 
-pg_atomic_uint64 *
-Find(Slot &slot, uint64 word)
+namespace
 {
-	for (pg_atomic_uint64 &place : slot.words)
-	{
-		const uint64 there = pg_atomic_read_u64(&place);
 
-		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)))
-			return &place;
+/* What the word in this place is about. */
+uint32
+ThingAt(Things *things, int place)
+{
+	return things == nullptr ? 0 : pg_atomic_read_u32(&things->of[place]);
+}
+
+bool
+IsRetired(Things *things, int place)
+{
+	return things != nullptr && (pg_atomic_read_u32(&things->retired) & 1U << place) != 0;
+}
+
+} // namespace
+
+int
+Find(SlotNo no, uint64 word)
+{
+	Slot &slot = SlotFor(no);
+	Things *things = ThingsFor(no);
+
+	for (int i = 0; i < kRoom; i++)
+	{
+		const uint64 there = pg_atomic_read_u64(&slot.words[i]);
+
+		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)) &&
+			ThingAt(things, i) == ThingIn(no) && !IsRetired(things, i))
+			return i;
 	}
-	return nullptr;
+	return -1;
 }
 
 namespace
 {
 
 void
-CopyWords(Slot &slot, Contents *contents)
+CopyWords(Slot &slot, Things *things, Contents *contents)
 {
 	for (int i = 0; i < kRoom; i++)
+	{
 		contents->words[i] = pg_atomic_read_u64(&slot.words[i]);
+		contents->of[i] = ThingAt(things, i);
+	}
 	contents->overflow = pg_atomic_read_u64(&slot.overflow);
+	contents->retired = things == nullptr ? 0 : pg_atomic_read_u32(&things->retired);
 }
 
-} // namespace
-
-void
-ReadContents(Slot &slot, Contents *contents)
+/* Without the lock; false: somebody is at it. */
+bool
+TryRead(SlotNo no, Contents *contents)
 {
+	Slot &slot = SlotFor(no);
+	Things *things = ThingsFor(no);
+
 	for (int tries = 0; tries < 4; tries++)
 	{
 		const uint32 seq = pg_atomic_read_u32(&slot.seq);
@@ -47,13 +75,25 @@ ReadContents(Slot &slot, Contents *contents)
 		if (seq % 2 != 0)
 			continue;
 		pg_read_barrier();
-		CopyWords(slot, contents);
+		CopyWords(slot, things, contents);
 		pg_read_barrier();
 		if (pg_atomic_read_u32(&slot.seq) == seq)
-			return;
+			return true;
 	}
+	return false;
+}
+
+} // namespace
+
+void
+ReadContents(SlotNo no, Contents *contents)
+{
+	Slot &slot = SlotFor(no);
+
+	if (TryRead(no, contents))
+		return;
 	SpinLockAcquire(&slot.lock);
-	CopyWords(slot, contents);
+	CopyWords(slot, ThingsFor(no), contents);
 	SpinLockRelease(&slot.lock);
 }
 
@@ -75,6 +115,13 @@ CannotBe(uint64 xid)
 		   !TransactionIdIsNormal(static_cast<TransactionId>(xid));
 }
 
+/* Is what changed what is asked for, or may it be? */
+bool
+Concerns(SlotNo no, uint32 thing)
+{
+	return thing == 0 || thing == no || (no & kThing) == 0;
+}
+
 } // namespace
 
 void
@@ -84,9 +131,11 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 	judgement->overflow = 0;
 	judgement->in_ddl = false;
 	judgement->crowded = false;
-	for (const uint64 word : contents.words)
+	for (int i = 0; i < kRoom; i++)
 	{
-		if (word == 0)
+		const uint64 word = contents.words[i];
+
+		if (word == 0 || (contents.retired & 1U << i) != 0)
 			continue;
 
 		const uint64 xid = word & kXidMask;
@@ -96,6 +145,7 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		/* Retired, a damaged word voids what there is; believed, it would object for ever. */
 		if ((!running && !unsent) || CannotBe(xid))
 		{
+			judgement->gone_of[judgement->ngone] = contents.of[i];
 			judgement->gone[judgement->ngone++] = word;
 			continue;
 		}
@@ -106,9 +156,9 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		 */
 		if ((word & kDdl) != 0)
 		{
-			judgement->in_ddl = true;
+			judgement->in_ddl = judgement->in_ddl || Concerns(no, contents.of[i]);
 			if (!running && (word & kPrepared) != 0)
-				Suspected(no, word);
+				Suspected(contents.of[i] != 0 ? contents.of[i] : SlotOf(no), word);
 		}
 	}
 	if (contents.overflow != 0)
@@ -124,38 +174,94 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 	}
 }
 
-void
-Retire(Slot &slot, const Judgement &judgement, uint64 pos)
+namespace
 {
+
+/* Under the lock: the thing's place has the position from now on; or the one that had an older one. */
+void
+KeepPosition(Slot &slot, Things *things, int place, uint64 pos)
+{
+	const uint32 thing = pg_atomic_read_u32(&things->of[place]);
+	const uint32 retired = pg_atomic_read_u32(&things->retired);
+
+	for (int i = 0; i < kRoom; i++)
+	{
+		if ((retired & 1U << i) == 0 || pg_atomic_read_u32(&things->of[i]) != thing)
+			continue;
+		pg_atomic_write_u64(&slot.words[i], Max(pg_atomic_read_u64(&slot.words[i]), pos));
+		pg_atomic_write_u64(&slot.words[place], 0);
+		return;
+	}
+	pg_atomic_write_u64(&slot.words[place], pos);
+	pg_atomic_write_u32(&things->retired, retired | 1U << place);
+}
+
+/* Under the lock: take out one word.  False: its position has to go into `last`. */
+bool
+RetireWord(SlotNo no, uint64 word, uint32 thing, uint64 pos)
+{
+	Slot &slot = SlotFor(no);
+	Things *things = ThingsFor(no);
+	bool kept = thing != 0;
+
+	for (int i = 0; i < kRoom; i++)
+	{
+		if (pg_atomic_read_u64(&slot.words[i]) != word || ThingAt(things, i) != thing ||
+			IsRetired(things, i))
+			continue;
+		if (thing != 0)
+			KeepPosition(slot, things, i, pos);
+		else
+			pg_atomic_write_u64(&slot.words[i], 0);
+	}
+	return kept;
+}
+
+} // namespace
+
+void
+Retire(SlotNo no, const Judgement &judgement, uint64 pos)
+{
+	Slot &slot = SlotFor(no);
 	/* of a definition it was noted when its messages were out: before that nobody passed */
 	bool noted = judgement.overflow == 0;
+	bool kept = judgement.overflow == 0;
 	const int64 now = MonotonicMs();
 
 	BeginChange(slot);
 	for (int i = 0; i < judgement.ngone; i++)
 	{
 		noted = noted && (judgement.gone[i] & kSent) != 0;
-		for (pg_atomic_uint64 &place : slot.words)
-		{
-			if (pg_atomic_read_u64(&place) == judgement.gone[i])
-				pg_atomic_write_u64(&place, 0);
-		}
+		kept = RetireWord(no, judgement.gone[i], judgement.gone_of[i], pos) && kept;
 	}
 	if (judgement.overflow != 0 && pg_atomic_read_u64(&slot.overflow) == judgement.overflow)
 		pg_atomic_write_u64(&slot.overflow, 0);
-	RaiseLast(slot, pos, noted ? 0 : now);
+	RaiseLast(slot, kept ? 0 : pos, noted ? 0 : now);
 	EndChange(slot);
 }
 
 namespace
 {
 
+/* The newest change of it that everybody knows of: the position is in its place, or in `last`, read after it. */
+uint64
+LastOf(SlotNo no, const Contents &contents)
+{
+	uint64 last = 0;
+
+	for (int i = 0; i < kRoom; i++)
+	{
+		if ((contents.retired & 1U << i) != 0 && Concerns(no, contents.of[i]))
+			last = Max(last, contents.words[i]);
+	}
+	pg_read_barrier();
+	return Max(last, pg_atomic_read_u64(&SlotFor(no).last));
+}
+
 /* The answer's position and ours against the newest change that everybody knows of. */
 SlotCheck
-Compare(Slot &slot, uint64 pos, uint64 pe)
+Compare(uint64 last, uint64 pos, uint64 pe)
 {
-	const uint64 last = pg_atomic_read_u64(&slot.last);
-
 	if (last > pe)
 		return SlotCheck::changed;
 	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
@@ -165,17 +271,18 @@ Compare(Slot &slot, uint64 pos, uint64 pe)
 pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)
 {
-	Slot &slot = shared->slots[no];
 	Contents contents;
 	Judgement judgement;
 	SlotCheck verdict;
 
-	ReadContents(slot, &contents);
+	ReadContents(no, &contents);
 	Judge(no, contents, MomentOf(view.snapshot), &judgement);
 	if (judgement.ngone > 0 || judgement.overflow != 0)
-		Retire(slot, judgement, view.pos);
-	pg_read_barrier();
-	verdict = Compare(slot, view.pos, pe);
+	{
+		Retire(no, judgement, view.pos);
+		ReadContents(no, &contents);
+	}
+	verdict = Compare(LastOf(no, contents), view.pos, pe);
 	if (verdict == SlotCheck::valid && judgement.in_ddl)
 		verdict = SlotCheck::in_ddl;
 	else if (verdict == SlotCheck::valid && judgement.crowded)
@@ -190,7 +297,7 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 inline SlotCheck
 CheckOne(SlotNo no, const View &view, uint64 pe)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotFor(no);
 	SlotCheck verdict;
 
 #ifdef CQ_DEBUG
@@ -208,7 +315,7 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 	if (likely(pg_atomic_read_u32(&slot.state) == 0))
 	{
 		pg_read_barrier();
-		verdict = Compare(slot, view.pos, pe);
+		verdict = Compare(pg_atomic_read_u64(&slot.last), view.pos, pe);
 	}
 	else
 		verdict = CheckListed(no, view, pe);
@@ -241,7 +348,13 @@ CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
 bool
 MovedSince(SlotNo no, uint64 pe)
 {
-	return pg_atomic_read_u64(&shared->slots[no].last) > pe;
+	Slot &slot = SlotFor(no);
+	Contents contents;
+
+	if (pg_atomic_read_u64(&slot.last) > pe)
+		return true;
+	return ThingsFor(no) != nullptr && pg_atomic_read_u32(&slot.state) != 0 &&
+		   TryRead(no, &contents) && LastOf(no, contents) > pe;
 }
 
 /*
@@ -263,10 +376,10 @@ SettleAll()
 
 		if (likely(pg_atomic_read_u32(&slot.state) == 0))
 			continue;
-		ReadContents(slot, &contents);
+		ReadContents(no, &contents);
 		Judge(no, contents, MomentOf(view.snapshot), &judgement);
 		if (judgement.ngone > 0 || judgement.overflow != 0)
-			Retire(slot, judgement, view.pos);
+			Retire(no, judgement, view.pos);
 	}
 }
 

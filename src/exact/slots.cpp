@@ -7,6 +7,7 @@
  *		every moment from before its completion on.
  *	I2	A word leaves its slot only when some snapshot T sees the transaction complete, and then
  *		last >= pos(T).  (Or when the transaction aborts: it took itself out.)
+ *		Of one thing in a mixed slot its place has the position, until `last` has it.
  *	I3	A word with kDdl leaves only after kSent, and ddl_gen is raised before kSent is set.
  *
  * Locking: a slot changes under its spinlock, with `seq` odd meanwhile.  Readers take no lock: they
@@ -73,23 +74,48 @@ Room()
 #endif
 }
 
+/* Under the lock: a place for a word.  The oldest position of a single thing gives its place; -1: there is none. */
+int
+FindRoom(Slot &slot, Things *things)
+{
+	const uint32 retired = things == nullptr ? 0 : pg_atomic_read_u32(&things->retired);
+	int oldest = -1;
+
+	for (int i = 0; i < Room(); i++)
+	{
+		const uint64 there = pg_atomic_read_u64(&slot.words[i]);
+
+		if (there == 0)
+			return i;
+		if ((retired & 1U << i) != 0 &&
+			(oldest < 0 || there < pg_atomic_read_u64(&slot.words[oldest])))
+			oldest = i;
+	}
+	if (oldest < 0)
+		return -1;
+	RaiseLast(slot, pg_atomic_read_u64(&slot.words[oldest]), 0);
+	pg_atomic_write_u32(&things->retired, retired & ~(1U << oldest));
+	return oldest;
+}
+
 /* Put the word into a free place if there is one. */
 bool
-TryList(Slot &slot, uint64 word)
+TryList(SlotNo no, uint64 word)
 {
-	bool done = false;
+	Slot &slot = SlotFor(no);
+	Things *things = ThingsFor(no);
+	int place;
 
 	BeginChange(slot);
-	for (int i = 0; i < Room() && !done; i++)
+	place = FindRoom(slot, things);
+	if (place >= 0)
 	{
-		if (pg_atomic_read_u64(&slot.words[i]) == 0)
-		{
-			pg_atomic_write_u64(&slot.words[i], word);
-			done = true;
-		}
+		pg_atomic_write_u64(&slot.words[place], word);
+		if (things != nullptr)
+			pg_atomic_write_u32(&things->of[place], ThingIn(no));
 	}
 	EndChange(slot);
-	return done;
+	return place >= 0;
 }
 
 /*
@@ -112,17 +138,16 @@ Overflow(Slot &slot, uint64 word)
 void
 Clear(SlotNo no)
 {
-	Slot &slot = shared->slots[no];
 	Contents contents;
 	Judgement judgement;
 	View view;
 
 	if (!Describe(TakeSnapshot(), &view))
 		return;
-	ReadContents(slot, &contents);
+	ReadContents(no, &contents);
 	Judge(no, contents, MomentOf(view.snapshot), &judgement);
 	if (judgement.ngone > 0 || judgement.overflow != 0)
-		Retire(slot, judgement, view.pos);
+		Retire(no, judgement, view.pos);
 }
 
 } // namespace
@@ -134,12 +159,10 @@ Clear(SlotNo no)
 void
 List(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
-
-	if (TryList(slot, word))
+	if (TryList(no, word))
 		return;
 	Clear(no);
-	if (TryList(slot, word))
+	if (TryList(no, word))
 		return;
 
 	/* Prepared DDL that has ended may fill it: nobody set kSent. */
@@ -147,7 +170,7 @@ List(SlotNo no, uint64 word)
 	{
 		SettlePrepared();
 		Clear(no);
-		if (TryList(slot, word))
+		if (TryList(no, word))
 			return;
 	}
 
@@ -157,7 +180,7 @@ List(SlotNo no, uint64 word)
 	 */
 	if ((word & kDdl) != 0)
 		AddUnsent(word & kXidMask);
-	Overflow(slot, word);
+	Overflow(SlotFor(no), word);
 }
 
 /*
@@ -167,10 +190,8 @@ List(SlotNo no, uint64 word)
 void
 ListBlindly(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
-
-	if (!TryList(slot, word))
-		Overflow(slot, word);
+	if (!TryList(no, word))
+		Overflow(SlotFor(no), word);
 }
 
 /*
@@ -180,17 +201,23 @@ ListBlindly(SlotNo no, uint64 word)
 void
 ListReplayed(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotFor(no);
+	Things *things = ThingsFor(no);
 	const uint64 above = (compat::LatestCompletedXid() + 2) << kCountBits;
 	const int64 now = MonotonicMs();
 
-	if (TryList(slot, word))
+	if (TryList(no, word))
 		return;
 	BeginChange(slot);
 	for (pg_atomic_uint64 &place : slot.words)
 		pg_atomic_write_u64(&place, 0);
 	pg_atomic_write_u64(&slot.overflow, 0);
 	pg_atomic_write_u64(&slot.words[0], word);
+	if (things != nullptr)
+	{
+		pg_atomic_write_u32(&things->retired, 0);
+		pg_atomic_write_u32(&things->of[0], ThingIn(no));
+	}
 	RaiseLast(slot, above, now);
 	EndChange(slot);
 }
@@ -199,13 +226,13 @@ ListReplayed(SlotNo no, uint64 word)
 void
 Unlist(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
-	pg_atomic_uint64 *place;
+	Slot &slot = SlotFor(no);
+	int place;
 
 	BeginChange(slot);
-	place = Find(slot, word);
-	if (place != nullptr)
-		pg_atomic_write_u64(place, 0);
+	place = Find(no, word);
+	if (place >= 0)
+		pg_atomic_write_u64(&slot.words[place], 0);
 	EndChange(slot);
 }
 
@@ -216,16 +243,16 @@ Unlist(SlotNo no, uint64 word)
 void
 MarkSent(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotFor(no);
 	const int64 now = MonotonicMs();
-	pg_atomic_uint64 *place;
+	int place;
 
 	BeginChange(slot);
 	RaiseLast(slot, 0, now);
-	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
-	place = Find(slot, word);
-	if (place != nullptr)
-		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kSent);
+	NoteSent(slot, ThingsFor(no), ThingIn(no));
+	place = Find(no, word);
+	if (place >= 0)
+		pg_atomic_write_u64(&slot.words[place], pg_atomic_read_u64(&slot.words[place]) | kSent);
 	EndChange(slot);
 }
 
@@ -233,20 +260,20 @@ MarkSent(SlotNo no, uint64 word)
 void
 MarkPrepared(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
-	pg_atomic_uint64 *place;
+	Slot &slot = SlotFor(no);
+	int place;
 
 	BeginChange(slot);
-	place = Find(slot, word);
-	if (place != nullptr)
-		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kPrepared);
+	place = Find(no, word);
+	if (place >= 0)
+		pg_atomic_write_u64(&slot.words[place], pg_atomic_read_u64(&slot.words[place]) | kPrepared);
 	EndChange(slot);
 }
 
 void
 Raise(SlotNo no, uint64 pos)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotFor(no);
 	const int64 now = MonotonicMs();
 
 	BeginChange(slot);
@@ -261,11 +288,11 @@ Raise(SlotNo no, uint64 pos)
 void
 NoteChange(SlotNo no, int64 when_ms)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotFor(no);
 
 	BeginChange(slot);
 	RaiseLast(slot, 0, when_ms);
-	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
+	RaiseDdlGen(&slot.ddl_gen);
 	EndChange(slot);
 }
 
@@ -319,18 +346,30 @@ InitShmem()
 		SpinLockInit(&shared->unsent_lock);
 		shared->unsent_size = UnsentSize();
 		shared->unsent = reinterpret_cast<uint64 *>(shared + 1);
-		for (pg_atomic_uint32 &gen : shared->ddl_gen)
-			pg_atomic_init_u32(&gen, 0);
+		pg_atomic_init_u32(&shared->ddl_gen, 1);
+		pg_atomic_init_u32(&shared->all_ddl_gen, 0);
 		for (Slot &slot : shared->slots)
 		{
 			pg_atomic_init_u64(&slot.last, 0);
 			pg_atomic_init_u32(&slot.state, 0);
 			pg_atomic_init_u32(&slot.seq, 0);
+			pg_atomic_init_u32(&slot.ddl_gen, 0);
 			pg_atomic_init_u64(&slot.overflow, 0);
 			for (pg_atomic_uint64 &word : slot.words)
 				pg_atomic_init_u64(&word, 0);
 			SpinLockInit(&slot.lock);
 			pg_atomic_init_u64(&slot.changed_at, 0);
+		}
+		for (Things &things : shared->things)
+		{
+			for (pg_atomic_uint32 &thing : things.of)
+				pg_atomic_init_u32(&thing, 0);
+			pg_atomic_init_u32(&things.retired, 0);
+			for (int i = 0; i < 2; i++)
+			{
+				pg_atomic_init_u32(&things.sent[i], 0);
+				pg_atomic_init_u32(&things.sent_gen[i], 0);
+			}
 		}
 		for (pg_atomic_uint64 &voided : shared->voided_at)
 			pg_atomic_init_u64(&voided, 0);

@@ -229,8 +229,7 @@ void
 MarkFill(FillMark *mark)
 {
 	mark->generation = Generation();
-	for (uint32 i = 0; i < kDdlGens; i++)
-		mark->ddl_gen[i] = pg_atomic_read_u32(&shared->ddl_gen[i]);
+	mark->ddl_gen = pg_atomic_read_u32(&shared->ddl_gen);
 	pg_memory_barrier();
 	AcceptInvalidationMessages();
 }
@@ -240,7 +239,8 @@ bool
 Unmoved(const FillMark &mark, SlotNo slot)
 {
 	pg_read_barrier();
-	return pg_atomic_read_u32(&shared->ddl_gen[slot % kDdlGens]) == mark.ddl_gen[slot % kDdlGens];
+	return SentBefore(slot, mark.ddl_gen) &&
+		   pg_atomic_read_u32(&shared->all_ddl_gen) <= mark.ddl_gen;
 }
 
 uint64

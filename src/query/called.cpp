@@ -87,7 +87,8 @@ JudgeCode(Findings *f, Oid function, char volatility)
 	{
 		/* what is trusted in C may read by SQL, as crosstab() does */
 		f->unread = f->unread || language != ClanguageId || volatility != PROVOLATILE_IMMUTABLE;
-		f->late = f->late || (!readable && MayLookUp(function, language, volatility));
+		if (!readable && MayLookUp(function, language, volatility))
+			f->late = kUnknownNames;
 	}
 	else if (!readable)
 		NotUnderstood(f, FunctionDetail(function));
@@ -162,7 +163,8 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 		return;
 	case BuiltinList::names:
 		f->search_path = true;
-		f->names = f->late = true;
+		f->names = true;
+		f->late |= NamesLookedUp(function);
 		f->regional = true;
 		[[fallthrough]];
 	case BuiltinList::role:
@@ -292,7 +294,8 @@ JudgeAggregate(Findings *f, Oid function)
 	if (function >= FirstUnpinnedObjectId && TrustedFunction(function))
 	{
 		Believing(f, [=] { JudgeAggregateParts(f, function, call); });
-		f->unread = f->late = true;
+		f->unread = true;
+		f->late = kUnknownNames;
 	}
 	else
 		JudgeAggregateParts(f, function, call);

@@ -119,7 +119,10 @@ NoteReference(Findings *f, const Dotted &dotted, bool of_row)
 
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 
-	NoteLateName(f, exact::NameKind::relation, dotted.names[at]);
+	if (at > 0)
+		NoteLateNameIn(f, exact::NameKind::relation, dotted.names[at - 1], dotted.names[at]);
+	else
+		NoteLateName(f, exact::NameKind::relation, dotted.names[at]);
 	MemoryContextSwitchTo(caller);
 	if (at == 0)
 		NoteNameInside(f, RELNAMENSP, dotted.names[at]);

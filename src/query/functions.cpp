@@ -161,6 +161,81 @@ UsesTextSearch(Oid function)
 	return found;
 }
 
+namespace
+{
+
+/* What is known of names in a text; each may have a schema's name before it. */
+struct NamesOf
+{
+	const char *word; /* in the name of a function */
+	Oid type;         /* its text is such names */
+	uint32 kinds;
+};
+
+using exact::NameKind;
+constexpr NamesOf names_of[] = {
+	{"table_privilege", InvalidOid, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"column_privilege", InvalidOid, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"sequence_privilege", InvalidOid, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"table_is_visible", InvalidOid, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"row_security_active", InvalidOid, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"regclass", REGCLASSOID, exact::NameKinds(NameKind::relation, NameKind::schema)},
+	{"function_privilege", InvalidOid,
+	 exact::NameKinds(NameKind::function, NameKind::type, NameKind::schema)},
+	{"regproc", REGPROCOID, exact::NameKinds(NameKind::function, NameKind::type, NameKind::schema)},
+	{"type_privilege", InvalidOid, exact::NameKinds(NameKind::type, NameKind::schema)},
+	{"type_is_visible", InvalidOid, exact::NameKinds(NameKind::type, NameKind::schema)},
+	{"format_type", InvalidOid, exact::NameKinds(NameKind::type, NameKind::schema)},
+	{"pg_typeof", InvalidOid, exact::NameKinds(NameKind::type, NameKind::schema)},
+	{"regtype", REGTYPEOID, exact::NameKinds(NameKind::type, NameKind::schema)},
+	{"regcollation", REGCOLLATIONOID, exact::NameKinds(NameKind::collation, NameKind::schema)},
+	{"current_schema", InvalidOid, exact::NameKinds(NameKind::schema, NameKind::new_schema)},
+	{"regnamespace", REGNAMESPACEOID, exact::NameKinds(NameKind::schema, NameKind::new_schema)},
+	{"convert", InvalidOid, exact::NameKinds(NameKind::conversion, NameKind::schema)},
+	/* their group has all changes of configurations and dictionaries */
+	{"regconfig", REGCONFIGOID, exact::NameKinds(NameKind::schema)},
+	{"regdictionary", REGDICTIONARYOID, exact::NameKinds(NameKind::schema)},
+};
+
+} // namespace
+
+uint32
+NamesLookedUp(Oid function)
+{
+	const char *name = get_func_name(function);
+
+	for (const NamesOf &known : names_of)
+	{
+		if (name != nullptr && strstr(name, known.word) != nullptr)
+			return known.kinds;
+	}
+	return kUnknownNames;
+}
+
+uint32
+KindsOfNames(Oid type)
+{
+	for (const NamesOf &known : names_of)
+	{
+		if (OidIsValid(known.type) && known.type == type)
+			return known.kinds;
+	}
+	return kUnknownNames;
+}
+
+uint32
+KindsOfNamesIn(const char *type)
+{
+	if (strncmp(type, "reg", 3) != 0)
+		return 0;
+	for (const NamesOf &known : names_of)
+	{
+		if (OidIsValid(known.type) && strcmp(known.word, type) == 0)
+			return known.kinds;
+	}
+	return kUnknownNames;
+}
+
 void
 VisitAggregateParts(Oid aggregate, Aggref *call, void (*visit)(Oid function, Node *call, void *arg),
 					void *arg)
