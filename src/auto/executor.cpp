@@ -48,6 +48,28 @@ HashOf(const QueryDesc *query)
 		.hash;
 }
 
+/* The hash of a kept plan's text, as long as it is the same plan of the same text. */
+struct KeptHash
+{
+	const PlannedStmt *plan;
+	const char *text;
+	uint64 hash;
+};
+
+KeptHash kept_hashes[64];
+
+/* Another plan at the same address with another text at the same address only gets a wrong hint. */
+uint64
+HashOfKept(const QueryDesc *query)
+{
+	const PlannedStmt *plan = query->plannedstmt;
+	KeptHash *kept = &kept_hashes[reinterpret_cast<uintptr_t>(plan) / 64 % lengthof(kept_hashes)];
+
+	if (kept->plan != plan || kept->text != query->sourceText)
+		*kept = {plan, query->sourceText, HashOf(query)};
+	return kept->hash;
+}
+
 /*
  * A plan that was kept before its statement was known to be slow is made again the next time.  Once, as there
  * may be a reason why it has no node.
@@ -59,7 +81,7 @@ NoteKeptPlan(const QueryDesc *query)
 
 	if (!MayBeWorth(query) || !ComesFromPlanCache(query->plannedstmt))
 		return;
-	hash = HashOf(query);
+	hash = HashOfKept(query);
 	if (!IsWorth(hash) || IsSettled(hash))
 		return;
 	MarkSettled(hash);

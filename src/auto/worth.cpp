@@ -27,6 +27,13 @@ IsSpace(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
 }
 
+/* What spaces, comments and semicolons begin or end with; most statements have none. */
+bool
+MayBeSkipped(char c)
+{
+	return static_cast<unsigned char>(c) <= ' ' || c == ';' || c == '/' || c == '-';
+}
+
 /* Behind spaces and comments; those that begin inside others end too early, which only costs a match. */
 const char *
 SkipBefore(const char *at, const char *end, HintText *hint)
@@ -90,8 +97,10 @@ ReadStatement(const char *source, int location, int length)
 	/* from 18 on the statement begins behind the comment */
 	if (location > 0)
 		SkipBehind(source, begin, &text.hint);
-	begin = SkipBefore(begin, end, &text.hint);
-	end = SkipBehind(begin, end, &text.hint);
+	if (MayBeSkipped(*begin))
+		begin = SkipBefore(begin, end, &text.hint);
+	if (end > begin && MayBeSkipped(end[-1]))
+		end = SkipBehind(begin, end, &text.hint);
 	text.hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(begin),
 									static_cast<int>(end - begin), MyDatabaseId);
 	if (unlikely(text.hint.text != nullptr))
