@@ -90,7 +90,8 @@ GhostSays(const Attempt &attempt)
 	for (uint32 i = 0; i < count; i++)
 	{
 		const uint64 pair = pg_atomic_read_u64(&place.slots[i / 2]);
-		const exact::SlotNo slot = static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32);
+		const exact::SlotNo slot =
+			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
 
 		if (exact::Check(slot, attempt.view, position) != exact::SlotCheck::valid)
 			return {0, true, slot};

@@ -13,7 +13,6 @@
 #include "query/catalog.h"
 
 extern "C" {
-#include "catalog/namespace.h"
 #include "catalog/pg_auth_members.h"
 #include "utils/catcache.h"
 }
@@ -61,9 +60,6 @@ AddCommon(Attempt *attempt, List *slots)
 	slots = AddSlot(slots, exact::ObjectSlot(DATABASEOID, MyDatabaseId));
 	slots = AddSlot(slots, attempt->key_slot);
 	slots = AddGroup(slots, exact::Group::extension, MyDatabaseId);
-	if (const char *place = strstr(namespace_search_path, "pg_catalog");
-		place != nullptr && place != namespace_search_path)
-		slots = AddSlot(slots, exact::AnyNameSlot(exact::NameKind::conversion, MyDatabaseId));
 	if (tag[0] != '\0')
 		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
 	return slots;
@@ -115,34 +111,24 @@ AddRoles(List *slots, const Findings &findings)
 	return AddObjects(slots, AUTHOID, roles);
 }
 
-/* What bodies look up while they run, if all was understood. */
+/* What bodies look up while they run, if all was understood: any new operator may be meant. */
 List *
 AddLooked(List *slots, const Findings &findings)
 {
 	slots = list_concat(slots, findings.names_late);
+	slots = AddSlot(slots, exact::NameSlot(exact::NameKind::op, MyDatabaseId, ""));
+	slots = AddSlot(slots, exact::NameSlot(exact::NameKind::collation, MyDatabaseId, ""));
 	return AddGroup(slots, exact::Group::unknown_name, MyDatabaseId);
 }
 
-/* What code may meet that looks names of these kinds up while it runs, nobody knows which. */
+/* What code may meet that looks names up while it runs, nobody knows which. */
 List *
-AddLate(List *slots, uint32 kinds)
+AddLate(List *slots)
 {
-	const bool any = (kinds & exact::kAnyNameKind) == exact::kAnyNameKind;
-
-	if (any)
-	{
-		slots = AddGroup(slots, exact::Group::any_name, MyDatabaseId);
-		slots = AddGroup(slots, exact::Group::text_search, MyDatabaseId);
-		slots = AddGroup(slots, exact::Group::foreign, MyDatabaseId);
-		kinds &= ~exact::kAnyNameKind;
-	}
-	for (uint32 kind = 0; kinds >> kind != 0; kind++)
-	{
-		if ((kinds >> kind & 1) != 0)
-			slots = AddSlot(slots,
-							exact::AnyNameSlot(static_cast<exact::NameKind>(kind), MyDatabaseId));
-	}
+	slots = AddGroup(slots, exact::Group::any_name, MyDatabaseId);
 	slots = AddGroup(slots, exact::Group::unknown_name, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::text_search, MyDatabaseId);
+	slots = AddGroup(slots, exact::Group::foreign, MyDatabaseId);
 	slots = AddGroup(slots, exact::Group::any_role, InvalidOid);
 	return AddGroup(slots, exact::Group::unknown_role, InvalidOid);
 }
@@ -153,15 +139,15 @@ AddDefinitions(List *slots, const Findings &findings)
 	slots = AddObjects(slots, PROCOID, findings.functions);
 	slots = AddObjects(slots, TYPEOID, findings.types);
 	slots = AddObjects(slots, TYPEOID, findings.types_believed);
-	if (findings.functions != NIL || findings.types != NIL || findings.late != 0)
+	if (findings.functions != NIL || findings.types != NIL || findings.late)
 		slots = AddGroup(slots, exact::Group::machinery, MyDatabaseId);
 	if (findings.text_search)
 		slots = AddGroup(slots, exact::Group::text_search, MyDatabaseId);
 	if (findings.foreign)
 		slots = AddGroup(slots, exact::Group::foreign, MyDatabaseId);
-	if (findings.late != 0)
-		slots = AddLate(slots, findings.late);
-	if (findings.names_late != NIL)
+	if (findings.late)
+		slots = AddLate(slots);
+	else if (findings.functions != NIL)
 		slots = AddLooked(slots, findings);
 	return AddRoles(slots, findings);
 }

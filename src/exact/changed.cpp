@@ -12,7 +12,6 @@ extern "C" {
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 }
 
 namespace cq::exact
@@ -62,54 +61,46 @@ Seen(Definitions *d, uint64 message)
 	return false;
 }
 
-void
-InitChanged(Changed *changed)
-{
-	changed->coarse = false;
-	changed->count = 0;
-	memset(changed->places, 0, sizeof(changed->places));
-}
-
 namespace
 {
 
-/* Where it is in the hash table, or where it would be. */
-uint16 *
-PlaceOf(Changed *changed, SlotNo slot)
+/* Is the slot among the first `count`? */
+bool
+HasChanged(const Changed *changed, int count, SlotNo slot)
 {
-	uint32 place = murmurhash32(slot);
-
-	for (;; place++)
+	for (int i = 0; i < count; i++)
 	{
-		uint16 *there = &changed->places[place % lengthof(changed->places)];
-
-		if (*there == 0 || changed->slots[*there - 1] == slot)
-			return there;
+		if (changed->slots[i] == slot)
+			return true;
 	}
+	return false;
 }
 
-void
-Enter(Changed *changed, SlotNo slot)
+/* What stands for the slot when the transaction changed too much. */
+SlotNo
+Coarse(const Changed *changed, SlotNo slot)
 {
-	uint16 *place = PlaceOf(changed, slot);
-
-	if (*place != 0 || changed->count == kMaxChanged)
-		return;
-	changed->slots[changed->count++] = slot;
-	*place = static_cast<uint16>(changed->count);
+	if (IsShared(slot))
+		return slot;
+	if (IsRole(slot)) /* who depends on a role depends on this; any_role comes with each role */
+		return GroupSlot(Group::unknown_role, InvalidOid);
+	return OidIsValid(changed->database) ? DatabaseSlot(changed->database) : kSlotAllDdl;
 }
 
-/* The slots of what there is: fewer, as a database has so many and no more. */
+/* Fewer slots, which every answer depends on that depends on one of these. */
 void
 Coarsen(Changed *changed)
 {
-	const int count = changed->count;
+	int kept = 0;
 
-	changed->coarse = true;
-	changed->count = 0;
-	memset(changed->places, 0, sizeof(changed->places));
-	for (int i = 0; i < count; i++)
-		Enter(changed, SlotOf(changed->slots[i]));
+	for (int i = 0; i < changed->count; i++)
+	{
+		const SlotNo slot = Coarse(changed, changed->slots[i]);
+
+		if (!HasChanged(changed, kept, slot))
+			changed->slots[kept++] = slot;
+	}
+	changed->count = kept;
 }
 
 } // namespace
@@ -119,9 +110,16 @@ AddChanged(SlotNo slot, void *arg)
 {
 	Changed *changed = static_cast<Changed *>(arg);
 
-	if (!changed->coarse && changed->count == kMaxChanged)
+	if (HasChanged(changed, changed->count, slot))
+		return;
+	if (changed->count == kMaxChanged)
+	{
 		Coarsen(changed);
-	Enter(changed, changed->coarse ? SlotOf(slot) : slot);
+		slot = Coarse(changed, slot);
+		if (HasChanged(changed, changed->count, slot))
+			return;
+	}
+	changed->slots[changed->count++] = slot;
 }
 
 } // namespace cq::exact

@@ -12,7 +12,6 @@
 extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_conversion.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
@@ -29,8 +28,7 @@ enum class Effect : uint8
 	type,        // answers that have it
 	op,          // who looks its name up; what it calls is a function
 	collation,   // who looks its name up
-	schema,      // who looks names up in it
-	conversion,  // a default one: who converts
+	schema,      // who looks names up
 	label,       // of an enum: as its type
 	machinery,   // answers with types or functions of users
 	text_search, // answers with text search
@@ -60,9 +58,6 @@ constexpr Catalog kOperators = {OperatorRelationId, OperatorOidIndexId, Anum_pg_
 								Anum_pg_operator_oprname, Anum_pg_operator_oprnamespace};
 constexpr Catalog kCollations = {CollationRelationId, CollationOidIndexId, Anum_pg_collation_oid,
 								 Anum_pg_collation_collname, Anum_pg_collation_collnamespace};
-constexpr Catalog kConversions = {ConversionRelationId, ConversionOidIndexId,
-								  Anum_pg_conversion_oid, Anum_pg_conversion_conname,
-								  Anum_pg_conversion_connamespace};
 constexpr Catalog kSchemas = {NamespaceRelationId, NamespaceOidIndexId, Anum_pg_namespace_oid,
 							  Anum_pg_namespace_nspname, 0};
 constexpr Catalog kLabels = {EnumRelationId, EnumOidIndexId, Anum_pg_enum_oid, 0, 0};
@@ -96,15 +91,10 @@ extern void ReadVersions(Relation catalog, const Catalog &kind, Oid oid, Version
 extern Datum Column(Relation catalog, HeapTuple tuple, AttrNumber column);
 extern const char *NameOf(Relation catalog, const Catalog &kind, HeapTuple tuple);
 /* Was it made, dropped, renamed or moved?  Then its old and its new name mean something else. */
-extern void AddName(Definitions *d, NameKind kind, Oid schema, const char *name);
 extern void AddNames(Definitions *d, Relation catalog, const Catalog &kind, NameKind what,
 					 const Versions &versions);
 /* A temporary object is nobody else's. */
 extern bool IsTemporary(Relation catalog, const Catalog &kind, const Versions &versions);
-
-/* --- machinery.cpp */
-
-extern void JudgeMachinery(Definitions *d, int cacheid);
 
 /* --- changed.cpp */
 

@@ -25,7 +25,6 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_auth_members.h"
@@ -52,8 +51,6 @@ extern "C" {
 #include "catalog/pg_user_mapping.h"
 #include "common/hashfn.h"
 }
-
-#include <initializer_list>
 
 namespace cq::exact
 {
@@ -84,10 +81,7 @@ JudgeObject(Definitions *d, const Catalog &kind, NameKind what, int cacheid, Oid
 	table_close(catalog, AccessShareLock);
 }
 
-/*
- * Who looks names up in a schema depends on its name, as that stands in a search_path or before the other.  A new
- * one is empty.  One that is renamed, dropped or that others may now use is not.
- */
+/* A new schema is empty.  One that is renamed, dropped or that others may now use is not. */
 void
 JudgeSchema(Definitions *d, Oid oid)
 {
@@ -95,52 +89,8 @@ JudgeSchema(Definitions *d, Oid oid)
 	Versions versions;
 
 	ReadVersions(catalog, kSchemas, oid, &versions);
-	if (versions.any == nullptr)
+	if (versions.any == nullptr || (versions.existed && !isAnyTempNamespace(oid)))
 		AddUnknownName(d, MyDatabaseId);
-	else if (!isAnyTempNamespace(oid))
-	{
-		for (const HeapTuple version : {versions.before, versions.any, versions.after})
-		{
-			if (version != nullptr && versions.existed)
-				AddName(d, NameKind::schema, InvalidOid, NameOf(catalog, kSchemas, version));
-			else if (version != nullptr)
-				Add(d, NameSlot(NameKind::schema, MyDatabaseId, InvalidOid,
-								NameOf(catalog, kSchemas, version)));
-		}
-		Add(d, AnyNameSlot(NameKind::new_schema, MyDatabaseId));
-	}
-	table_close(catalog, AccessShareLock);
-}
-
-/*
- * Only a default one can be meant, and only where a search_path has its schema before pg_catalog, if there is one
- * for these encodings in that.
- */
-void
-JudgeConversion(Definitions *d, Oid oid)
-{
-	Relation catalog = table_open(kConversions.relation, AccessShareLock);
-	Versions versions;
-
-	ReadVersions(catalog, kConversions, oid, &versions);
-	if (versions.any == nullptr)
-		AddEverything(d, MyDatabaseId);
-	for (const HeapTuple version : {versions.before, versions.any, versions.after})
-	{
-		if (version == nullptr)
-			continue;
-
-		const Form_pg_conversion form = reinterpret_cast<Form_pg_conversion>(GETSTRUCT(version));
-
-		if (!form->condefault)
-			continue;
-		if (form->connamespace == PG_CATALOG_NAMESPACE ||
-			!OidIsValid(FindDefaultConversion(PG_CATALOG_NAMESPACE, form->conforencoding,
-											  form->contoencoding)))
-			AddEverything(d, MyDatabaseId);
-		else
-			AddName(d, NameKind::conversion, form->connamespace, NameStr(form->conname));
-	}
 	table_close(catalog, AccessShareLock);
 }
 
@@ -157,6 +107,76 @@ JudgeLabel(Definitions *d, Oid oid)
 		Add(d, ObjectSlot(TYPEOID,
 						  DatumGetObjectId(Column(catalog, versions.any, Anum_pg_enum_enumtypid))));
 	table_close(catalog, AccessShareLock);
+}
+
+/*
+ * Casts, operator classes and the like of a user's type matter to answers with that type, those of
+ * built-in types alone to anybody who has the machinery among his dependencies.
+ */
+struct Machinery
+{
+	int cacheid;
+	Oid relation;
+	AttrNumber types[2]; // 0: none
+};
+
+constexpr Machinery kMachinery[] = {
+	{CASTSOURCETARGET, CastRelationId, {Anum_pg_cast_castsource, Anum_pg_cast_casttarget}},
+	{AMOPOPID,
+	 AccessMethodOperatorRelationId,
+	 {Anum_pg_amop_amoplefttype, Anum_pg_amop_amoprighttype}},
+	{AMPROCNUM,
+	 AccessMethodProcedureRelationId,
+	 {Anum_pg_amproc_amproclefttype, Anum_pg_amproc_amprocrighttype}},
+	{CLAOID, OperatorClassRelationId, {Anum_pg_opclass_opcintype, 0}},
+	{TRFOID, TransformRelationId, {Anum_pg_transform_trftype, 0}},
+	{LANGOID, LanguageRelationId, {0, 0}},
+};
+
+/* A row that this transaction made or ended. */
+void
+JudgePart(Definitions *d, const Machinery &kind, Relation catalog, HeapTuple tuple)
+{
+	bool of_user = false;
+
+	for (const AttrNumber column : kind.types)
+	{
+		const Oid type =
+			column == 0 ? InvalidOid : DatumGetObjectId(Column(catalog, tuple, column));
+
+		if (type < FirstUnpinnedObjectId)
+			continue;
+		Add(d, ObjectSlot(TYPEOID, type));
+		of_user = true;
+	}
+	/* a new language has no functions yet */
+	if (!of_user && (kind.types[0] != 0 || EndedByUs(tuple->t_data)))
+		Add(d, GroupSlot(Group::machinery, MyDatabaseId));
+}
+
+/* The message's key can't be read from its hash value: all that our transaction did is looked for. */
+void
+JudgeMachinery(Definitions *d, int cacheid)
+{
+	for (const Machinery &kind : kMachinery)
+	{
+		Relation catalog;
+		SysScanDesc scan;
+		HeapTuple tuple;
+
+		if (kind.cacheid != cacheid || Seen(d, static_cast<uint64>(1) << 42 | cacheid))
+			continue;
+		catalog = table_open(kind.relation, AccessShareLock);
+		scan = systable_beginscan(catalog, InvalidOid, false, SnapshotAny, 0, nullptr);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (IsOurs(HeapTupleHeaderGetXmin(tuple->t_data)) || EndedByUs(tuple->t_data))
+				JudgePart(d, kind, catalog, tuple);
+		}
+		systable_endscan(scan);
+		table_close(catalog, AccessShareLock);
+	}
 }
 
 /* Do two versions of a role say the same, but for its password and how it may log in? */
@@ -282,9 +302,6 @@ JudgeCatalogMessage(Definitions *d, int cacheid, uint32 hash, Oid database)
 	case Effect::schema:
 		JudgeSchema(d, oid);
 		break;
-	case Effect::conversion:
-		JudgeConversion(d, oid);
-		break;
 	case Effect::label:
 		JudgeLabel(d, oid);
 		break;
@@ -356,7 +373,6 @@ AddReplayed(Definitions *d, const SharedInvalidationMessage &message)
 				AddUnknownName(d, database);
 			break;
 		case Effect::everything:
-		case Effect::conversion:
 			AddEverything(d, database);
 			break;
 		case Effect::function:

@@ -18,18 +18,18 @@ namespace cq::exact
 /* Takes the slots of one message; may be called with the same one again. */
 using AddSlot = void (*)(SlotNo slot, void *arg);
 
-/* What one transaction changed, each once. */
-constexpr int kMaxChanged = 20000;
+/* The slots of one transaction, each once. */
+constexpr int kMaxChanged = 1024;
 struct Changed
 {
-	bool coarse; // things are not told apart any more
+	Oid database; // the transaction's
 	int count;
 	SlotNo slots[kMaxChanged];
-	uint16 places[1 << 15]; // a hash table: 1 + the index in `slots`, 0 = none
 };
-static_assert(kMaxChanged < 1 << 15 && kMaxChanged > kMaxSlotsOfDatabase);
-extern void InitChanged(Changed *changed);
-/* Adds one to a Changed; when there is no more room, slots as a whole take the place of the things in them. */
+/*
+ * Adds one to a Changed; when there is no more room, the database's slot takes the place of all that only answers
+ * in it depend on, and one for all roles that of the roles'.
+ */
 extern void AddChanged(SlotNo slot, void *changed);
 
 /* What may be known of a transaction beside its messages; one for each transaction. */
@@ -37,6 +37,7 @@ struct Definitions
 {
 	AddSlot add;
 	void *arg;
+	int names;        // told apart so far
 	uint64 seen[256]; // messages that were judged; one place for several
 };
 

@@ -51,8 +51,6 @@ EffectOf(int cacheid)
 		return Effect::collation;
 	case NAMESPACEOID:
 		return Effect::schema;
-	case CONVOID:
-		return Effect::conversion;
 	case ENUMOID: /* ADD VALUE, RENAME VALUE: no TYPEOID message */
 		return Effect::label;
 	case AMOPOPID:
@@ -143,6 +141,7 @@ EffectOf(int cacheid)
 	case SUBSCRIPTIONRELMAP:
 	case TABLESPACEOID:
 		return Effect::none;
+	case CONVOID:
 	default:
 		return compat::IsExtensionCache(cacheid) ? Effect::none : Effect::everything;
 	}

@@ -43,7 +43,7 @@ namespace
 {
 
 const char *const saved_changes = "cached_query.changes"; /* in the data directory */
-constexpr uint32 kSavedMagic = 0x43514335;                /* "CQC5" */
+constexpr uint32 kSavedMagic = 0x43514334;                /* "CQC4" */
 
 /* Ages are rounded to milliseconds several times, and clocks run unevenly. */
 constexpr int64 kMarginMs = 100;
@@ -125,8 +125,7 @@ RaiseTo(pg_atomic_uint64 *value, int64 to)
 int64
 ChangedAt(SlotNo slot, bool own_clock)
 {
-	const int64 at =
-		static_cast<int64>(pg_atomic_read_u64(&shared->slots[SlotOf(slot)].changed_at));
+	const int64 at = static_cast<int64>(pg_atomic_read_u64(&shared->slots[slot].changed_at));
 
 	return own_clock && at < shared->started_ms ? at - shared->downtime_ms : at;
 }
@@ -183,7 +182,7 @@ void
 InvalidatedElsewhere(SlotNo slot, int64 when_ms)
 {
 	NoteChange(slot, when_ms);
-	RaiseTo(&shared->voided_at[SlotOf(slot)], when_ms);
+	RaiseTo(&shared->voided_at[slot], when_ms);
 	RaiseTo(&shared->last_voided, when_ms);
 }
 
@@ -201,8 +200,7 @@ VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms)
 	pg_read_barrier();
 	for (uint32 i = 0; i < count; i++)
 	{
-		const int64 when =
-			static_cast<int64>(pg_atomic_read_u64(&shared->voided_at[SlotOf(slots[i])]));
+		const int64 when = static_cast<int64>(pg_atomic_read_u64(&shared->voided_at[slots[i]]));
 
 		if (when != 0 && when >= then_ms - kMarginMs)
 			return true;

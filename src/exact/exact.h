@@ -18,14 +18,8 @@
 namespace cq::exact
 {
 
-/*
- * What can change.  Below kSlots it is the number of a slot and stands for all that is in it; others have kThing
- * and stand for one thing.  It shares a slot by hash, where it is told apart from the others, see slots.h.
- */
 using SlotNo = uint32;
-constexpr uint32 kSlots = 153088;
-constexpr SlotNo kThing = UINT32_C(1) << 31;
-extern uint32 SlotOf(SlotNo no); // the number of its slot, whatever bits are set
+constexpr uint32 kSlots = 128512; /* 17.5 MB */
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
 constexpr SlotNo kSlotAllDdl = 0; // definitions that any answer may depend on
@@ -55,40 +49,22 @@ enum class Group : uint32
 	machinery,    // casts, operator classes, languages, transforms: who uses users' types or code
 	text_search,  // configurations, dictionaries, parsers, templates
 	foreign,      // wrappers, servers, user mappings
-	any_name,     // who looks names up while it runs, nobody knows of what
+	any_name,     // who looks names up while it runs, nobody knows which
 	unknown_name, // who looks names up, known ones too: names changed, nobody knows which
 	any_role,     // database 0: whose roles nobody knows
 	unknown_role  // database 0: who depends on some role: roles changed, nobody knows which
 };
 extern SlotNo GroupSlot(Group group, Oid database);
-/* A name in a schema: of who looks it up there while it runs. */
+/* A name, in whatever schema: of who looks it up while it runs. */
 enum class NameKind : uint32
 {
 	relation,
 	function,
 	type,
 	op,
-	collation,
-	schema,
-	conversion,
-	new_schema // for who asks which schemas there are: one that was made is empty at first
+	collation
 };
-/* InvalidOid: in whatever schema. */
-extern SlotNo NameSlot(NameKind kind, Oid database, Oid schema, const char *name);
-/* Of who looks names of this kind up, nobody knows which. */
-extern SlotNo AnyNameSlot(NameKind kind, Oid database);
-/* Several kinds, a bit for each. */
-template <typename... Kinds>
-constexpr uint32
-NameKinds(Kinds... kinds)
-{
-	return (0U | ... | (1U << static_cast<uint32>(kinds)));
-}
-constexpr uint32 kAnyNameKind =
-	NameKinds(NameKind::relation, NameKind::function, NameKind::type, NameKind::op,
-			  NameKind::collation, NameKind::schema, NameKind::conversion);
-/* Operators that SQL means without naming them: IN, BETWEEN, CASE, USING.  All of them have the name "". */
-extern const char *OperatorName(const char *name);
+extern SlotNo NameSlot(NameKind kind, Oid database, const char *name);
 extern SlotNo RoleSlot(Oid role); // its attributes and memberships
 /* Of an object of this database that is found by its OID; the cache's hash value of that. */
 extern SlotNo ObjectSlot(int cacheid, Oid oid);
@@ -147,8 +123,8 @@ extern bool OwnWroteCatalogs();          // system catalogs
 extern bool OwnWroteOpaque();            // tables that no statistics tell about, see hooks.cpp
 extern bool OwnAnything();               // quick: false = none of the above can be true
 extern bool OwnInvalidated(SlotNo slot); // Invalidate() called, or a type behind it altered
-/* So many of one transaction are told apart; of more, slots are listed as a whole. */
-constexpr int kMaxPending = 16384;
+/* More of one transaction void all of its database. */
+constexpr int kMaxPending = 4096;
 /* Explicit invalidation: at commit `slot` changes for everybody, at rollback nothing happens.
  * Assigns a transaction id.  Not in recovery: there call InvalidateNow(). */
 extern void Invalidate(SlotNo slot);
@@ -158,9 +134,9 @@ extern void InvalidateNow(); // raises the generation: every answer before is vo
 struct FillMark
 {
 	uint64 generation;
-	uint32 ddl_gen;
+	uint32 ddl_gen[256];
 };
-/* Before the query is executed: remember the DDL generation, then take in what was sent. */
+/* Before the query is executed: remember the DDL generations, then take in what was sent. */
 extern void MarkFill(FillMark *mark);
 /* Before the answer is stored, and after Check() of the same slot: false = the definition behind
  * it has been announced meanwhile, don't store. */

@@ -18,10 +18,6 @@
 #include "pg.h"
 #include "exact/definitions.h"
 
-extern "C" {
-#include "common/hashfn.h"
-}
-
 namespace cq::exact
 {
 namespace
@@ -48,10 +44,9 @@ struct Pending
 	SlotNo slot;
 	int level;
 };
-Pending pending[kMaxPendingSlots];
+Pending pending[kMaxPending + 1]; // the last is for kSlotClear only
 int npending = 0;
-uint16 pending_places[1 << 16]; // a hash table: 1 + the index in `pending`, 0 = none
-static_assert(kMaxPendingSlots < 1 << 16);
+int all_pending_level = 0; // more than fit: all of the database; 0 = not
 
 uint64
 TopXid()
@@ -132,48 +127,28 @@ OnType(Datum, compat::CacheId cacheid, uint32 hash)
 		Note(hash != 0, CatalogSlot(cacheid, hash, MyDatabaseId));
 }
 
-/* Where the request for a slot is in the hash table, or where it would be. */
-uint16 *
-PendingPlace(SlotNo slot)
-{
-	uint32 place = murmurhash32(slot);
-
-	for (;; place++)
-	{
-		uint16 *there = &pending_places[place % lengthof(pending_places)];
-
-		if (*there == 0 || pending[*there - 1].slot == slot)
-			return there;
-	}
-}
-
-/* Forget those from `first` on.  The last one goes first, as the way to the others doesn't lead over its place. */
-void
-ForgetFrom(int first)
-{
-	while (npending > first)
-	{
-		*PendingPlace(pending[npending - 1].slot) = 0;
-		npending--;
-	}
-}
-
-/* A level ends: its requests go with it, or to the one outside.  They come last, as levels end in order. */
+/* A level ends: its requests go with it, or to the one outside. */
 void
 OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
 	const int level = GetCurrentTransactionNestLevel();
-	int first = npending;
+	int kept = 0;
 
 	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
 		return;
-	while (first > 0 && pending[first - 1].level >= level)
+	if (npending == 0 && all_pending_level == 0)
+		return;
+	for (int i = 0; i < npending; i++)
 	{
-		first--;
-		pending[first].level = level - 1;
+		if (pending[i].level >= level && event == SUBXACT_EVENT_ABORT_SUB)
+			continue;
+		pending[kept] = pending[i];
+		pending[kept].level = Min(pending[kept].level, level - 1);
+		kept++;
 	}
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		ForgetFrom(first);
+	npending = kept;
+	if (all_pending_level >= level)
+		all_pending_level = event == SUBXACT_EVENT_ABORT_SUB ? 0 : level - 1;
 }
 
 } // namespace
@@ -211,9 +186,13 @@ OwnInvalidated(SlotNo slot)
 {
 	if (!OwnAnything())
 		return false;
-	if (npending > 0 &&
-		(*PendingPlace(slot) != 0 || (npending > kMaxPending && *PendingPlace(SlotOf(slot)) != 0)))
+	if (all_pending_level > 0)
 		return true;
+	for (int i = 0; i < npending; i++)
+	{
+		if (pending[i].slot == slot)
+			return true;
+	}
 	return OwnDefinition(slot);
 }
 
@@ -239,7 +218,6 @@ void
 Invalidate(SlotNo slot)
 {
 	const int level = GetCurrentTransactionNestLevel();
-	uint16 *place;
 
 	(void) GetTopTransactionId();
 	if (Published())
@@ -247,32 +225,34 @@ Invalidate(SlotNo slot)
 		ListLate(slot);
 		return;
 	}
-	/* the slots of a database are not so many that they would not fit */
-	if (npending >= kMaxPending)
-		slot = SlotOf(slot);
-	place = PendingPlace(slot);
-	if (*place != 0 || npending == kMaxPendingSlots)
-		return; /* there are only this level's and outer ones */
-	pending[npending++] = {slot, level};
-	*place = static_cast<uint16>(npending);
+	for (int i = 0; i < npending; i++)
+	{
+		if (pending[i].slot == slot)
+			return; /* there are only this level's and outer ones */
+	}
+	if (npending < kMaxPending + (slot == kSlotClear ? 1 : 0))
+		pending[npending++] = {slot, level};
+	else if (all_pending_level == 0)
+		all_pending_level = level;
 }
 
 int
-PendingInvalidations()
+PendingInvalidations(SlotNo *slots)
 {
-	return npending;
-}
+	int n = 0;
 
-SlotNo
-PendingInvalidation(int number)
-{
-	return pending[number].slot;
+	for (; n < npending; n++)
+		slots[n] = pending[n].slot;
+	if (all_pending_level > 0)
+		slots[n++] = DatabaseSlot(MyDatabaseId);
+	return n;
 }
 
 void
 ForgetInvalidations()
 {
-	ForgetFrom(0);
+	npending = 0;
+	all_pending_level = 0;
 }
 
 void

@@ -35,9 +35,9 @@ int debug_sleep_commit_us = 0;
 namespace
 {
 
-constexpr int kMaxRelations = 4096;            // written in one transaction, else AllRowsSlot()
+constexpr int kMaxRelations = 256;             // written in one transaction, else AllRowsSlot()
 constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
-constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxChanged + kMaxPendingSlots + kStragglers;
+constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxChanged + kMaxPending + 2 + kStragglers;
 constexpr int kMaxListed = kMaxPlanned + 3; // beyond that, the slots of everything
 
 enum class Stage
@@ -99,14 +99,16 @@ IsPlanned(SlotNo slot, uint64 word)
 }
 
 /*
- * Plan to list the transaction there.  Callers stay within kMaxPlanned.  If one did not, everything would
- * depend on this transaction: that is why there are three more places.
+ * Plan to list the transaction there; twice is once.  Callers stay within kMaxPlanned.  If one did not,
+ * everything would depend on this transaction: that is why there are three more places.
  */
 void
-PlanNew(SlotNo slot, uint64 kind)
+Plan(SlotNo slot, uint64 kind)
 {
 	const uint64 word = xact.xid | kind;
 
+	if (IsPlanned(slot, word))
+		return;
 	CqAssert(xact.nlisted < kMaxPlanned);
 	if (likely(xact.nlisted < kMaxPlanned))
 		xact.listed[xact.nlisted++] = {slot, word};
@@ -117,14 +119,6 @@ PlanNew(SlotNo slot, uint64 kind)
 		xact.listed[xact.nlisted++] = {AllRowsSlot(MyDatabaseId), xact.xid};
 		xact.listed[xact.nlisted++] = {kSlotClear, xact.xid};
 	}
-}
-
-/* The same, if it is not planned yet.  Not for many: it looks through all of them. */
-void
-Plan(SlotNo slot, uint64 kind)
-{
-	if (!IsPlanned(slot, xact.xid | kind))
-		PlanNew(slot, kind);
 }
 
 /*
@@ -144,7 +138,8 @@ PlanDefinitions()
 		return;
 	definitions = static_cast<Definitions *>(palloc0(sizeof(Definitions)));
 	changed = static_cast<Changed *>(palloc(sizeof(Changed)));
-	InitChanged(changed);
+	changed->count = 0;
+	changed->database = MyDatabaseId;
 	definitions->add = AddChanged;
 	definitions->arg = changed;
 	for (int i = 0; i < n; i++)
@@ -153,7 +148,7 @@ PlanDefinitions()
 		AddDefinition(definitions, messages[i]);
 	}
 	for (int i = 0; i < changed->count; i++)
-		PlanNew(changed->slots[i], kDdl);
+		Plan(changed->slots[i], kDdl);
 	pfree(changed);
 	pfree(definitions);
 	pfree(messages);
@@ -178,7 +173,7 @@ PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end)
 			Plan(AllRowsSlot(MyDatabaseId), 0);
 			break;
 		}
-		PlanNew(WriteSlot(MyDatabaseId, relation), 0); /* each is there once */
+		Plan(WriteSlot(MyDatabaseId, relation), 0);
 	}
 }
 
@@ -197,10 +192,11 @@ PlanRows()
 void
 PlanInvalidations()
 {
-	const int n = PendingInvalidations();
+	SlotNo slots[kMaxPending + 2];
+	const int n = PendingInvalidations(slots);
 
 	for (int i = 0; i < n; i++)
-		PlanNew(PendingInvalidation(i), 0);
+		Plan(slots[i], 0);
 }
 
 /* --- the stages of a transaction ------------------------------------------------------------- */

@@ -54,6 +54,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	TransactionId xid = XLogRecGetXid(record);
 	Definitions definitions = {};
 
+	replayed->changed.count = 0;
 	if ((info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT &&
 		(info & XLOG_XACT_OPMASK) != XLOG_XACT_COMMIT_PREPARED)
 		return;
@@ -63,7 +64,7 @@ Collect(XLogReaderState *record, Replayed *replayed)
 	if (!TransactionIdIsNormal(xid))
 		return;
 	replayed->word = Widen(xid, compat::NextXid()) | kDdl;
-	InitChanged(&replayed->changed);
+	replayed->changed.database = commit.dbId;
 	definitions.add = AddChanged;
 	definitions.arg = &replayed->changed;
 	for (int i = 0; i < commit.nmsgs; i++)
@@ -74,7 +75,7 @@ void
 RedoTransaction(XLogReaderState *record)
 {
 	const bool readers = standbyState == STANDBY_SNAPSHOT_READY;
-	static Replayed replayed; /* replay is serial, and this is large */
+	Replayed replayed;
 
 	replayed.changed.count = 0;
 	if (shared != nullptr && standbyState != STANDBY_DISABLED)

@@ -45,6 +45,9 @@ namespace cq::exact
 namespace
 {
 
+/* More names of one transaction are not told apart. */
+constexpr int kMaxNames = 64;
+
 /* --- what the transaction made of a row ------------------------------------------------------ */
 
 } // namespace
@@ -113,20 +116,26 @@ NameOf(Relation catalog, const Catalog &kind, HeapTuple tuple)
 	return NameStr(*DatumGetName(Column(catalog, tuple, kind.name)));
 }
 
+namespace
+{
+
 void
-AddName(Definitions *d, NameKind kind, Oid schema, const char *name)
+AddName(Definitions *d, NameKind kind, const char *name)
 {
 	if (kind == NameKind::function && strcmp(name, "cached_query_clear") == 0)
 		Add(d, GroupSlot(Group::extension, MyDatabaseId));
-	Add(d, GroupSlot(Group::any_name, MyDatabaseId));
-	Add(d, AnyNameSlot(kind, MyDatabaseId));
-	if (schema == PG_CATALOG_NAMESPACE) /* who looks something up there doesn't note it */
+	if (d->names++ >= kMaxNames)
+	{
 		AddUnknownName(d, MyDatabaseId);
-	if (kind == NameKind::op)
-		name = OperatorName(name);
-	Add(d, NameSlot(kind, MyDatabaseId, InvalidOid, name));
-	Add(d, NameSlot(kind, MyDatabaseId, schema, name));
+		return;
+	}
+	Add(d, GroupSlot(Group::any_name, MyDatabaseId));
+	if (kind == NameKind::op || kind == NameKind::collation)
+		name = ""; /* few are made, and many are meant without being named */
+	Add(d, NameSlot(kind, MyDatabaseId, name));
 }
+
+} // namespace
 
 void
 AddNames(Definitions *d, Relation catalog, const Catalog &kind, NameKind what,
@@ -140,9 +149,9 @@ AddNames(Definitions *d, Relation catalog, const Catalog &kind, NameKind what,
 		strcmp(NameOf(catalog, kind, before), NameOf(catalog, kind, after)) == 0)
 		return;
 	if (before != nullptr)
-		AddName(d, what, SchemaOf(catalog, kind, before), NameOf(catalog, kind, before));
+		AddName(d, what, NameOf(catalog, kind, before));
 	if (after != nullptr)
-		AddName(d, what, SchemaOf(catalog, kind, after), NameOf(catalog, kind, after));
+		AddName(d, what, NameOf(catalog, kind, after));
 }
 
 bool

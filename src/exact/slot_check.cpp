@@ -11,63 +11,35 @@
 namespace cq::exact
 {
 
-namespace
+pg_atomic_uint64 *
+Find(Slot &slot, uint64 word)
 {
-
-/* What the word in this place is about. */
-uint32
-ThingAt(Things *things, int place)
-{
-	return things == nullptr ? 0 : pg_atomic_read_u32(&things->of[place]);
-}
-
-bool
-IsRetired(Things *things, int place)
-{
-	return things != nullptr && (pg_atomic_read_u32(&things->retired) & 1U << place) != 0;
-}
-
-} // namespace
-
-int
-Find(SlotNo no, uint64 word)
-{
-	Slot &slot = SlotFor(no);
-	Things *things = ThingsFor(no);
-
-	for (int i = 0; i < kRoom; i++)
+	for (pg_atomic_uint64 &place : slot.words)
 	{
-		const uint64 there = pg_atomic_read_u64(&slot.words[i]);
+		const uint64 there = pg_atomic_read_u64(&place);
 
-		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)) &&
-			ThingAt(things, i) == ThingIn(no) && !IsRetired(things, i))
-			return i;
+		if (there != 0 && (there & (kDdl | kXidMask)) == (word & (kDdl | kXidMask)))
+			return &place;
 	}
-	return -1;
+	return nullptr;
 }
 
 namespace
 {
 
 void
-CopyWords(Slot &slot, Things *things, Contents *contents)
+CopyWords(Slot &slot, Contents *contents)
 {
 	for (int i = 0; i < kRoom; i++)
-	{
 		contents->words[i] = pg_atomic_read_u64(&slot.words[i]);
-		contents->of[i] = ThingAt(things, i);
-	}
 	contents->overflow = pg_atomic_read_u64(&slot.overflow);
-	contents->retired = things == nullptr ? 0 : pg_atomic_read_u32(&things->retired);
 }
 
-/* Without the lock; false: somebody is at it. */
-bool
-TryRead(SlotNo no, Contents *contents)
-{
-	Slot &slot = SlotFor(no);
-	Things *things = ThingsFor(no);
+} // namespace
 
+void
+ReadContents(Slot &slot, Contents *contents)
+{
 	for (int tries = 0; tries < 4; tries++)
 	{
 		const uint32 seq = pg_atomic_read_u32(&slot.seq);
@@ -75,25 +47,13 @@ TryRead(SlotNo no, Contents *contents)
 		if (seq % 2 != 0)
 			continue;
 		pg_read_barrier();
-		CopyWords(slot, things, contents);
+		CopyWords(slot, contents);
 		pg_read_barrier();
 		if (pg_atomic_read_u32(&slot.seq) == seq)
-			return true;
+			return;
 	}
-	return false;
-}
-
-} // namespace
-
-void
-ReadContents(SlotNo no, Contents *contents)
-{
-	Slot &slot = SlotFor(no);
-
-	if (TryRead(no, contents))
-		return;
 	SpinLockAcquire(&slot.lock);
-	CopyWords(slot, ThingsFor(no), contents);
+	CopyWords(slot, contents);
 	SpinLockRelease(&slot.lock);
 }
 
@@ -115,13 +75,6 @@ CannotBe(uint64 xid)
 		   !TransactionIdIsNormal(static_cast<TransactionId>(xid));
 }
 
-/* Is what changed what is asked for, or may it be? */
-bool
-Concerns(SlotNo no, uint32 thing)
-{
-	return thing == 0 || thing == no || (no & kThing) == 0;
-}
-
 } // namespace
 
 void
@@ -131,11 +84,9 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 	judgement->overflow = 0;
 	judgement->in_ddl = false;
 	judgement->crowded = false;
-	for (int i = 0; i < kRoom; i++)
+	for (const uint64 word : contents.words)
 	{
-		const uint64 word = contents.words[i];
-
-		if (word == 0 || (contents.retired & 1U << i) != 0)
+		if (word == 0)
 			continue;
 
 		const uint64 xid = word & kXidMask;
@@ -145,7 +96,6 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		/* Retired, a damaged word voids what there is; believed, it would object for ever. */
 		if ((!running && !unsent) || CannotBe(xid))
 		{
-			judgement->gone_of[judgement->ngone] = contents.of[i];
 			judgement->gone[judgement->ngone++] = word;
 			continue;
 		}
@@ -156,9 +106,9 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		 */
 		if ((word & kDdl) != 0)
 		{
-			judgement->in_ddl = judgement->in_ddl || Concerns(no, contents.of[i]);
+			judgement->in_ddl = true;
 			if (!running && (word & kPrepared) != 0)
-				Suspected(contents.of[i] != 0 ? contents.of[i] : SlotOf(no), word);
+				Suspected(no, word);
 		}
 	}
 	if (contents.overflow != 0)
@@ -174,94 +124,38 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 	}
 }
 
-namespace
-{
-
-/* Under the lock: the thing's place has the position from now on; or the one that had an older one. */
 void
-KeepPosition(Slot &slot, Things *things, int place, uint64 pos)
+Retire(Slot &slot, const Judgement &judgement, uint64 pos)
 {
-	const uint32 thing = pg_atomic_read_u32(&things->of[place]);
-	const uint32 retired = pg_atomic_read_u32(&things->retired);
-
-	for (int i = 0; i < kRoom; i++)
-	{
-		if ((retired & 1U << i) == 0 || pg_atomic_read_u32(&things->of[i]) != thing)
-			continue;
-		pg_atomic_write_u64(&slot.words[i], Max(pg_atomic_read_u64(&slot.words[i]), pos));
-		pg_atomic_write_u64(&slot.words[place], 0);
-		return;
-	}
-	pg_atomic_write_u64(&slot.words[place], pos);
-	pg_atomic_write_u32(&things->retired, retired | 1U << place);
-}
-
-/* Under the lock: take out one word.  False: its position has to go into `last`. */
-bool
-RetireWord(SlotNo no, uint64 word, uint32 thing, uint64 pos)
-{
-	Slot &slot = SlotFor(no);
-	Things *things = ThingsFor(no);
-	bool kept = thing != 0;
-
-	for (int i = 0; i < kRoom; i++)
-	{
-		if (pg_atomic_read_u64(&slot.words[i]) != word || ThingAt(things, i) != thing ||
-			IsRetired(things, i))
-			continue;
-		if (thing != 0)
-			KeepPosition(slot, things, i, pos);
-		else
-			pg_atomic_write_u64(&slot.words[i], 0);
-	}
-	return kept;
-}
-
-} // namespace
-
-void
-Retire(SlotNo no, const Judgement &judgement, uint64 pos)
-{
-	Slot &slot = SlotFor(no);
 	/* of a definition it was noted when its messages were out: before that nobody passed */
 	bool noted = judgement.overflow == 0;
-	bool kept = judgement.overflow == 0;
 	const int64 now = MonotonicMs();
 
 	BeginChange(slot);
 	for (int i = 0; i < judgement.ngone; i++)
 	{
 		noted = noted && (judgement.gone[i] & kSent) != 0;
-		kept = RetireWord(no, judgement.gone[i], judgement.gone_of[i], pos) && kept;
+		for (pg_atomic_uint64 &place : slot.words)
+		{
+			if (pg_atomic_read_u64(&place) == judgement.gone[i])
+				pg_atomic_write_u64(&place, 0);
+		}
 	}
 	if (judgement.overflow != 0 && pg_atomic_read_u64(&slot.overflow) == judgement.overflow)
 		pg_atomic_write_u64(&slot.overflow, 0);
-	RaiseLast(slot, kept ? 0 : pos, noted ? 0 : now);
+	RaiseLast(slot, pos, noted ? 0 : now);
 	EndChange(slot);
 }
 
 namespace
 {
 
-/* The newest change of it that everybody knows of: the position is in its place, or in `last`, read after it. */
-uint64
-LastOf(SlotNo no, const Contents &contents)
-{
-	uint64 last = 0;
-
-	for (int i = 0; i < kRoom; i++)
-	{
-		if ((contents.retired & 1U << i) != 0 && Concerns(no, contents.of[i]))
-			last = Max(last, contents.words[i]);
-	}
-	pg_read_barrier();
-	return Max(last, pg_atomic_read_u64(&SlotFor(no).last));
-}
-
 /* The answer's position and ours against the newest change that everybody knows of. */
 SlotCheck
-Compare(uint64 last, uint64 pos, uint64 pe)
+Compare(Slot &slot, uint64 pos, uint64 pe)
 {
+	const uint64 last = pg_atomic_read_u64(&slot.last);
+
 	if (last > pe)
 		return SlotCheck::changed;
 	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
@@ -271,18 +165,17 @@ Compare(uint64 last, uint64 pos, uint64 pe)
 pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)
 {
+	Slot &slot = shared->slots[no];
 	Contents contents;
 	Judgement judgement;
 	SlotCheck verdict;
 
-	ReadContents(no, &contents);
+	ReadContents(slot, &contents);
 	Judge(no, contents, MomentOf(view.snapshot), &judgement);
 	if (judgement.ngone > 0 || judgement.overflow != 0)
-	{
-		Retire(no, judgement, view.pos);
-		ReadContents(no, &contents);
-	}
-	verdict = Compare(LastOf(no, contents), view.pos, pe);
+		Retire(slot, judgement, view.pos);
+	pg_read_barrier();
+	verdict = Compare(slot, view.pos, pe);
 	if (verdict == SlotCheck::valid && judgement.in_ddl)
 		verdict = SlotCheck::in_ddl;
 	else if (verdict == SlotCheck::valid && judgement.crowded)
@@ -297,7 +190,7 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 inline SlotCheck
 CheckOne(SlotNo no, const View &view, uint64 pe)
 {
-	Slot &slot = SlotFor(no);
+	Slot &slot = shared->slots[no];
 	SlotCheck verdict;
 
 #ifdef CQ_DEBUG
@@ -315,7 +208,7 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 	if (likely(pg_atomic_read_u32(&slot.state) == 0))
 	{
 		pg_read_barrier();
-		verdict = Compare(pg_atomic_read_u64(&slot.last), view.pos, pe);
+		verdict = Compare(slot, view.pos, pe);
 	}
 	else
 		verdict = CheckListed(no, view, pe);
@@ -348,13 +241,7 @@ CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
 bool
 MovedSince(SlotNo no, uint64 pe)
 {
-	Slot &slot = SlotFor(no);
-	Contents contents;
-
-	if (pg_atomic_read_u64(&slot.last) > pe)
-		return true;
-	return ThingsFor(no) != nullptr && pg_atomic_read_u32(&slot.state) != 0 &&
-		   TryRead(no, &contents) && LastOf(no, contents) > pe;
+	return pg_atomic_read_u64(&shared->slots[no].last) > pe;
 }
 
 /*
@@ -376,10 +263,10 @@ SettleAll()
 
 		if (likely(pg_atomic_read_u32(&slot.state) == 0))
 			continue;
-		ReadContents(no, &contents);
+		ReadContents(slot, &contents);
 		Judge(no, contents, MomentOf(view.snapshot), &judgement);
 		if (judgement.ngone > 0 || judgement.overflow != 0)
-			Retire(no, judgement, view.pos);
+			Retire(slot, judgement, view.pos);
 	}
 }
 

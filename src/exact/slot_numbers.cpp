@@ -8,8 +8,6 @@
 #include "exact/slot_words.h"
 #include "exact/slots.h"
 
-#include <initializer_list>
-
 namespace cq::exact
 {
 namespace
@@ -43,40 +41,14 @@ After(const Region &before, uint32 size)
 constexpr Region kOfAll = {2, 510};                 /* of no single database; not in stripes */
 constexpr Region kRoles = After(kOfAll, 1024);      /* not in stripes */
 constexpr Region kGroups = After(kRoles, 256 * 16); /* 16 for a database, without hash */
-constexpr Region kRows = After(kGroups, 8 * 4096);
-constexpr Region kDefinitions = After(kRows, 8 * 4096); /* mixed slots from here on */
-constexpr Region kKeys = After(kDefinitions, 8 * 4096);
+constexpr Region kDefinitions = After(kGroups, 8 * 4096);
+constexpr Region kRows = After(kDefinitions, 8 * 4096);
+constexpr Region kKeys = After(kRows, 8 * 2048);
 constexpr Region kTags = After(kKeys, 8 * 2048);
 constexpr Region kObjects = After(kTags, 8 * 2048);
-constexpr Region kNames = After(kObjects, 8 * 2048);
-static_assert(kDefinitions.first == kFirstMixed);
+constexpr Region kNames = After(kObjects, 8 * 1024);
 static_assert(kNames.first + kNames.size == kSlots);
 static_assert(kSlots % 32 == 0, "who keeps a bit for each has whole words");
-
-/* Those of things. */
-enum class Mixed : uint32
-{
-	definition,
-	key,
-	tag,
-	object,
-	name
-};
-constexpr Region kMixed[] = {kDefinitions, kKeys, kTags, kObjects, kNames};
-
-/* The number of a thing: kThing, its region, its database's stripe, and as much of a hash as there is room for. */
-static_assert(kStripes == 1 << kStripeBits);
-constexpr bool
-AsSlotIndexHasIt()
-{
-	for (uint32 i = 0; i < lengthof(kMixed); i++)
-	{
-		if (kMixed[i].first != kMixedFirst[i] || kMixed[i].size != kStripes * (kMixedMask[i] + 1))
-			return false;
-	}
-	return true;
-}
-static_assert(AsSlotIndexHasIt());
 
 uint64
 HashOf(uint32 kind, uint32 a, uint64 b)
@@ -91,12 +63,12 @@ Hashed(const Region &region, uint32 kind, uint32 a, uint64 b)
 }
 
 SlotNo
-ThingOf(Mixed region, uint32 kind, Oid database, uint64 b)
+Striped(const Region &region, uint32 kind, Oid database, uint64 b)
 {
-	const uint32 hash = static_cast<uint32>(HashOf(kind, database, b)) & ((1U << kHashBits) - 1);
+	const uint32 size = region.size / kStripes;
 
-	return kThing | static_cast<uint32>(region) << (kHashBits + kStripeBits) |
-		   database % kStripes << kHashBits | hash;
+	return region.first + database % kStripes * size +
+		   static_cast<uint32>(HashOf(kind, database, b) % size);
 }
 
 /* What there is once for a database: the number is below 16. */
@@ -108,25 +80,29 @@ OfDatabase(Oid database, uint32 number)
 
 } // namespace
 
-uint32
-SlotOf(SlotNo no)
+/* Slots that answers of several databases depend on. */
+bool
+IsShared(SlotNo slot)
 {
-	return SlotIndex(no);
+	return slot < kOfAll.first + kOfAll.size;
+}
+
+bool
+IsRole(SlotNo slot)
+{
+	return slot - kRoles.first < kRoles.size;
 }
 
 SlotNo
 DdlSlot(Oid database, Oid relation)
 {
-	return ThingOf(Mixed::definition, 1, database, relation);
+	return Striped(kDefinitions, 1, database, relation);
 }
 
 SlotNo
 WriteSlot(Oid database, Oid relation)
 {
-	const uint32 size = kRows.size / kStripes;
-
-	return kRows.first + database % kStripes * size +
-		   static_cast<uint32>(HashOf(2, database, relation) % size);
+	return Striped(kRows, 2, database, relation);
 }
 
 SlotNo
@@ -146,7 +122,7 @@ CatalogSlot(int cacheid, uint32 hash, Oid database)
 {
 	if (cacheid == DATABASEOID || cacheid == AUTHOID)
 		return Hashed(cacheid == AUTHOID ? kRoles : kOfAll, 3, static_cast<uint32>(cacheid), hash);
-	return ThingOf(Mixed::object, 64 + static_cast<uint32>(cacheid), database, hash);
+	return Striped(kObjects, 64 + static_cast<uint32>(cacheid), database, hash);
 }
 
 SlotNo
@@ -171,35 +147,18 @@ GroupSlot(Group group, Oid database)
 }
 
 SlotNo
-NameSlot(NameKind kind, Oid database, Oid schema, const char *name)
+NameSlot(NameKind kind, Oid database, const char *name)
 {
-	return ThingOf(Mixed::name, 32 + static_cast<uint32>(kind), database,
+	return Striped(kNames, 32 + static_cast<uint32>(kind), database,
 				   hash_bytes_extended(reinterpret_cast<const unsigned char *>(name),
-									   static_cast<int>(strlen(name)), schema));
-}
-
-SlotNo
-AnyNameSlot(NameKind kind, Oid database)
-{
-	return ThingOf(Mixed::name, 48 + static_cast<uint32>(kind), database, 0);
-}
-
-const char *
-OperatorName(const char *name)
-{
-	for (const char *meant : {"=", "<>", "<", ">", "<=", ">="})
-	{
-		if (strcmp(name, meant) == 0)
-			return "";
-	}
-	return name;
+									   static_cast<int>(strlen(name)), 0));
 }
 
 SlotNo
 NamedSlot(Named kind, Oid database, const void *name, Size len)
 {
-	return ThingOf(
-		kind == Named::tag ? Mixed::tag : Mixed::key, 4 + static_cast<uint32>(kind), database,
+	return Striped(
+		kind == Named::tag ? kTags : kKeys, 4 + static_cast<uint32>(kind), database,
 		hash_bytes_extended(static_cast<const unsigned char *>(name), static_cast<int>(len), 0));
 }
 

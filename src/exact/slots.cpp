@@ -7,7 +7,6 @@
  *		every moment from before its completion on.
  *	I2	A word leaves its slot only when some snapshot T sees the transaction complete, and then
  *		last >= pos(T).  (Or when the transaction aborts: it took itself out.)
- *		Of one thing in a mixed slot its place has the position, until `last` has it.
  *	I3	A word with kDdl leaves only after kSent, and ddl_gen is raised before kSent is set.
  *
  * Locking: a slot changes under its spinlock, with `seq` odd meanwhile.  Readers take no lock: they
@@ -74,48 +73,23 @@ Room()
 #endif
 }
 
-/* Under the lock: a place for a word.  The oldest position of a single thing gives its place; -1: there is none. */
-int
-FindRoom(Slot &slot, Things *things)
-{
-	const uint32 retired = things == nullptr ? 0 : pg_atomic_read_u32(&things->retired);
-	int oldest = -1;
-
-	for (int i = 0; i < Room(); i++)
-	{
-		const uint64 there = pg_atomic_read_u64(&slot.words[i]);
-
-		if (there == 0)
-			return i;
-		if ((retired & 1U << i) != 0 &&
-			(oldest < 0 || there < pg_atomic_read_u64(&slot.words[oldest])))
-			oldest = i;
-	}
-	if (oldest < 0)
-		return -1;
-	RaiseLast(slot, pg_atomic_read_u64(&slot.words[oldest]), 0);
-	pg_atomic_write_u32(&things->retired, retired & ~(1U << oldest));
-	return oldest;
-}
-
 /* Put the word into a free place if there is one. */
 bool
-TryList(SlotNo no, uint64 word)
+TryList(Slot &slot, uint64 word)
 {
-	Slot &slot = SlotFor(no);
-	Things *things = ThingsFor(no);
-	int place;
+	bool done = false;
 
 	BeginChange(slot);
-	place = FindRoom(slot, things);
-	if (place >= 0)
+	for (int i = 0; i < Room() && !done; i++)
 	{
-		pg_atomic_write_u64(&slot.words[place], word);
-		if (things != nullptr)
-			pg_atomic_write_u32(&things->of[place], ThingIn(no));
+		if (pg_atomic_read_u64(&slot.words[i]) == 0)
+		{
+			pg_atomic_write_u64(&slot.words[i], word);
+			done = true;
+		}
 	}
 	EndChange(slot);
-	return place >= 0;
+	return done;
 }
 
 /*
@@ -138,16 +112,17 @@ Overflow(Slot &slot, uint64 word)
 void
 Clear(SlotNo no)
 {
+	Slot &slot = shared->slots[no];
 	Contents contents;
 	Judgement judgement;
 	View view;
 
 	if (!Describe(TakeSnapshot(), &view))
 		return;
-	ReadContents(no, &contents);
+	ReadContents(slot, &contents);
 	Judge(no, contents, MomentOf(view.snapshot), &judgement);
 	if (judgement.ngone > 0 || judgement.overflow != 0)
-		Retire(no, judgement, view.pos);
+		Retire(slot, judgement, view.pos);
 }
 
 } // namespace
@@ -159,10 +134,12 @@ Clear(SlotNo no)
 void
 List(SlotNo no, uint64 word)
 {
-	if (TryList(no, word))
+	Slot &slot = shared->slots[no];
+
+	if (TryList(slot, word))
 		return;
 	Clear(no);
-	if (TryList(no, word))
+	if (TryList(slot, word))
 		return;
 
 	/* Prepared DDL that has ended may fill it: nobody set kSent. */
@@ -170,7 +147,7 @@ List(SlotNo no, uint64 word)
 	{
 		SettlePrepared();
 		Clear(no);
-		if (TryList(no, word))
+		if (TryList(slot, word))
 			return;
 	}
 
@@ -180,7 +157,7 @@ List(SlotNo no, uint64 word)
 	 */
 	if ((word & kDdl) != 0)
 		AddUnsent(word & kXidMask);
-	Overflow(SlotFor(no), word);
+	Overflow(slot, word);
 }
 
 /*
@@ -190,8 +167,10 @@ List(SlotNo no, uint64 word)
 void
 ListBlindly(SlotNo no, uint64 word)
 {
-	if (!TryList(no, word))
-		Overflow(SlotFor(no), word);
+	Slot &slot = shared->slots[no];
+
+	if (!TryList(slot, word))
+		Overflow(slot, word);
 }
 
 /*
@@ -201,23 +180,17 @@ ListBlindly(SlotNo no, uint64 word)
 void
 ListReplayed(SlotNo no, uint64 word)
 {
-	Slot &slot = SlotFor(no);
-	Things *things = ThingsFor(no);
+	Slot &slot = shared->slots[no];
 	const uint64 above = (compat::LatestCompletedXid() + 2) << kCountBits;
 	const int64 now = MonotonicMs();
 
-	if (TryList(no, word))
+	if (TryList(slot, word))
 		return;
 	BeginChange(slot);
 	for (pg_atomic_uint64 &place : slot.words)
 		pg_atomic_write_u64(&place, 0);
 	pg_atomic_write_u64(&slot.overflow, 0);
 	pg_atomic_write_u64(&slot.words[0], word);
-	if (things != nullptr)
-	{
-		pg_atomic_write_u32(&things->retired, 0);
-		pg_atomic_write_u32(&things->of[0], ThingIn(no));
-	}
 	RaiseLast(slot, above, now);
 	EndChange(slot);
 }
@@ -226,13 +199,13 @@ ListReplayed(SlotNo no, uint64 word)
 void
 Unlist(SlotNo no, uint64 word)
 {
-	Slot &slot = SlotFor(no);
-	int place;
+	Slot &slot = shared->slots[no];
+	pg_atomic_uint64 *place;
 
 	BeginChange(slot);
-	place = Find(no, word);
-	if (place >= 0)
-		pg_atomic_write_u64(&slot.words[place], 0);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, 0);
 	EndChange(slot);
 }
 
@@ -243,16 +216,16 @@ Unlist(SlotNo no, uint64 word)
 void
 MarkSent(SlotNo no, uint64 word)
 {
-	Slot &slot = SlotFor(no);
+	Slot &slot = shared->slots[no];
 	const int64 now = MonotonicMs();
-	int place;
+	pg_atomic_uint64 *place;
 
 	BeginChange(slot);
 	RaiseLast(slot, 0, now);
-	NoteSent(slot, ThingsFor(no), ThingIn(no));
-	place = Find(no, word);
-	if (place >= 0)
-		pg_atomic_write_u64(&slot.words[place], pg_atomic_read_u64(&slot.words[place]) | kSent);
+	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kSent);
 	EndChange(slot);
 }
 
@@ -260,20 +233,20 @@ MarkSent(SlotNo no, uint64 word)
 void
 MarkPrepared(SlotNo no, uint64 word)
 {
-	Slot &slot = SlotFor(no);
-	int place;
+	Slot &slot = shared->slots[no];
+	pg_atomic_uint64 *place;
 
 	BeginChange(slot);
-	place = Find(no, word);
-	if (place >= 0)
-		pg_atomic_write_u64(&slot.words[place], pg_atomic_read_u64(&slot.words[place]) | kPrepared);
+	place = Find(slot, word);
+	if (place != nullptr)
+		pg_atomic_write_u64(place, pg_atomic_read_u64(place) | kPrepared);
 	EndChange(slot);
 }
 
 void
 Raise(SlotNo no, uint64 pos)
 {
-	Slot &slot = SlotFor(no);
+	Slot &slot = shared->slots[no];
 	const int64 now = MonotonicMs();
 
 	BeginChange(slot);
@@ -288,11 +261,11 @@ Raise(SlotNo no, uint64 pos)
 void
 NoteChange(SlotNo no, int64 when_ms)
 {
-	Slot &slot = SlotFor(no);
+	Slot &slot = shared->slots[no];
 
 	BeginChange(slot);
 	RaiseLast(slot, 0, when_ms);
-	RaiseDdlGen(&slot.ddl_gen);
+	pg_atomic_fetch_add_u32(&shared->ddl_gen[no % kDdlGens], 1);
 	EndChange(slot);
 }
 
@@ -346,30 +319,18 @@ InitShmem()
 		SpinLockInit(&shared->unsent_lock);
 		shared->unsent_size = UnsentSize();
 		shared->unsent = reinterpret_cast<uint64 *>(shared + 1);
-		pg_atomic_init_u32(&shared->ddl_gen, 1);
-		pg_atomic_init_u32(&shared->all_ddl_gen, 0);
+		for (pg_atomic_uint32 &gen : shared->ddl_gen)
+			pg_atomic_init_u32(&gen, 0);
 		for (Slot &slot : shared->slots)
 		{
 			pg_atomic_init_u64(&slot.last, 0);
 			pg_atomic_init_u32(&slot.state, 0);
 			pg_atomic_init_u32(&slot.seq, 0);
-			pg_atomic_init_u32(&slot.ddl_gen, 0);
 			pg_atomic_init_u64(&slot.overflow, 0);
 			for (pg_atomic_uint64 &word : slot.words)
 				pg_atomic_init_u64(&word, 0);
 			SpinLockInit(&slot.lock);
 			pg_atomic_init_u64(&slot.changed_at, 0);
-		}
-		for (Things &things : shared->things)
-		{
-			for (pg_atomic_uint32 &thing : things.of)
-				pg_atomic_init_u32(&thing, 0);
-			pg_atomic_init_u32(&things.retired, 0);
-			for (int i = 0; i < 2; i++)
-			{
-				pg_atomic_init_u32(&things.sent[i], 0);
-				pg_atomic_init_u32(&things.sent_gen[i], 0);
-			}
 		}
 		for (pg_atomic_uint64 &voided : shared->voided_at)
 			pg_atomic_init_u64(&voided, 0);

@@ -23,38 +23,20 @@ constexpr uint64 kHold = UINT64_C(1) << 60;     // no transaction: a backend, in
 constexpr uint64 kXidMask = kHold - 1;          // of an overflow: kDdl | the largest id
 
 constexpr int kRoom = kSlotRoom;
+constexpr uint32 kDdlGens = 256;
 
 struct alignas(128) Slot
 {
 	pg_atomic_uint64 last;     /* largest position at which one was retired; lock, read without */
-	pg_atomic_uint32 state;    /* 0 = no words and no overflow; lock, read without */
+	pg_atomic_uint32 state;    /* 0 = nothing listed, no overflow; lock, read without */
 	pg_atomic_uint32 seq;      /* odd while words or overflow change; lock, read without */
 	pg_atomic_uint64 overflow; /* largest id that found no room, kDdl if one of them had that, 0 =
 								* none; lock, read under seq */
 	pg_atomic_uint64 words[kRoom]; /* 0 = free; lock, read under seq */
 	slock_t lock;
-	pg_atomic_uint32 ddl_gen; /* of the last DDL that was sent, see Things; atomic, only raised */
 	pg_atomic_uint64 changed_at; /* MonotonicMs() of the last change; lock, read without */
 };
 static_assert(sizeof(Slot) == 128, "a slot is two cache lines, which processors fetch together");
-
-/*
- * Slots from kFirstMixed on are shared by hash.  Beside each word there is the thing that the transaction has
- * changed.  When that transaction is retired, its place keeps the position for this thing, and answers that depend
- * on another one in the slot stay good.  The oldest of these positions gives its place away: then it is in `last`,
- * for all of the slot.
- */
-constexpr uint32 kFirstMixed = 38400;
-struct alignas(64) Things
-{
-	pg_atomic_uint32 of[kRoom]; /* 0: all of the slot; as the slot's words */
-	pg_atomic_uint32
-		retired; /* bit i: words[i] is a position, not a transaction; as the slot's words */
-	/* the last two that were sent, and when: the slot's ddl_gen has all before; as the slot's words */
-	pg_atomic_uint32 sent[2];
-	pg_atomic_uint32 sent_gen[2];
-};
-static_assert(sizeof(Things) == 64);
 static_assert(sizeof(void *) == 8, "64-bit values are read without a lock");
 
 struct Shared
@@ -69,10 +51,8 @@ struct Shared
 	int64 downtime_ms;            /* constant; by the wall clock, before the start */
 	pg_atomic_uint64 unsettled;   /* when booters were last unseen, MonotonicMs(); atomic */
 
-	/* written by every DDL: counted on when messages are out, before kSent is set; atomic */
-	alignas(128) pg_atomic_uint32 ddl_gen;
-	pg_atomic_uint32
-		all_ddl_gen; /* of the last DDL whose slots weren't known; atomic, only raised */
+	/* written by every DDL */
+	alignas(128) pg_atomic_uint32 ddl_gen[kDdlGens]; /* atomic, raised under the slot's lock */
 
 	/*
 	 * DDL transactions that found no room in a slot and whose messages may not be out: while there
@@ -89,7 +69,6 @@ struct Shared
 	uint64 *unsent; /* unsent_lock; the pointer is constant, shared memory is at one address */
 
 	alignas(128) Slot slots[kSlots];
-	Things things[kSlots - kFirstMixed];
 
 	/* MonotonicMs() of the last change that another server told of, 0 = none; atomic, only raised */
 	pg_atomic_uint64 voided_at[kSlots];
@@ -98,11 +77,8 @@ struct Shared
 extern Shared *shared; // null when the library was not preloaded
 
 /* --- slots.cpp ------------------------------------------------------------------------------- */
-extern void RaiseDdlGen(pg_atomic_uint32 *gen);
-/* Was nothing of the slot that is about `no` sent since then? */
-extern bool SentBefore(SlotNo no, uint32 gen);
-/* Slots that one database has in all: it can't change more. */
-constexpr int kMaxSlotsOfDatabase = 4096 + 4096 + 4096 + 2048 + 2048 + 2048 + 16 + 1024 + 512;
+extern bool IsShared(SlotNo slot); // of no single database, or of the groups
+extern bool IsRole(SlotNo slot);
 extern void List(SlotNo slot, uint64 word);
 extern void ListBlindly(SlotNo slot, uint64 word); // raises and allocates nothing
 extern void ListReplayed(SlotNo slot, uint64 word);
@@ -149,10 +125,8 @@ extern bool InNeutralCommand();
 extern void ForgetStatements();
 
 /* --- own.cpp --------------------------------------------------------------------------------- */
-/* What Invalidate() was called for, each once. */
-constexpr int kMaxPendingSlots = kMaxPending + kMaxSlotsOfDatabase;
-extern SlotNo PendingInvalidation(int number); // from 0 on
-extern int PendingInvalidations();
+/* The slots that Invalidate() was called for: kMaxPending + 2 at most.  More are the whole database. */
+extern int PendingInvalidations(SlotNo *slots);
 extern void ForgetInvalidations();
 /* Was this definition touched by commands only that change no contents?  Before commit. */
 extern bool OwnIsNeutral(SlotNo slot);

@@ -48,7 +48,8 @@ LockIsFree(TransactionId xid)
 void
 RaiseAllGenerations()
 {
-	RaiseDdlGen(&shared->all_ddl_gen);
+	for (pg_atomic_uint32 &gen : shared->ddl_gen)
+		pg_atomic_fetch_add_u32(&gen, 1);
 }
 
 } // namespace
@@ -107,7 +108,7 @@ RemoveUnsent(uint64 word)
 			shared->unsent[i] = shared->unsent[n - 1];
 			if ((word & kHold) != 0)
 			{
-				RaiseDdlGen(&shared->slots[kSlotAllDdl].ddl_gen);
+				pg_atomic_fetch_add_u32(&shared->ddl_gen[kSlotAllDdl], 1);
 				pg_atomic_fetch_sub_u32(&shared->nholds, 1);
 			}
 			pg_atomic_write_u32(&shared->nunsent, n - 1);

@@ -229,7 +229,8 @@ void
 MarkFill(FillMark *mark)
 {
 	mark->generation = Generation();
-	mark->ddl_gen = pg_atomic_read_u32(&shared->ddl_gen);
+	for (uint32 i = 0; i < kDdlGens; i++)
+		mark->ddl_gen[i] = pg_atomic_read_u32(&shared->ddl_gen[i]);
 	pg_memory_barrier();
 	AcceptInvalidationMessages();
 }
@@ -239,8 +240,7 @@ bool
 Unmoved(const FillMark &mark, SlotNo slot)
 {
 	pg_read_barrier();
-	return SentBefore(slot, mark.ddl_gen) &&
-		   pg_atomic_read_u32(&shared->all_ddl_gen) <= mark.ddl_gen;
+	return pg_atomic_read_u32(&shared->ddl_gen[slot % kDdlGens]) == mark.ddl_gen[slot % kDdlGens];
 }
 
 uint64

@@ -139,8 +139,7 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 		f->owners = NIL; /* their rights are checked at each hit */
 	if (f->makes_text && f->name_values)
 	{
-		f->search_path = f->names = true;
-		f->late |= f->name_kinds;
+		f->search_path = f->names = f->late = true;
 		RefuseExact(f, Reason::dep_catalog, "the text of a name");
 	}
 	/* the trees have what literals were converted to: it is in the key, and for the session to watch */

@@ -87,8 +87,7 @@ JudgeCode(Findings *f, Oid function, char volatility)
 	{
 		/* what is trusted in C may read by SQL, as crosstab() does */
 		f->unread = f->unread || language != ClanguageId || volatility != PROVOLATILE_IMMUTABLE;
-		if (!readable && MayLookUp(function, language, volatility))
-			f->late = kUnknownNames;
+		f->late = f->late || (!readable && MayLookUp(function, language, volatility));
 	}
 	else if (!readable)
 		NotUnderstood(f, FunctionDetail(function));
@@ -163,8 +162,7 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 		return;
 	case BuiltinList::names:
 		f->search_path = true;
-		f->names = true;
-		f->late |= NamesLookedUp(function);
+		f->names = f->late = true;
 		f->regional = true;
 		[[fallthrough]];
 	case BuiltinList::role:
@@ -294,8 +292,7 @@ JudgeAggregate(Findings *f, Oid function)
 	if (function >= FirstUnpinnedObjectId && TrustedFunction(function))
 	{
 		Believing(f, [=] { JudgeAggregateParts(f, function, call); });
-		f->unread = true;
-		f->late = kUnknownNames;
+		f->unread = f->late = true;
 	}
 	else
 		JudgeAggregateParts(f, function, call);

@@ -119,10 +119,7 @@ NoteReference(Findings *f, const Dotted &dotted, bool of_row)
 
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 
-	if (at > 0)
-		NoteLateNameIn(f, exact::NameKind::relation, dotted.names[at - 1], dotted.names[at]);
-	else
-		NoteLateName(f, exact::NameKind::relation, dotted.names[at]);
+	NoteLateName(f, exact::NameKind::relation, dotted.names[at]);
 	MemoryContextSwitchTo(caller);
 	if (at == 0)
 		NoteNameInside(f, RELNAMENSP, dotted.names[at]);

@@ -60,8 +60,8 @@ void
 NotUnderstood(Findings *f, const char *detail)
 {
 	f->everything = true;
-	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = true;
-	f->late = kUnknownNames;
+	f->role = f->session_role = f->regional = f->customized = f->search_path = f->names = f->late =
+		true;
 	RefuseExact(f, Reason::untrusted_function, detail);
 }
 

@@ -37,10 +37,6 @@ struct NameHashes
 	int *caches = nullptr; /* RELNAMENSP or TYPENAMENSP, one for each hash */
 };
 
-/* Kinds of names, for code of which nobody knows what it looks up. */
-constexpr uint32 kUnknownNames =
-	exact::kAnyNameKind | exact::NameKinds(exact::NameKind::new_schema);
-
 struct Findings
 {
 	/* Reason::none: may be kept; otherwise why the query is run instead, and what was found. */
@@ -74,11 +70,10 @@ struct Findings
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
 	bool makes_text = false;    /* values may be converted to text inside the query */
 	bool name_values = false;   /* ... and some of them may be names, such as a regclass */
-	uint32 name_kinds = 0;      /* ... of these kinds */
 	List *settings = NIL;       /* names (char *) given to current_setting() */
 	bool catalogs = false;      /* functions read catalogs, which ones can't be told */
 	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
-	uint32 late = 0;            /* kinds of names that code in it looks up, nobody knows which */
+	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
 	bool text_search = false;   /* reads configurations or dictionaries of text search */
 	bool foreign = false;       /* reads foreign tables */
 	List *cursors =

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "pg.h"
-#include "exact/exact.h"
 
 namespace cq
 {
@@ -36,13 +35,6 @@ extern BuiltinList ListOf(Oid function);
  * types in its signature; those that only handle tsvectors count, too.
  */
 extern bool UsesTextSearch(Oid function);
-
-/* Kinds of names (exact::NameKinds()) that a built-in function of the list `names` looks up or compares with. */
-extern uint32 NamesLookedUp(Oid function);
-/* The same for the text of a type such as regclass. */
-extern uint32 KindsOfNames(Oid type);
-/* ... of one with this name, be it which it may; none if it isn't like regclass. */
-extern uint32 KindsOfNamesIn(const char *type);
 
 /*
  * Visits the functions that an aggregate is made of; with what it is called with, if that is known,

@@ -105,15 +105,9 @@ JudgeLiteral(Findings *f, Oid type)
 void
 JudgeText(Findings *f, Oid type)
 {
-	const Oid element = get_element_type(type);
-	const Oid text = OidIsValid(element) ? element : type;
-
-	if (TextIsNames(type) || TextIsNames(element) || get_typtype(type) == TYPTYPE_COMPOSITE)
-	{
+	if (TextIsNames(type) || TextIsNames(get_element_type(type)) ||
+		get_typtype(type) == TYPTYPE_COMPOSITE)
 		f->name_values = true;
-		f->name_kinds |= KindsOfNames(text);
-		f->text_search = f->text_search || text == REGCONFIGOID || text == REGDICTIONARYOID;
-	}
 }
 
 bool

@@ -27,9 +27,9 @@ constexpr bool Findings::*kFlags[] = {&Findings::role,          &Findings::sessi
 									  &Findings::clock,         &Findings::time_literal,
 									  &Findings::user_function, &Findings::makes_text,
 									  &Findings::name_values,   &Findings::catalogs,
-									  &Findings::opaque,        &Findings::text_search,
-									  &Findings::foreign,       &Findings::long_lists,
-									  &Findings::unidentified};
+									  &Findings::opaque,        &Findings::late,
+									  &Findings::text_search,   &Findings::foreign,
+									  &Findings::long_lists,    &Findings::unidentified};
 
 void
 MergeOids(Seen *seen, Thing thing, List **into, const List *part)
@@ -101,11 +101,9 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	ListCell *cell;
 
-	static_assert(sizeof(Findings) == 328, "a new field must be merged, if it is a finding");
+	static_assert(sizeof(Findings) == 312, "a new field must be merged, if it is a finding");
 	for (bool Findings::*flag : kFlags)
 		f->*flag = f->*flag || part.*flag;
-	f->late |= part.late;
-	f->name_kinds |= part.name_kinds;
 	if (part.exact != Reason::none)
 		RefuseExact(f, part.exact, part.exact_detail);
 	if (part.ttl != Reason::none)

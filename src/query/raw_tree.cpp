@@ -12,11 +12,8 @@
 
 extern "C" {
 #include "access/nbtree.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "parser/parse_coerce.h"
 #include "utils/catcache.h"
-#include "utils/varlena.h"
 #include "utils/formatting.h"
 #include "utils/rel.h"
 }
@@ -129,50 +126,27 @@ WalkNames(Node *node, void *arg)
 	return compat::WalkRaw(node, WalkNames, arg);
 }
 
-/* The text of a part of a qualified name; null: it isn't a name. */
+/* The last of a qualified name's parts; null: it isn't a name. */
 const char *
-NamePart(List *names, int part)
+LastName(List *names)
 {
-	Node *node = part < 0 || part >= list_length(names)
-					 ? nullptr
-					 : static_cast<Node *>(list_nth(names, part));
+	Node *last = names == NIL ? nullptr : static_cast<Node *>(llast(names));
 
-	return node != nullptr && IsA(node, String) ? strVal(node) : nullptr;
-}
-
-/* The last of its parts, in the schema that is the one before, or in the search_path. */
-void
-NoteLateNames(Findings *f, exact::NameKind kind, List *names)
-{
-	const char *name = NamePart(names, list_length(names) - 1);
-	const char *schema = NamePart(names, list_length(names) - 2);
-
-	if (name != nullptr && kind == exact::NameKind::op)
-		name = exact::OperatorName(name);
-	if (name != nullptr && schema != nullptr)
-		NoteLateNameIn(f, kind, schema, name);
-	else if (name != nullptr)
-		NoteLateName(f, kind, name);
+	return last != nullptr && IsA(last, String) ? strVal(last) : nullptr;
 }
 
 void
 NoteLateType(Findings *f, const TypeName *type)
 {
-	const char *name = NamePart(type->names, list_length(type->names) - 1);
+	const char *name = LastName(type->names);
 
 	if (name == nullptr)
 		return;
-	f->late |= KindsOfNamesIn(name); /* the text of a constant may be a name */
-	if (!type->pct_type)
-		NoteLateNames(f, exact::NameKind::type, type->names);
+	if (strncmp(name, "reg", 3) == 0)
+		f->late = true; /* the text of a constant may be a name */
+	NoteLateName(f, exact::NameKind::type, name);
 	for (int i = 0; type->pct_type && i < list_length(type->names) - 1; i++)
-		NoteLateNameIn(f, exact::NameKind::relation, nullptr, strVal(list_nth(type->names, i)));
-}
-
-const char *
-LastOf(List *names)
-{
-	return NamePart(names, list_length(names) - 1);
+		NoteLateName(f, exact::NameKind::relation, strVal(list_nth(type->names, i)));
 }
 
 /* A column may be a function in disguise, if there is one of this name. */
@@ -189,55 +163,38 @@ NoteLateColumn(Findings *f, const char *name)
 	ReleaseSysCacheList(list);
 }
 
+/* Operators and collations are not told apart: see AddLooked() in dependencies.cpp. */
 bool
 WalkLateNames(Node *node, void *arg)
 {
 	Findings *f = static_cast<Findings *>(arg);
-	const RangeVar *relation;
-	List *names;
+	const char *name;
 
 	if (node == nullptr)
 		return false;
 	switch (nodeTag(node))
 	{
 	case T_RangeVar:
-		relation = reinterpret_cast<RangeVar *>(node);
-		if (relation->schemaname != nullptr)
-			NoteLateNameIn(f, exact::NameKind::relation, relation->schemaname, relation->relname);
-		else
-			NoteLateName(f, exact::NameKind::relation, relation->relname);
+		NoteLateName(f, exact::NameKind::relation, reinterpret_cast<RangeVar *>(node)->relname);
 		break;
 	case T_TypeName:
 		NoteLateType(f, reinterpret_cast<TypeName *>(node));
 		break;
 	case T_FuncCall:
-		names = reinterpret_cast<FuncCall *>(node)->funcname;
-		NoteLateNames(f, exact::NameKind::function, names);
-		NoteLateNames(f, exact::NameKind::type, names);
+		name = LastName(reinterpret_cast<FuncCall *>(node)->funcname);
+		NoteLateName(f, exact::NameKind::function, name);
+		NoteLateName(f, exact::NameKind::type, name);
 		break;
 	case T_RangeTableSample:
-		NoteLateNames(f, exact::NameKind::function,
-					  reinterpret_cast<RangeTableSample *>(node)->method);
-		break;
-	case T_A_Expr:
-		NoteLateNames(f, exact::NameKind::op, reinterpret_cast<A_Expr *>(node)->name);
-		break;
-	case T_SubLink:
-		NoteLateNames(f, exact::NameKind::op, reinterpret_cast<SubLink *>(node)->operName);
-		break;
-	case T_SortBy:
-		NoteLateNames(f, exact::NameKind::op, reinterpret_cast<SortBy *>(node)->useOp);
-		break;
-	case T_CollateClause:
-		NoteLateNames(f, exact::NameKind::collation,
-					  reinterpret_cast<CollateClause *>(node)->collname);
+		NoteLateName(f, exact::NameKind::function,
+					 LastName(reinterpret_cast<RangeTableSample *>(node)->method));
 		break;
 	case T_ColumnRef:
 		if (list_length(reinterpret_cast<ColumnRef *>(node)->fields) > 1)
-			NoteLateColumn(f, LastOf(reinterpret_cast<ColumnRef *>(node)->fields));
+			NoteLateColumn(f, LastName(reinterpret_cast<ColumnRef *>(node)->fields));
 		break;
 	case T_A_Indirection:
-		NoteLateColumn(f, LastOf(reinterpret_cast<A_Indirection *>(node)->indirection));
+		NoteLateColumn(f, LastName(reinterpret_cast<A_Indirection *>(node)->indirection));
 		break;
 	default:
 		break;
@@ -266,84 +223,25 @@ NoteNameInside(Findings *f, compat::CacheId cache, const char *name)
 void
 NoteLateSlot(Findings *f, exact::SlotNo slot)
 {
-	constexpr int kMaxLateNames = 400;
+	constexpr int kMaxLateNames = 200;
 
-	if ((f->late & exact::kAnyNameKind) == exact::kAnyNameKind ||
-		!FirstTime(&f->seen, Thing::name, slot + 1))
+	if (f->late || !FirstTime(&f->seen, Thing::name, slot + 1))
 		return;
 	if (list_length(f->names_late) < kMaxLateNames)
 		f->names_late = lappend_int(f->names_late, static_cast<int>(slot));
 	else
-		f->late |= exact::kAnyNameKind;
+		f->late = true;
 }
-
-namespace
-{
-
-/* Where a name is looked up as long as it has no schema; not where nobody but its session makes objects, or none. */
-bool
-IsLookedAt(Oid schema)
-{
-	return schema != PG_CATALOG_NAMESPACE && !isAnyTempNamespace(schema);
-}
-
-/* The schemas of the path by their names: those that there are not, or that are not to be used, may come. */
-void
-NoteLatePath(Findings *f)
-{
-	char *path = pstrdup(namespace_search_path);
-	List *names;
-	ListCell *cell;
-
-	if (!SplitIdentifierString(path, ',', &names))
-		f->late |= exact::kAnyNameKind;
-	foreach (cell, names)
-	{
-		const char *name = static_cast<char *>(lfirst(cell));
-
-		if (strcmp(name, "$user") == 0)
-			name = GetUserNameFromId(GetUserId(), true);
-		if (name != nullptr)
-			NoteLateSlot(f,
-						 exact::NameSlot(exact::NameKind::schema, MyDatabaseId, InvalidOid, name));
-	}
-	list_free(names);
-	pfree(path);
-}
-
-} // namespace
 
 void
 NoteLateName(Findings *f, exact::NameKind kind, const char *name)
 {
-	Oid path[64];
-	const int count = fetch_search_path_array(path, lengthof(path));
-
-	if (count > static_cast<int>(lengthof(path)))
-		NoteLateSlot(f, exact::NameSlot(kind, MyDatabaseId, InvalidOid, name));
-	for (int i = 0; i < Min(count, static_cast<int>(lengthof(path))); i++)
-	{
-		if (IsLookedAt(path[i]))
-			NoteLateSlot(f, exact::NameSlot(kind, MyDatabaseId, path[i], name));
-	}
-}
-
-void
-NoteLateNameIn(Findings *f, exact::NameKind kind, const char *schema, const char *name)
-{
-	const Oid oid = schema == nullptr ? InvalidOid : get_namespace_oid(schema, true);
-
-	if (schema != nullptr)
-		NoteLateSlot(f, exact::NameSlot(exact::NameKind::schema, MyDatabaseId, InvalidOid, schema));
-	if (schema == nullptr || (OidIsValid(oid) && IsLookedAt(oid)))
-		NoteLateSlot(f, exact::NameSlot(kind, MyDatabaseId, oid, name));
+	NoteLateSlot(f, exact::NameSlot(kind, MyDatabaseId, name));
 }
 
 void
 CollectLateNames(Findings *f, Node *raw)
 {
-	NoteLatePath(f);
-	NoteLateName(f, exact::NameKind::op, "");
 	WalkLateNames(raw, f);
 }
 

@@ -47,12 +47,12 @@ JudgeType(Findings *f, Oid type)
 	if (type < FirstUnpinnedObjectId && FirstTime(&f->seen, Thing::names, type, f->nested))
 		JudgeBuiltinType(f, type);
 	if (f->nested && f->name_values)
-		f->late |= f->name_kinds; /* 'x'::regclass in a body means what it means then */
+		f->late = true; /* 'x'::regclass in a body means what it means then */
 	if (type < FirstUnpinnedObjectId || !FirstTime(&f->seen, Thing::type, type))
 		return;
 	f->types = lappend_oid(f->types, type);
 	if (f->nested)
-		NoteLateNameIn(f, exact::NameKind::type, nullptr, NameOfType(type));
+		NoteLateName(f, exact::NameKind::type, NameOfType(type));
 	Defer(f, Thing::type, type);
 }
 

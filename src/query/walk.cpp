@@ -81,8 +81,7 @@ JudgeSqlValue(Findings *f, SQLValueFunction *value)
 		break; /* the database is always in the key */
 	case SVFOP_CURRENT_SCHEMA:
 		f->search_path = f->temp_schema = true;
-		f->names = true;
-		f->late |= exact::NameKinds(exact::NameKind::schema, exact::NameKind::new_schema);
+		f->names = f->late = true;
 		break;
 	default:
 		f->regional = true; /* CURRENT_DATE, LOCALTIME.. go through TimeZone */

@@ -44,9 +44,6 @@ extern void NoteDescribed(Findings *findings, Oid relation);
 extern void NoteNameInside(Findings *findings, compat::CacheId cache, const char *name);
 /* A name that a body looks up when it runs; all of a statement in a body. */
 extern void NoteLateName(Findings *findings, exact::NameKind kind, const char *name);
-/* ... in this schema; null: in any. */
-extern void NoteLateNameIn(Findings *findings, exact::NameKind kind, const char *schema,
-						   const char *name);
 extern void CollectLateNames(Findings *findings, Node *raw);
 
 /* --- raw_tree.cpp: the raw parse tree of a text */

@@ -82,14 +82,6 @@ Same(const redis::LeaseId &a, const redis::LeaseId &b)
 
 /* --- asking for the lease ------------------------------------------------------------------- */
 
-/* Twice as long as the query is known to take: meanwhile nobody renews a stale answer. */
-int64
-LeaseLife(const Attempt *attempt)
-{
-	const int64 most = attempt->call->options.redis_lease_ms;
-	return attempt->fill_us == 0 ? most : Min(most, Max(attempt->fill_us / 500, INT64CONST(1000)));
-}
-
 bool
 BeginInquiry(const Attempt *attempt, Inquiry *inquiry)
 {
@@ -103,7 +95,7 @@ BeginInquiry(const Attempt *attempt, Inquiry *inquiry)
 											   identity, inquiry->name, inquiry->lease))};
 	inquiry->head_name = {inquiry->head, static_cast<size_t>(redis::HeadName(
 											 identity, inquiry->name, inquiry->head))};
-	snprintf(inquiry->life, sizeof(inquiry->life), INT64_FORMAT, LeaseLife(attempt));
+	snprintf(inquiry->life, sizeof(inquiry->life), "%d", attempt->call->options.redis_lease_ms);
 	snprintf(inquiry->last, sizeof(inquiry->last), "%zu", sizeof(inquiry->value) - 1);
 	return true;
 }

@@ -17,7 +17,7 @@ namespace cq
 namespace
 {
 
-constexpr uint32 kMetaVersion = 6; /* of EntryFacts, Meta and the numbers of slots in it */
+constexpr uint32 kMetaVersion = 5; /* of EntryFacts, Meta and the numbers of slots in it */
 
 } // namespace
 

@@ -59,11 +59,11 @@ struct Told
 
 /*
  * What Redis is to be told of this transaction, each target once: in TopTransactionContext, or null.
- * Of more than this, slots are told as a whole, as in exact/own.cpp.
+ * With more than this it is the whole database, as exact/own.cpp has it.
  */
 HTAB *pending = nullptr;
-Told *first_told = nullptr;     /* no scan of the table: that may raise */
-constexpr long kMaxTold = 2048; /* after the commit each costs some 100 ns */
+Told *first_told = nullptr; /* no scan of the table: that may raise */
+constexpr long kMaxTold = exact::kMaxPending;
 
 /*
  * So many values of one transaction are removed from Redis; the Redis writer's queue would lose more of them, and
@@ -89,15 +89,15 @@ MakePending()
 void
 Remember(const Target &target)
 {
-	Target slot = {};
+	Target database = {};
 	const Target *key = &target;
 	bool found;
 
 	if (pending == nullptr)
 		pending = MakePending();
-	slot.slot = exact::SlotOf(target.slot);
+	database.slot = exact::DatabaseSlot(MyDatabaseId);
 	if (!target.everything && hash_get_num_entries(pending) >= kMaxTold)
-		key = &slot;
+		key = &database;
 
 	Told *told = static_cast<Told *>(hash_search(pending, key, HASH_ENTER, &found));
 
@@ -120,7 +120,7 @@ TellRedis(const Target &target, bool remove)
 		QueueClear();
 		return;
 	}
-	QueueInvalidation(exact::SlotOf(target.slot));
+	QueueInvalidation(target.slot);
 	if (target.named && remove)
 		QueueRemoval(target.name);
 }

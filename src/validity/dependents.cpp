@@ -30,7 +30,7 @@ Shared *shared = nullptr;
 void
 Add(exact::SlotNo slot, int by)
 {
-	pg_atomic_fetch_add_u32(&shared->counts[exact::SlotOf(slot)], by);
+	pg_atomic_fetch_add_u32(&shared->counts[slot], by);
 }
 
 void
@@ -70,7 +70,7 @@ CountDependents(const Entry *entry, int by)
 uint32
 DependentsOf(exact::SlotNo slot)
 {
-	return pg_atomic_read_u32(&shared->counts[exact::SlotOf(slot)]);
+	return pg_atomic_read_u32(&shared->counts[slot]);
 }
 
 void

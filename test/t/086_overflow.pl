@@ -86,10 +86,10 @@ alone_in('300 definitions committed', 'b', 'a');
 of_u('ALTER TABLE parts ADD w int');
 alone_in('a table of 300 partitions', 'b');
 
-# many more
+# more than can be told apart
 of_u("BEGIN;\nSELECT format('ALTER TABLE t%s ADD w2 int', g) FROM generate_series(1, 1500) g \\gexec\nPREPARE TRANSACTION 'more'");
 alone_in('1500 definitions prepared', 'b');
-is(found('a'), 400, '... and all of a are found');
+is(found('a'), 0, '... and a has to wait');
 of_u(q{ROLLBACK PREPARED 'more'});
 found('a');
 alone_in('1500 definitions rolled back', 'b', 'a');
@@ -123,7 +123,6 @@ of_u(join ';', map { "INSERT INTO t$_ (v) VALUES (1)" } 1 .. 1500);
 alone_in('rows of 1500 tables', 'b');
 of_u("BEGIN;\nSELECT format('INSERT INTO t%s (v) VALUES (1)', g) FROM generate_series(1, 1500) g \\gexec\nCOMMIT");
 alone_in('rows of 1500 tables at once', 'b');
-cmp_ok(found('a'), '>', 100, '... and some of a are found');
 $node->safe_psql('a', 'SET track_counts = off; INSERT INTO t1 (v) VALUES (1)');
 alone_in('rows that are not counted', 'b');
 
