@@ -134,4 +134,13 @@ SELECT * FROM cached_query_as(NULL::pr, 'SELECT * FROM pr', '1h');
 DROP TABLE pr;
 SELECT count(*) FROM cached_query_entries WHERE query = 'SELECT * FROM pr' AND state = 'fresh';
 
+-- a domain over a domain: a new constraint of the one below
+CREATE DOMAIN lower_one AS int CHECK (VALUE > 0);
+CREATE DOMAIN upper_one AS lower_one;
+CREATE TABLE of_ints AS SELECT 1 AS v;
+SELECT cq_test.now('SELECT v::upper_one FROM of_ints') AS first, cq_test.now('SELECT v::upper_one FROM of_ints') AS second;
+SELECT cq_test.now('SELECT ARRAY[v]::upper_one[] FROM of_ints') AS first, cq_test.now('SELECT ARRAY[v]::upper_one[] FROM of_ints') AS second;
+ALTER DOMAIN lower_one ADD CHECK (VALUE > 1) NOT VALID;
+SELECT cq_test.now('SELECT v::upper_one FROM of_ints'), cq_test.now('SELECT ARRAY[v]::upper_one[] FROM of_ints');
+
 DROP SCHEMA cq_n0, cq_n1 CASCADE;

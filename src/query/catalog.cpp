@@ -127,21 +127,24 @@ AddChecks(List *checks, Relation catalog, Oid domain)
 
 } // namespace
 
+Oid
+TypeBelow(Oid domain)
+{
+	Oid base = InvalidOid;
+
+	ReadRow<Form_pg_type>(TYPEOID, domain,
+						  [&](Form_pg_type form, HeapTuple) { base = form->typbasetype; });
+	return base;
+}
+
 List *
 ChecksOf(Oid domain)
 {
 	Relation catalog = table_open(ConstraintRelationId, AccessShareLock);
 	List *checks = NIL;
-	Oid base = domain;
 
-	while (OidIsValid(base) && get_typtype(base) == TYPTYPE_DOMAIN)
-	{
-		checks = AddChecks(checks, catalog, base);
-		domain = base;
-		base = InvalidOid;
-		ReadRow<Form_pg_type>(TYPEOID, domain,
-							  [&](Form_pg_type form, HeapTuple) { base = form->typbasetype; });
-	}
+	for (; OidIsValid(domain) && get_typtype(domain) == TYPTYPE_DOMAIN; domain = TypeBelow(domain))
+		checks = AddChecks(checks, catalog, domain);
 	table_close(catalog, AccessShareLock);
 	return checks;
 }

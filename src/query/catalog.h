@@ -17,6 +17,8 @@ extern bool RelationFacts(Oid relation, char *kind, char *persistence, bool *row
 						  Oid *access_method);
 extern Oid TypeNamespace(Oid type);
 extern char *NameOfType(Oid type); /* without its schema */
+/* What a domain is made of, which may be a domain, too; InvalidOid: it is none. */
+extern Oid TypeBelow(Oid domain);
 /* CHECK constraints (char *: stored trees) of a domain and of those that it is made of. */
 extern List *ChecksOf(Oid domain);
 /* As whom it runs: the owner of a SECURITY DEFINER function, else 0. */

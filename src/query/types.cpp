@@ -114,8 +114,9 @@ JudgeParts(Findings *f, Oid type)
 	if (isAnyTempNamespace(TypeNamespace(type)))
 		RefuseBoth(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
 
-	part = getBaseType(type);
-	if (part != type)
+	/* not the base type at once: the checks of each domain on the way count */
+	part = TypeBelow(type);
+	if (OidIsValid(part))
 		JudgeType(f, part);
 	part = get_element_type(type);
 	if (OidIsValid(part))
@@ -269,7 +270,7 @@ PartsOf(Oid type, List *parts)
 	if (type_is_multirange(type))
 		return list_append_unique_oid(parts, get_multirange_range(type));
 	if (get_typtype(type) == TYPTYPE_DOMAIN)
-		return list_append_unique_oid(parts, getBaseType(type));
+		return list_append_unique_oid(parts, TypeBelow(type));
 	if (get_typtype(type) != TYPTYPE_COMPOSITE)
 		return parts;
 	desc = lookup_rowtype_tupdesc_copy(type, -1);

@@ -146,10 +146,11 @@ void
 FindOldValue(redis::Slice head, OldValue *old_value)
 {
 	char last[16];
-	const redis::Slice argv[] = {{"GETRANGE", 8}, head, {"0", 1}, redis::Text(last)};
+	const int length = snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
+	const redis::Slice argv[] = {
+		{"GETRANGE", 8}, head, {"0", 1}, {last, static_cast<size_t>(length)}};
 
 	old_value->chunks = 0;
-	snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
 	redis::RunCommand(head, argv, 4, TakeOldValue, old_value);
 }
 

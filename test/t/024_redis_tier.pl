@@ -203,7 +203,7 @@ $redis->cli('DEL', $chunk);
 call_is(@big, 'miss_cold', 'a value with a missing chunk is not used', $only);
 ok(settled($node), 'written');
 call_is(@big, 'redis_hit', 'and replaced', $only);
-ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') eq $keys; }, 10), 'the chunks of the old one are removed');
+ok(wait_until(sub { return $redis->cli('--raw', 'DBSIZE') eq $keys; }, 10), 'the chunks of the old one are removed') or diag "$keys keys before, now ", $redis->cli('--raw', 'KEYS', '*');
 
 # ---- Without Redis ----
 
