@@ -82,6 +82,7 @@ is_read('t', 'hit', '2', 'and a hit in the end');
 sql(q{BEGIN; ALTER TABLE u ALTER v SET NOT NULL; PREPARE TRANSACTION 'x'});
 is_read('t', 'hit', '2', 'prepared ALTER of another table: hit');
 sql(q{COMMIT PREPARED 'x'});
+is_read('u', 'ddl_in_progress', '1', 'whoever looks first finds out that it is over');
 is_read('u', 'miss_invalidated', '1', 'after it: miss');
 is_read('u', 'hit', '1', 'then hits');
 read_exact('f');
