@@ -480,29 +480,30 @@ GucVariables(int *count)
 #endif
 }
 
-/* Does it show something else than its stored value?  (In a union from 19 on.) */
-inline bool
-HasShowHook(const struct config_generic *setting)
-{
+/* A setting's record by its type: bool, int, string.. (one record has them all in 19). */
 #if PG_VERSION_NUM >= 190000
-#define CQ_SETTING(type) (&setting->_##type)
+#define CQ_SETTING(type, setting) ((setting)->_##type)
 #else
-#define CQ_SETTING(type) (reinterpret_cast<const struct config_##type *>(setting))
+#define CQ_SETTING(type, setting) (*reinterpret_cast<struct config_##type *>(setting))
 #endif
+
+/* Does it show something else than its stored value? */
+inline bool
+HasShowHook(struct config_generic *setting)
+{
 	switch (setting->vartype)
 	{
 	case PGC_BOOL:
-		return CQ_SETTING(bool)->show_hook != nullptr;
+		return CQ_SETTING(bool, setting).show_hook != nullptr;
 	case PGC_INT:
-		return CQ_SETTING(int)->show_hook != nullptr;
+		return CQ_SETTING(int, setting).show_hook != nullptr;
 	case PGC_REAL:
-		return CQ_SETTING(real)->show_hook != nullptr;
+		return CQ_SETTING(real, setting).show_hook != nullptr;
 	case PGC_STRING:
-		return CQ_SETTING(string)->show_hook != nullptr;
+		return CQ_SETTING(string, setting).show_hook != nullptr;
 	case PGC_ENUM:
-		return CQ_SETTING(enum)->show_hook != nullptr;
+		return CQ_SETTING(enum, setting).show_hook != nullptr;
 	}
-#undef CQ_SETTING
 	return true;
 }
 
@@ -588,13 +589,6 @@ BeginAndEnd(const PlannedStmt *statement, const char *text)
 	pfree(shell);
 }
 
-/* A setting's record by its type: bool, int, string.. (one record has them all in 19). */
-#if PG_VERSION_NUM >= 190000
-#define CQ_SETTING(type, setting) ((setting)->_##type)
-#else
-#define CQ_SETTING(type, setting) (*reinterpret_cast<struct config_##type *>(setting))
-#endif
-
 /* Of a compiled function of PL/pgSQL: whose row it was made of, and how many run it (18 moved them). */
 template <typename Function>
 inline TransactionId *
@@ -618,9 +612,20 @@ IsRunning(const Function *function)
 #endif
 }
 
+/* Does it name a relation?  From 16 on a view is the subquery that it was replaced by. */
+inline bool
+NamesRelation(const RangeTblEntry *rte)
+{
+#if PG_VERSION_NUM >= 160000
+	if (rte->rtekind == RTE_SUBQUERY)
+		return OidIsValid(rte->relid);
+#endif
+	return rte->rtekind == RTE_RELATION;
+}
+
 /*
  * The relations of one level of a query into the flat range table of a plan, as setrefs.c does it: for locks
- * and rights.  16 took the rights out of the range table, and locks what a view's subquery was.
+ * and rights.  16 took the rights out of the range table.
  */
 inline void
 AddRelations(Query *query, PlannedStmt *plan)
@@ -632,14 +637,8 @@ AddRelations(Query *query, PlannedStmt *plan)
 		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
 		RangeTblEntry *copy;
 
-#if PG_VERSION_NUM >= 160000
-		if (rte->rtekind != RTE_RELATION &&
-			!(rte->rtekind == RTE_SUBQUERY && OidIsValid(rte->relid)))
+		if (!NamesRelation(rte))
 			continue;
-#else
-		if (rte->rtekind != RTE_RELATION)
-			continue;
-#endif
 		copy = makeNode(RangeTblEntry);
 		*copy = *rte;
 		copy->subquery = nullptr;

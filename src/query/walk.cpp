@@ -113,7 +113,7 @@ JudgeRangeTable(Findings *f, Query *query)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, cell);
 
-		if (rte->rtekind == RTE_RELATION)
+		if (compat::NamesRelation(rte))
 		{
 			const Oid owner = compat::ReadAs(query, rte);
 
