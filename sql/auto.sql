@@ -120,6 +120,7 @@ RESET plan_cache_mode;
 PREPARE q AS SELECT sum(id) FROM t;
 EXECUTE q;
 EXECUTE q;
+CALL cq_test.swept();
 SELECT cached_query_clear();
 DISCARD PLANS;
 EXECUTE q;
