@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "postgres.h"
+
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"

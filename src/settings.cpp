@@ -2,7 +2,7 @@
  * settings.cpp
  *		The settings cached_query.*: definitions, check hooks and what is derived from them.
  *
- * Defaults, units and contexts are the interface; README.md has them as a table.
+ * Defaults, units and contexts are the interface; docs/settings.md has them as a table.
  */
 #include "pg.h"
 #include "settings.h"

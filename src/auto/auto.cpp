@@ -22,7 +22,7 @@ InitAuto()
 {
 	InitStatementEnd();
 	InitPlans();
-	InitStatements();
+	InitNode();
 }
 
 void

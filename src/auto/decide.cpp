@@ -211,7 +211,7 @@ KeepKey(Statement *statement)
 
 /* For how long is another one's run worth waiting for? */
 WaitLimit
-PatienceFor(const Statement *statement, int64 ghost_us)
+WaitLimitOf(const Statement *statement, int64 ghost_us)
 {
 	const int64 wait_us =
 		Min(static_cast<int64>(statement->call.options.wait_timeout_ms) * 1000, 2 * ghost_us);
@@ -228,9 +228,9 @@ PatienceFor(const Statement *statement, int64 ghost_us)
 
 /* Lead, or wait for somebody who does.  A hit: he has published it. */
 Reason
-ShareFlight(Statement *statement, int64 ghost_us, Reason miss)
+JoinOrLead(Statement *statement, int64 ghost_us, Reason miss)
 {
-	WaitLimit limit = PatienceFor(statement, ghost_us);
+	WaitLimit limit = WaitLimitOf(statement, ghost_us);
 	Reason reason = miss;
 
 	if (miss == Reason::miss_refresh)
@@ -244,7 +244,7 @@ ShareFlight(Statement *statement, int64 ghost_us, Reason miss)
 		/* somebody may have finished before we became the leader */
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind != Kind::miss)
-			LandStatement(statement, JoinResult::stored);
+			FinishLead(statement, JoinResult::stored);
 		break;
 	case JoinResult::stored:
 	case JoinResult::late:
@@ -333,7 +333,7 @@ DecideToKeep(Statement *statement)
 		statement->conduct = Conduct::keep;
 		return;
 	}
-	LandStatement(statement, JoinResult::unstorable);
+	FinishLead(statement, JoinResult::unstorable);
 }
 
 /* Does it take as long as is asked for?  A hint asks for nothing. */
@@ -347,11 +347,11 @@ IsLongEnough(const Statement *statement, int64 run_us)
 int64
 AskGhost(Statement *statement)
 {
-	const Omen omen = GhostSays(statement->attempt);
+	const GhostReport report = ReadGhost(statement->attempt);
 
-	statement->voided = omen.voided;
-	statement->voided_slot = omen.slot;
-	return settings::debug_auto_fill_first ? 1 : omen.run_us;
+	statement->voided = report.voided;
+	statement->voided_slot = report.slot;
+	return settings::debug_auto_fill_first ? 1 : report.run_us;
 }
 
 /* Nothing is looked up: would the answer of the last run be good? */
@@ -391,7 +391,7 @@ DecideMiss(Statement *statement)
 		statement->reason = Reason::ghost;
 		return;
 	}
-	statement->reason = ShareFlight(statement, ghost_us, statement->reason);
+	statement->reason = JoinOrLead(statement, ghost_us, statement->reason);
 	if (Describe(statement->reason).kind == Kind::hit)
 		statement->conduct = Conduct::hit;
 	else if (Describe(statement->reason).kind == Kind::miss)

@@ -6,7 +6,6 @@
 #include "call/singleflight.h"
 #include "auto/executor.h"
 #include "auto/nesting.h"
-#include "auto/node.h"
 #include "auto/settings.h"
 #include "auto/statement.h"
 #include "auto/worth.h"
@@ -157,7 +156,7 @@ AfterRun(QueryDesc *query, const instr_time &start)
 
 	if (statement == nullptr)
 		return;
-	LandStatement(statement, JoinResult::stopped);
+	FinishLead(statement, JoinResult::stopped);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, start);
 	statement->run_us += static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
@@ -293,12 +292,6 @@ HookExecutor()
 	ExecutorEnd_hook = EndExecutor;
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = RunUtility;
-}
-
-void
-InitStatements()
-{
-	InitNode();
 }
 
 } // namespace cq

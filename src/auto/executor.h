@@ -10,6 +10,5 @@ namespace cq
 {
 
 extern void HookExecutor();
-extern void InitStatements();
 
 } // namespace cq

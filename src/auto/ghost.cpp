@@ -76,8 +76,8 @@ SlotsOf(const Attempt &attempt, List *relations)
 
 } // namespace
 
-Omen
-GhostSays(const Attempt &attempt)
+GhostReport
+ReadGhost(const Attempt &attempt)
 {
 	Place &place = PlaceOf(attempt);
 	const uint64 head = pg_atomic_read_u64(&place.generation_and_count);

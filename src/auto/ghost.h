@@ -19,13 +19,13 @@
 namespace cq
 {
 
-struct Omen
+struct GhostReport
 {
 	int64 run_us;       /* what the run of which it would be took; 0: no answer would be good now */
 	bool voided;        /* there was a run, but something that it read has changed */
 	exact::SlotNo slot; /* what has */
 };
-extern Omen GhostSays(const Attempt &attempt);
+extern GhostReport ReadGhost(const Attempt &attempt);
 /* A run under the attempt's snapshot, which is still there, that read these relations took so long. */
 extern void LeaveGhost(const Attempt &attempt, List *relations, int64 run_us);
 

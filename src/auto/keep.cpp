@@ -59,7 +59,6 @@ BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryConte
 	BeginWatch(&keeping->watch, context, attempt->examined->findings);
 	WatchOwnPlan(&keeping->watch, statement->query->plannedstmt);
 	Count(Counter::fills);
-	INSTR_TIME_SET_ZERO(keeping->run_time);
 	keeping->active = true;
 	return true;
 }
@@ -82,8 +81,8 @@ AfterRow(Keeping *keeping)
 	if (!keeping->timed)
 		return;
 	INSTR_TIME_SET_CURRENT(now);
-	for (int i = 0; i < RowsTimed(keeping); i++)
-		INSTR_TIME_ACCUM_DIFF(keeping->run_time, now, keeping->start);
+	INSTR_TIME_SUBTRACT(now, keeping->start);
+	keeping->run_s += INSTR_TIME_GET_DOUBLE(now) * RowsTimed(keeping);
 }
 
 void
@@ -107,7 +106,7 @@ FinishKeeping(Keeping *keeping)
 {
 	Statement *statement = keeping->statement;
 	Rows *rows = &keeping->rows;
-	const int64 fill_us = static_cast<int64>(INSTR_TIME_GET_MICROSEC(keeping->run_time));
+	const int64 fill_us = static_cast<int64>(keeping->run_s * 1e6);
 	bool published = false;
 
 	ResumeWatch(&keeping->watch);
@@ -124,7 +123,7 @@ FinishKeeping(Keeping *keeping)
 			statement->reason, &published);
 	statement->kept = published;
 	if (published)
-		LandStatement(statement, JoinResult::stored);
+		FinishLead(statement, JoinResult::stored);
 	StopKeeping(keeping);
 }
 
@@ -134,7 +133,7 @@ StopKeeping(Keeping *keeping)
 	if (!keeping->active)
 		return;
 	keeping->active = false;
-	LandStatement(keeping->statement, JoinResult::unstorable);
+	FinishLead(keeping->statement, JoinResult::unstorable);
 	if (keeping->rows.fill != nullptr)
 		Unpin(keeping->rows.fill);
 	keeping->rows.fill = nullptr;

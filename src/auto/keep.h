@@ -26,7 +26,7 @@ struct Keeping
 	bool active;
 	Rows rows;
 	Watch watch;
-	instr_time run_time; /* of the plan, without what its caller did between two rows */
+	double run_s; /* of the plan, without what its caller did between two rows */
 	instr_time start;
 	bool timed;
 };

@@ -193,7 +193,7 @@ ExamineTree(Known *known)
 		DigestTrees(list_make1(known->tree), {}, findings->long_lists, &known->digest);
 	if (!known->identified)
 		RefuseBoth(findings, Reason::no_identity, nullptr);
-	known->shell = MakeShell(*known, items, row_security_used);
+	known->shell = MakeShell(*known, items);
 	BuildKeyPrefix(known, known->parse_flags);
 }
 

@@ -93,7 +93,7 @@ BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
 		!BeginKeeping(&node->keeping, node->statement,
 					  node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor, CurrentMemoryContext))
 	{
-		LandStatement(node->statement, JoinResult::unstorable);
+		FinishLead(node->statement, JoinResult::unstorable);
 		keep = false;
 	}
 	outerPlanState(&node->css) = ExecInitNode(child, estate, eflags);

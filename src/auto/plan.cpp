@@ -341,7 +341,7 @@ PlanStatement(Query *query, const char *text, int options,
 } // namespace
 
 PlannedStmt *
-MakeShell(const Known &known, List *items, bool row_security_used)
+MakeShell(const Known &known, List *items)
 {
 	PlannedStmt *shell = makeNode(PlannedStmt);
 
@@ -350,7 +350,6 @@ MakeShell(const Known &known, List *items, bool row_security_used)
 	shell->relationOids = known.relations;
 	shell->invalItems = items;
 	shell->dependsOnRole = true;
-	(void) row_security_used;
 	WalkRelations(reinterpret_cast<Node *>(known.tree), shell);
 	return shell;
 }

@@ -33,7 +33,7 @@ struct PlanNote
 };
 
 /* The plan of a hit, without a plan: what the executor, the plan cache and clients read of one. */
-extern PlannedStmt *MakeShell(const Known &known, List *items, bool row_security_used);
+extern PlannedStmt *MakeShell(const Known &known, List *items);
 /* Of ours?  Else nullptr. */
 extern CustomScan *StatementScan(const PlannedStmt *plan);
 extern const PlanNote *NoteOf(const CustomScan *scan);

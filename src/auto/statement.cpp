@@ -45,7 +45,7 @@ ForgetStatement(void *arg)
 {
 	Statement *statement = static_cast<Statement *>(arg);
 
-	LandStatement(statement, JoinResult::stopped);
+	FinishLead(statement, JoinResult::stopped);
 	for (Statement **link = &running; *link != nullptr; link = &(*link)->outer)
 	{
 		if (*link == statement)
@@ -63,24 +63,24 @@ ForgetStatement(void *arg)
  * fill must not.  Raises nothing.
  */
 void
-LandAll()
+FinishAllLeads()
 {
 	for (Statement *statement = running; statement != nullptr; statement = statement->outer)
-		LandStatement(statement, JoinResult::stopped);
+		FinishLead(statement, JoinResult::stopped);
 }
 
 void
-LandAtEnd(XactEvent event, void *)
+FinishAtXactEnd(XactEvent event, void *)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-		LandAll();
+		FinishAllLeads();
 }
 
 void
-LandAfterError(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
+FinishAfterError(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		LandAll();
+		FinishAllLeads();
 }
 
 Statement *
@@ -230,7 +230,7 @@ StatementOf(const QueryDesc *query)
 }
 
 void
-LandStatement(Statement *statement, JoinResult outcome)
+FinishLead(Statement *statement, JoinResult outcome)
 {
 	if (statement->leads)
 		Finish(outcome);
@@ -294,8 +294,8 @@ EndStatement(Statement *statement)
 void
 InitStatementEnd()
 {
-	RegisterXactCallback(LandAtEnd, nullptr);
-	RegisterSubXactCallback(LandAfterError, nullptr);
+	RegisterXactCallback(FinishAtXactEnd, nullptr);
+	RegisterSubXactCallback(FinishAfterError, nullptr);
 }
 
 } // namespace cq

@@ -67,7 +67,7 @@ extern void FinishStatement(const Statement *statement);
 /* The executor has ended it. */
 extern void EndStatement(Statement *statement);
 /* Nobody need wait for its rows any more. */
-extern void LandStatement(Statement *statement, JoinResult outcome);
+extern void FinishLead(Statement *statement, JoinResult outcome);
 
 /* What is found out about keeping: the known statement holds, and what a run showed. */
 extern const Examiner statement_examiner;

@@ -99,7 +99,7 @@ Find(uint64 key)
 }
 
 void
-LandAtExit(int, Datum)
+FinishAtExit(int, Datum)
 {
 	Finish(JoinResult::stopped);
 }
@@ -249,7 +249,7 @@ Join(uint64 hash, const WaitLimit &limit)
 		return JoinResult::alone;
 	if (!exit_registered)
 	{
-		before_shmem_exit(LandAtExit, static_cast<Datum>(0));
+		before_shmem_exit(FinishAtExit, static_cast<Datum>(0));
 		exit_registered = true;
 	}
 

@@ -3,7 +3,7 @@
  *		Every outcome a call can have, once: its code, its kind and what it means.
  *
  * A call of a reader function has exactly one outcome.  The codes are the user's interface: they
- * stand in cached_query_reasons, cached_query_explain() and EXPLAIN, and README.md explains each.
+ * stand in cached_query_reasons, cached_query_explain() and EXPLAIN, and docs/reasons.md explains each.
  * Codes are only ever added.
  */
 #pragma once
