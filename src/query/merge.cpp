@@ -128,6 +128,7 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 	MergeSeen(&f->seen, part.seen);
 	if (!f->believed)
 	{
+		MergeOids(&f->seen_believed, Thing::type, &f->types_believed, part.types_believed);
 		MergeSeen(&f->seen_believed, part.seen_believed);
 		if (!DigestDigest(part.inside_digest, &f->inside_digest))
 			f->unidentified = true;
