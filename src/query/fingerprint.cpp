@@ -3,6 +3,7 @@
  *		The settings an answer depends on, as bytes of its key.
  */
 #include "pg.h"
+#include "query/append.h"
 #include "query/fingerprint.h"
 #include "query/news.h"
 
@@ -30,17 +31,6 @@ namespace cq
 {
 namespace
 {
-
-/* A string with its length, so that no two sequences of strings have the same bytes. */
-void
-AppendText(StringInfo to, const char *text)
-{
-	int32 length = text ? static_cast<int32>(strlen(text)) : -1;
-
-	appendBinaryStringInfo(to, reinterpret_cast<char *>(&length), sizeof(length));
-	if (length > 0)
-		appendBinaryStringInfo(to, text, length);
-}
 
 } // namespace
 

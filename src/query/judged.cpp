@@ -3,6 +3,7 @@
  *		What this session found out about the bodies of functions.
  */
 #include "pg.h"
+#include "query/append.h"
 #include "query/compiled.h"
 #include "query/fingerprint.h"
 #include "query/judged.h"
@@ -45,14 +46,6 @@ struct Judged
 MemoryContext context = nullptr;
 HTAB *table = nullptr;
 StringInfoData made_under;
-
-template <typename T>
-void
-AppendRaw(StringInfo to, const T &value)
-{
-	static_assert(std::has_unique_object_representations_v<T>);
-	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
-}
 
 /* All that analysis goes by, but the body itself. */
 void

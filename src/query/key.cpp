@@ -3,6 +3,7 @@
  *		The key of an entry: building it, and reading it back for the views.
  */
 #include "pg.h"
+#include "query/append.h"
 #include "query/fingerprint.h"
 #include "query/key.h"
 
@@ -10,8 +11,6 @@ extern "C" {
 #include "access/detoast.h"
 #include "common/hashfn.h"
 }
-
-#include <type_traits>
 
 namespace cq
 {
@@ -45,14 +44,6 @@ struct Head
 	uint32 values_offset; /* where parameter values begin; the settings are between */
 	Digest digest;
 };
-
-template <typename T>
-void
-AppendRaw(StringInfo to, const T &value)
-{
-	static_assert(std::is_trivially_copyable_v<T>);
-	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
-}
 
 /* How many bytes AppendValue() would append, without reading what is stored elsewhere. */
 Size

@@ -17,6 +17,7 @@
  * that it reads more than its argument.
  */
 #include "pg.h"
+#include "query/append.h"
 #include "query/catalog.h"
 #include "query/fingerprint.h"
 #include "query/output.h"
@@ -197,19 +198,6 @@ ReadBy(Oid type, bool binary, int *left)
 	default:
 		return kUnknown;
 	}
-}
-
-template <typename T>
-void
-AppendRaw(StringInfo to, const T &value)
-{
-	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
-}
-
-void
-AppendText(StringInfo to, const char *text)
-{
-	appendBinaryStringInfo(to, text, static_cast<int>(strlen(text)) + 1);
 }
 
 void

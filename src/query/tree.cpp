@@ -6,6 +6,7 @@
  * version is in the key: so the same bytes mean the same.
  */
 #include "pg.h"
+#include "query/append.h"
 #include "query/positions.h"
 #include "query/tree.h"
 
@@ -69,13 +70,6 @@ bool
 Update(pg_cryptohash_ctx *hash, const char *bytes, Size length)
 {
 	return pg_cryptohash_update(hash, reinterpret_cast<const uint8 *>(bytes), length) >= 0;
-}
-
-template <typename T>
-void
-AppendRaw(StringInfo to, const T &value)
-{
-	appendBinaryStringInfo(to, reinterpret_cast<const char *>(&value), sizeof(T));
 }
 
 /* All fields but its place. */
