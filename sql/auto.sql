@@ -378,6 +378,25 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT sum(v) FROM part_2;
 EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT sum(v) FROM part_2;
 SELECT told();
 
+-- What workers run isn't watched: with user's code in a parallel plan nothing is kept.
+CREATE FUNCTION in_worker(int) RETURNS int STABLE PARALLEL SAFE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SELECT told() IS NOT NULL AS counted;
+SELECT sum(in_worker(id)) FROM t;
+SELECT sum(in_worker(id)) FROM t;
+SELECT sum(in_worker(id)) FROM t;
+SELECT told();
+SET max_parallel_workers_per_gather = 0;
+SELECT sum(in_worker(id)) FROM t;
+SELECT sum(in_worker(id)) FROM t;
+SELECT told();
+RESET max_parallel_workers_per_gather;
+RESET min_parallel_table_scan_size;
+RESET parallel_tuple_cost;
+RESET parallel_setup_cost;
+
 -- Others that share a lock, a savepoint, a snapshot: REPEATABLE READ locks what the entry read.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT sum(v) FROM part;

@@ -84,6 +84,15 @@ foreach my $libraries ("$module, cached_query", "cached_query, $module")
 	}
 	$client->ask("SET neighbour.mode = ''");
 
+	# Trees with a part that can't be told from another one have no identity.
+	$client->ask("SET neighbour.mode = 'extend'");
+	my $extended = rows_of('SELECT relname FROM pg_class AS extend ORDER BY 1 LIMIT 1', '1h', 'r name');
+	my $reasons = q{SELECT coalesce(sum(calls), 0) FROM cached_query_reasons WHERE reason = 'no_identity'};
+	my $unknown = $client->ask($reasons)->{first};
+	is($client->ask($extended)->{rows}, 1, "$order: the query runs") foreach 1 .. 2;
+	is($client->ask($reasons)->{first} - $unknown, 2, "$order: no_identity");
+	$client->ask("SET neighbour.mode = ''");
+
 	# Something said between the rows is said each time, and an error ends them each time.
 	cmp_ok(same_bytes($client, loud('SELECT g FROM generate_series(100, 600) AS g'), undef, "$order: quiet"), '>=', 2, 'from an image');
 	is(same_bytes($client, loud('SELECT g FROM generate_series(1, 500) AS g'), $_, "$order: a NOTICE between the rows"), 0, 'no image') foreach undef, [0];

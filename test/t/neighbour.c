@@ -12,6 +12,9 @@
  * which is an int; for methods the DataRow messages and their bytes; for watch the rows that the
  * plan's top counted.
  *
+ * With extend, the analysed tree of a text with "extend" in it gets a node of this module, which nobody can tell from
+ * another by its text.
+ *
  * And a type, loud, whose output function has something to say about some values.
  */
 #include "postgres.h"
@@ -23,6 +26,8 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "libpq/libpq.h"
+#include "nodes/extensible.h"
+#include "parser/analyze.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -42,6 +47,7 @@ typedef struct Wrapper
 static char *mode = NULL;
 static ExecutorRun_hook_type previous_run = NULL;
 static ExecutorStart_hook_type previous_start = NULL;
+static post_parse_analyze_hook_type previous_analyze = NULL;
 static int64 rows = 0;
 static int64 sum = 0;
 
@@ -101,6 +107,51 @@ count_message(char type, const char *body, size_t length)
 		sum += length;
 	}
 	return real_methods->putmessage(type, body, length);
+}
+
+static void
+copy_silent(ExtensibleNode *to, const ExtensibleNode *from)
+{
+}
+
+static bool
+equal_silent(const ExtensibleNode *a, const ExtensibleNode *b)
+{
+	return true;
+}
+
+static void
+write_silent(StringInfo to, const ExtensibleNode *from)
+{
+}
+
+static void
+read_silent(ExtensibleNode *node)
+{
+}
+
+static const ExtensibleNodeMethods silent = {"silent", sizeof(ExtensibleNode), copy_silent,
+											 equal_silent, write_silent, read_silent};
+
+#if PG_VERSION_NUM >= 190000
+#define JUMBLE const JumbleState
+#else
+#define JUMBLE JumbleState
+#endif
+
+/* An alias is for people: the planner takes it away. */
+static void
+analyzed(ParseState *state, Query *query, JUMBLE *jumble)
+{
+	if (previous_analyze)
+		previous_analyze(state, query, jumble);
+	if (strcmp(mode, "extend") == 0 && strstr(state->p_sourcetext, "extend") != NULL && query->rtable != NIL)
+	{
+		ExtensibleNode *node = (ExtensibleNode *) newNode(sizeof(ExtensibleNode), T_ExtensibleNode);
+
+		node->extnodename = silent.extnodename;
+		linitial_node(RangeTblEntry, query->rtable)->alias = (Alias *) node;
+	}
 }
 
 static void
@@ -183,6 +234,9 @@ _PG_init(void)
 	ExecutorStart_hook = start;
 	previous_run = ExecutorRun_hook;
 	ExecutorRun_hook = run;
+	previous_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = analyzed;
+	RegisterExtensibleNodeMethods(&silent);
 }
 
 Datum
