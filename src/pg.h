@@ -94,6 +94,14 @@ extern "C" {
 namespace cq
 {
 
+/* What a hook of ours passes on to: the one that was there before, or what PostgreSQL does without any. */
+template <typename Hook>
+Hook
+NextOf(Hook hook, Hook standard)
+{
+	return hook != nullptr ? hook : standard;
+}
+
 /* Room for so many elements in the current memory context, one at least. */
 template <typename T>
 T *

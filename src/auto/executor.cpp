@@ -4,6 +4,7 @@
  */
 #include "pg.h"
 #include "call/singleflight.h"
+#include "query/handle.h"
 #include "auto/executor.h"
 #include "auto/nesting.h"
 #include "auto/settings.h"
@@ -100,15 +101,6 @@ NoteTime(const QueryDesc *query)
 /* --- the hooks ------------------------------------------------------------------------------ */
 
 void
-PassOnStart(QueryDesc *query, int eflags)
-{
-	if (previous_start != nullptr)
-		previous_start(query, eflags);
-	else
-		standard_ExecutorStart(query, eflags);
-}
-
-void
 StartExecutor(QueryDesc *query, int eflags)
 {
 	Statement *outer = StartingStatement();
@@ -117,7 +109,7 @@ StartExecutor(QueryDesc *query, int eflags)
 
 	if (!IsAutomatic() && StatementScan(query->plannedstmt) == nullptr)
 	{
-		PassOnStart(query, eflags);
+		previous_start(query, eflags);
 		return;
 	}
 	statement = BeginStatement(query, eflags);
@@ -128,7 +120,7 @@ StartExecutor(QueryDesc *query, int eflags)
 	SetStarting(statement);
 	PG_TRY();
 	{
-		PassOnStart(query, eflags);
+		previous_start(query, eflags);
 	}
 	PG_FINALLY();
 	{
@@ -136,15 +128,6 @@ StartExecutor(QueryDesc *query, int eflags)
 		EndDeeper(deeper);
 	}
 	PG_END_TRY();
-}
-
-void
-PassOnRun(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
-{
-	if (previous_run != nullptr)
-		previous_run(query, direction, count CQ_EXECUTE_ONCE);
-	else
-		standard_ExecutorRun(query, direction, count CQ_EXECUTE_ONCE);
 }
 
 /* Who fetches some rows now and others later holds nobody up. */
@@ -171,7 +154,7 @@ RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_O
 
 	if (!IsAutomatic() && statement == nullptr)
 	{
-		PassOnRun(query, direction, count CQ_EXECUTE_ONCE);
+		previous_run(query, direction, count CQ_EXECUTE_ONCE);
 		return;
 	}
 	if (statement != nullptr)
@@ -181,7 +164,7 @@ RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_O
 	BeginDeeper(&deeper);
 	PG_TRY();
 	{
-		PassOnRun(query, direction, count CQ_EXECUTE_ONCE);
+		previous_run(query, direction, count CQ_EXECUTE_ONCE);
 	}
 	PG_FINALLY();
 	{
@@ -189,15 +172,6 @@ RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_O
 	}
 	PG_END_TRY();
 	AfterRun(query, start);
-}
-
-void
-PassOnFinish(QueryDesc *query)
-{
-	if (previous_finish != nullptr)
-		previous_finish(query);
-	else
-		standard_ExecutorFinish(query);
 }
 
 /* Triggers run here. */
@@ -208,13 +182,13 @@ FinishExecutor(QueryDesc *query)
 
 	if (!IsAutomatic())
 	{
-		PassOnFinish(query);
+		previous_finish(query);
 		return;
 	}
 	BeginDeeper(&deeper);
 	PG_TRY();
 	{
-		PassOnFinish(query);
+		previous_finish(query);
 	}
 	PG_FINALLY();
 	{
@@ -232,10 +206,7 @@ EndExecutor(QueryDesc *query)
 		NoteTime(query);
 	else
 		FinishStatement(statement);
-	if (previous_end != nullptr)
-		previous_end(query);
-	else
-		standard_ExecutorEnd(query);
+	previous_end(query);
 	if (statement != nullptr)
 		EndStatement(statement);
 }
@@ -252,9 +223,7 @@ RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityC
 		   ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
 {
 	const Node *command = pstmt->utilityStmt;
-	const bool discard = IsA(command, DiscardStmt) &&
-						 (reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_ALL ||
-						  reinterpret_cast<const DiscardStmt *>(command)->target == DISCARD_PLANS);
+	const bool discard = DiscardsPlans(command);
 	Deeper deeper = CurrentDepth();
 
 	if (IsA(command, ExplainStmt))
@@ -263,10 +232,7 @@ RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityC
 		BeginDeeper(&deeper);
 	PG_TRY();
 	{
-		if (previous_utility != nullptr)
-			previous_utility(pstmt, text, read_only, context, params, env, dest, qc);
-		else
-			standard_ProcessUtility(pstmt, text, read_only, context, params, env, dest, qc);
+		previous_utility(pstmt, text, read_only, context, params, env, dest, qc);
 	}
 	PG_FINALLY();
 	{
@@ -282,15 +248,15 @@ RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityC
 void
 HookExecutor()
 {
-	previous_start = ExecutorStart_hook;
+	previous_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
 	ExecutorStart_hook = StartExecutor;
-	previous_run = ExecutorRun_hook;
+	previous_run = NextOf(ExecutorRun_hook, standard_ExecutorRun);
 	ExecutorRun_hook = RunExecutor;
-	previous_finish = ExecutorFinish_hook;
+	previous_finish = NextOf(ExecutorFinish_hook, standard_ExecutorFinish);
 	ExecutorFinish_hook = FinishExecutor;
-	previous_end = ExecutorEnd_hook;
+	previous_end = NextOf(ExecutorEnd_hook, standard_ExecutorEnd);
 	ExecutorEnd_hook = EndExecutor;
-	previous_utility = ProcessUtility_hook;
+	previous_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
 	ProcessUtility_hook = RunUtility;
 }
 

@@ -150,9 +150,7 @@ PlanBelow(Query *query, const char *text, int options, ParamListInfo params CQ_P
 	BeginDeeper(&deeper);
 	PG_TRY();
 	{
-		plan = previous_planner != nullptr
-				   ? previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT)
-				   : standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+		plan = previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
 	}
 	PG_FINALLY();
 	{
@@ -325,9 +323,7 @@ PlanStatement(Query *query, const char *text, int options,
 	passing = false;
 	KeepArgumentTypes(query);
 	if (!IsAutomatic())
-		return previous_planner != nullptr
-				   ? previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT)
-				   : standard_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
+		return previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
 	if (!pass && preloaded && !(IsExplaining() && settings::debug_auto_hide) &&
 		IsCandidate(query, text, options))
 		known = KnownFor(query, text);
@@ -430,7 +426,7 @@ PlanAgainNextTime(const PlannedStmt *plan)
 void
 HookPlanner()
 {
-	previous_planner = planner_hook;
+	previous_planner = NextOf(planner_hook, standard_planner);
 	planner_hook = PlanStatement;
 }
 

@@ -118,10 +118,7 @@ OnExecutorStart(QueryDesc *query, int eflags)
 	if (unlikely(neutral) &&
 		(query->operation != CMD_SELECT || query->plannedstmt->hasModifyingCTE))
 		neutral = false;
-	if (next_executor_start != nullptr)
-		next_executor_start(query, eflags);
-	else
-		standard_ExecutorStart(query, eflags);
+	next_executor_start(query, eflags);
 }
 
 /* Are there prepared transactions from before the restart, or others that didn't publish? */
@@ -189,19 +186,6 @@ ImportsSnapshot(Node *node)
 	return set->kind == VAR_SET_MULTI && strcmp(set->name, "TRANSACTION SNAPSHOT") == 0;
 }
 
-void
-ProcessNext(PlannedStmt *statement, const char *query, bool read_only_tree,
-			ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-			DestReceiver *dest, QueryCompletion *completion)
-{
-	if (next_process_utility != nullptr)
-		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
-							 completion);
-	else
-		standard_ProcessUtility(statement, query, read_only_tree, context, params, environment,
-								dest, completion);
-}
-
 /*
  * What came before is told to this session first, so that what is told meanwhile is the command's
  * (own.cpp).
@@ -226,14 +210,14 @@ ProcessCommand(PlannedStmt *statement, const char *query, bool read_only_tree,
 	neutral = BeginCommand(statement->utilityStmt);
 	if (!neutral && !outer)
 	{
-		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
-					completion);
+		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
+							 completion);
 		return;
 	}
 	PG_TRY();
 	{
-		ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
-					completion);
+		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
+							 completion);
 	}
 	PG_FINALLY();
 	{
@@ -270,8 +254,8 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 		BeginHold(booters);
 		PG_TRY();
 		{
-			ProcessNext(statement, query, read_only_tree, context, params, environment, dest,
-						completion);
+			next_process_utility(statement, query, read_only_tree, context, params, environment,
+								 dest, completion);
 		}
 		PG_FINALLY();
 		{
@@ -323,9 +307,9 @@ ForgetStatements()
 void
 SetHooks()
 {
-	next_executor_start = ExecutorStart_hook;
+	next_executor_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
 	ExecutorStart_hook = OnExecutorStart;
-	next_process_utility = ProcessUtility_hook;
+	next_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
 	ProcessUtility_hook = OnProcessUtility;
 	WatchTrackCounts();
 }

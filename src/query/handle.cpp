@@ -311,20 +311,25 @@ ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only,
 				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
 				DestReceiver *dest, QueryCompletion *qc)
 {
-	Node *statement = pstmt->utilityStmt;
-	bool discard = IsA(statement, DiscardStmt) &&
-				   (reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_ALL ||
-					reinterpret_cast<DiscardStmt *>(statement)->target == DISCARD_PLANS);
+	const bool discard = DiscardsPlans(pstmt->utilityStmt);
 
-	if (previous_process_utility)
-		previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
+	previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
 	if (discard)
 		ForgetHandles();
 }
 
 } // namespace
+
+bool
+DiscardsPlans(const Node *statement)
+{
+	if (!IsA(statement, DiscardStmt))
+		return false;
+
+	const DiscardMode target = reinterpret_cast<const DiscardStmt *>(statement)->target;
+
+	return target == DISCARD_ALL || target == DISCARD_PLANS;
+}
 
 void
 ShowToPermissionHooks(const HeldHandle &handle)
@@ -406,7 +411,7 @@ InitHandles()
 {
 	InitNews();
 	RegisterResourceReleaseCallback(ReleaseOwned, nullptr);
-	previous_process_utility = ProcessUtility_hook;
+	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
 	ProcessUtility_hook = ForgetOnDiscard;
 }
 

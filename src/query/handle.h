@@ -170,6 +170,8 @@ extern void Learn(const HeldHandle &handle, const Findings &seen);
 
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetHandles();
+/* DISCARD ALL and DISCARD PLANS. */
+extern bool DiscardsPlans(const Node *statement);
 extern void InitHandles();
 
 } // namespace cq

@@ -83,15 +83,6 @@ ForClient(const QueryDesc *query, ScanDirection direction, uint64 count)
 		   PqCommMethods == own_methods && own_methods != nullptr;
 }
 
-void
-PassOn(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
-{
-	if (previous_executor_run)
-		previous_executor_run(query, direction, count CQ_EXECUTE_ONCE);
-	else
-		standard_ExecutorRun(query, direction, count CQ_EXECUTE_ONCE);
-}
-
 /* May this run send what is kept?  Then by its scan, or by the call that it is. */
 bool
 Qualifies(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
@@ -126,7 +117,7 @@ RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ON
 
 	if (!Qualifies(&run, query, direction, count))
 	{
-		PassOn(query, direction, count CQ_EXECUTE_ONCE);
+		previous_executor_run(query, direction, count CQ_EXECUTE_ONCE);
 		return;
 	}
 	innermost = &run;
@@ -134,7 +125,7 @@ RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ON
 		*run.scan = &run;
 	PG_TRY();
 	{
-		PassOn(query, direction, count CQ_EXECUTE_ONCE);
+		previous_executor_run(query, direction, count CQ_EXECUTE_ONCE);
 	}
 	PG_FINALLY();
 	{
@@ -202,7 +193,7 @@ InitWire()
 	quiet = *own_methods;
 	quiet.putmessage = QuietMessage;
 	quiet.flush = QuietFlush;
-	previous_executor_run = ExecutorRun_hook;
+	previous_executor_run = NextOf(ExecutorRun_hook, standard_ExecutorRun);
 	ExecutorRun_hook = RunForWire;
 }
 

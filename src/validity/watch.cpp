@@ -98,10 +98,7 @@ WatchExecutorStart(QueryDesc *query, int eflags)
 		if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
 			KeepFromWorkers(query);
 	}
-	if (previous_executor_start)
-		previous_executor_start(query, eflags);
-	else
-		standard_ExecutorStart(query, eflags);
+	previous_executor_start(query, eflags);
 }
 
 void
@@ -110,10 +107,7 @@ WatchUtility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtili
 {
 	if (innermost != nullptr)
 		innermost->wrote = true;
-	if (previous_process_utility)
-		previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
-	else
-		standard_ProcessUtility(pstmt, query, read_only, context, params, env, dest, qc);
+	previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
 }
 
 /* Dynamic SQL, and what a session analyses for the first time. */
@@ -422,9 +416,9 @@ InitWatch()
 void
 HookWatch()
 {
-	previous_executor_start = ExecutorStart_hook;
+	previous_executor_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
 	ExecutorStart_hook = WatchExecutorStart;
-	previous_process_utility = ProcessUtility_hook;
+	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
 	ProcessUtility_hook = WatchUtility;
 	previous_post_parse_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = WatchAnalysis;

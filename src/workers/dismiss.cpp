@@ -105,12 +105,8 @@ DismissForUtility(PlannedStmt *statement, const char *query, bool read_only,
 				  QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	Dismiss(statement->utilityStmt);
-	if (previous_process_utility)
-		previous_process_utility(statement, query, read_only, context, params, environment, dest,
-								 completion);
-	else
-		standard_ProcessUtility(statement, query, read_only, context, params, environment, dest,
-								completion);
+	previous_process_utility(statement, query, read_only, context, params, environment, dest,
+							 completion);
 }
 
 } // namespace
@@ -118,7 +114,7 @@ DismissForUtility(PlannedStmt *statement, const char *query, bool read_only,
 void
 InitDismissal()
 {
-	previous_process_utility = ProcessUtility_hook;
+	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
 	ProcessUtility_hook = DismissForUtility;
 }
 
