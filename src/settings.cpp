@@ -191,7 +191,7 @@ DefineServerSettings()
 		&settings::max_pinned_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr,
 		nullptr);
 	DefineCustomIntVariable(
-		"cached_query.quota", "Memory that the answers of this role in this database may take.",
+		"cached_query.quota", "Memory that the results of this role in this database may take.",
 		"Beyond it the least valuable ones of its own go. -1 means no limit. Meant for "
 		"ALTER ROLE and ALTER DATABASE.",
 		&settings::quota_kb, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_KB, nullptr, nullptr, nullptr);
@@ -210,11 +210,11 @@ DefineServerSettings()
 							   "ChunkAppend, ConstraintAwareAppend, DecompressChunk", PGC_SUSET,
 							   GUC_LIST_INPUT, CheckTrustedScans, AssignTrusted, nullptr);
 	DefineCustomBoolVariable(
-		"cached_query.warm_start", "Refills the most valuable answers after a clean restart.",
+		"cached_query.warm_start", "Refills the most valuable results after a clean restart.",
 		"Their queries are kept in a file of the data directory, no rows.", &settings::warm_start,
 		false, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 	DefineCustomIntVariable("cached_query.refresh_workers",
-							"Background processes that refresh answers at the same time.",
+							"Background processes that refresh results at the same time.",
 							"Each serves one role in one database, ends when it has nothing to do, "
 							"and counts toward max_worker_processes. 0: none.",
 							&settings::refresh_workers, 2, 0, kMaxRefreshWorkers, PGC_SIGHUP, 0,
@@ -243,7 +243,7 @@ DefineSessionSettings()
 							nullptr, &settings::default_ttl_s, 60, 0, INT_MAX, PGC_USERSET,
 							GUC_UNIT_S, nullptr, nullptr, nullptr);
 	DefineCustomEnumVariable("cached_query.consistency", "What a hit promises.",
-							 "ttl: the answer is at most ttl old. exact: it is what the query "
+							 "ttl: the result is at most ttl old. exact: it is what the query "
 							 "would return under the caller's snapshot.",
 							 &settings::consistency, static_cast<int>(Consistency::ttl),
 							 consistency_options, PGC_USERSET, 0, nullptr, nullptr, nullptr);
@@ -266,21 +266,21 @@ DefineSessionSettings()
 							"Then it runs the query itself. 0 means that it never waits.",
 							&settings::wait_timeout_ms, 10000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
 							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.stale_for",
-							"How long after its ttl an answer may be served while it is refreshed.",
-							"0 means never. Exact answers are never stale.",
-							&settings::stale_for_ms, 0, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS,
-							nullptr, nullptr, nullptr);
+	DefineCustomIntVariable(
+		"cached_query.stale_for",
+		"How long after its ttl a cached result may be served while it is refreshed.",
+		"0 means never. Exact results are never stale.", &settings::stale_for_ms, 0, 0, INT_MAX,
+		PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	DefineCustomEnumVariable(
-		"cached_query.refresh", "Who refreshes an answer that is stale or about to expire.",
+		"cached_query.refresh", "Who refreshes a cached result that is stale or about to expire.",
 		"caller: one of the callers, in its call. background: a worker process.",
 		&settings::refresh, static_cast<int>(Refresh::caller), refresh_options, PGC_USERSET, 0,
 		nullptr, nullptr, nullptr);
 	DefineCustomRealVariable(
-		"cached_query.refresh_ahead", "How eagerly answers are refreshed before they expire.",
+		"cached_query.refresh_ahead", "How eagerly results are refreshed before they expire.",
 		"0: never. 1: about once, by the time the query takes. More: earlier.",
 		&settings::refresh_ahead, 0, 0, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-	DefineCustomEnumVariable("cached_query.store", "Where answers are kept and looked for.",
+	DefineCustomEnumVariable("cached_query.store", "Where results are kept and looked for.",
 							 "memory: shared memory of this server. redis: the Redis of "
 							 "cached_query.redis_url. tiered: memory, then Redis.",
 							 &settings::store, static_cast<int>(StoreKind::memory), store_options,
@@ -288,7 +288,7 @@ DefineSessionSettings()
 	DefineCustomIntVariable(
 		"cached_query.redis_lease",
 		"How long one server may keep others that share its Redis from running a query, too.",
-		"They wait for its answer, as far as cached_query.wait_timeout lets them. 0: each server "
+		"They wait for its result, as far as cached_query.wait_timeout lets them. 0: each server "
 		"runs it for itself.",
 		&settings::redis_lease_ms, 0, 0, kMaxLeaseMs, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr,
 		nullptr);

@@ -46,7 +46,7 @@ DefineAutoSettings()
 		"Which SELECTs are answered from the cache although they don't ask for it.",
 		"off: none; observe: none, but cached_query_candidates shows what would be; hinted: those "
 		"with a hint in a comment; exact: those "
-		"that took cached_query.auto_min_time and whose answers can be "
+		"that took cached_query.auto_min_time and whose results can be "
 		"exact.",
 		&settings::automatic, static_cast<int>(Auto::off), auto_options, PGC_USERSET, 0, nullptr,
 		nullptr, nullptr);

@@ -28,22 +28,22 @@ enum class Kind : uint8_t
 	X(miss_cold, miss, "no entry had this key")                                                    \
 	X(miss_expired, miss, "the entry was older than the ttl asked for")                            \
 	X(miss_invalidated, miss, "the entry was invalidated, or a definition it depends on changed")  \
-	X(miss_refresh, miss, "a fresh answer was asked for (mode refresh, ttl 0, _refresh)")          \
+	X(miss_refresh, miss, "a fresh result was asked for (mode refresh, ttl 0, _refresh)")          \
 	X(miss_ahead, miss, "refreshed before it expired, by cached_query.refresh_ahead")              \
 	X(miss_not_exact, miss, "the entry is good for ttl reads only and an exact one was asked for") \
 	X(changed_during_fill, miss, "ran, not kept: a dependency changed while the query ran")        \
 	X(too_large, miss, "ran, not kept: the result exceeds cached_query.max_entry_size")            \
 	X(no_memory, miss, "ran, not kept: everything in the cache is in use")                         \
 	X(over_quota, miss,                                                                            \
-	  "ran, not kept: the role's answers would take more than cached_query.quota")                 \
+	  "ran, not kept: the role's results would take more than cached_query.quota")                 \
 	X(too_many_dependencies, miss, "ran, not kept: the query reads too many relations")            \
 	X(cheap, miss, "ran, not kept: it took less than min_fill_time, or than a hit")                \
 	X(nested_write, miss, "ran, not kept: a function inside wrote or ran a utility command")       \
 	X(nested_uncacheable, miss, "ran, not kept: a function inside read what can't be cached")      \
 	X(ghost, miss,                                                                                 \
-	  "ran, not kept: no run since the last change showed that its answer would return")           \
+	  "ran, not kept: no run since the last change showed that its result would return")           \
 	X(would_hit, miss,                                                                             \
-	  "ran, not kept: cached_query.auto is observe, and the last answer is still good")            \
+	  "ran, not kept: cached_query.auto is observe, and the last result is still good")            \
 	X(parallel_function, miss, "ran, not kept: parallel workers run functions of users")           \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
 	X(hint_invalid, bypass, "a hint in the statement's comment was not understood")                \
