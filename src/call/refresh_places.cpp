@@ -18,12 +18,7 @@ LWLock *refresh_lock = nullptr;
 
 const char *const tranche_name = "CachedQueryRefresh";
 
-namespace
-{
-
 /* --- under the lock ------------------------------------------------------------------------- */
-
-} // namespace
 
 Request &
 RequestAt(const Place &place)

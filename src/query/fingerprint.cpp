@@ -29,10 +29,6 @@ extern "C" {
 
 namespace cq
 {
-namespace
-{
-
-} // namespace
 
 uint32
 ParseFlags()

@@ -23,16 +23,16 @@ constexpr int64 kRejectedPauseMs = 60 * 1000;
 struct Shared
 {
 	slock_t lock;
-	uint32 first;                /* lock */
-	uint32 count;                /* lock; read without */
-	bool lost;                   /* lock: one of these found no room */
-	Latch *writer;               /* lock: nullptr: there is none */
-	int pid;                     /* lock; read without */
-	pg_atomic_uint32 complained; /* atomic, see NoteNoRedisWriter() */
-	pg_atomic_uint64 rejected;   /* MonotonicMs() when one was last said; atomic */
-	pg_atomic_uint64 launched;   /* MonotonicMs() of the last try; atomic */
-	pg_atomic_uint32 changes[exact::kSlots / 32];
-	Job jobs[kRoom]; /* lock */
+	uint32 first;                                 /* lock */
+	uint32 count;                                 /* lock; read without */
+	bool lost;                                    /* lock: one of these found no room */
+	Latch *writer;                                /* lock: nullptr: there is none */
+	int pid;                                      /* lock; read without */
+	pg_atomic_uint32 complained;                  /* atomic, see NoteNoRedisWriter() */
+	pg_atomic_uint64 rejected;                    /* MonotonicMs() when one was last said; atomic */
+	pg_atomic_uint64 launched;                    /* MonotonicMs() of the last try; atomic */
+	pg_atomic_uint32 changes[exact::kSlots / 32]; /* a bit for each slot; atomic */
+	Job jobs[kRoom];                              /* lock */
 };
 
 Shared *shared = nullptr;
