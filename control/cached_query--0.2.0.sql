@@ -15,63 +15,63 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query(text, interval) IS
-'rows of the query: from the cache if the cached result is younger than ttl (NULL: cached_query.default_ttl), else by running it';
+'rows of the query, from the cache if younger than ttl (NULL: cached_query.default_ttl)';
 
 CREATE FUNCTION cached_query(query text, ttl interval, VARIADIC args "any")
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query(text, interval, VARIADIC "any") IS
-'rows of the query: from the cache if the cached result is younger than ttl (NULL: cached_query.default_ttl), else by running it; with arguments $1..$n';
+'cached_query with arguments $1..$n';
 
 CREATE FUNCTION cached_query(query text, ttl interval, VARIADIC args text[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query(text, interval, VARIADIC text[]) IS
-'rows of the query: from the cache if the cached result is younger than ttl (NULL: cached_query.default_ttl), else by running it; with arguments without types, which get the types that the query expects';
+'cached_query with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval DEFAULT NULL)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval) IS
-'cached_query with options for this call: mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease';
+'options mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval, VARIADIC args "any")
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC "any") IS
-'cached_query with options for this call: mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease; with arguments $1..$n';
+'options mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease; arguments $1..$n';
 
 CREATE FUNCTION cached_query_with(options jsonb, query text, ttl interval, VARIADIC args text[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'cached_query_with_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_with(jsonb, text, interval, VARIADIC text[]) IS
-'cached_query with options for this call: mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease; with arguments without types, which get the types that the query expects';
+'options mode, consistency, store, tag, min_fill_time, wait_timeout, stale_for, redis_lease; arguments as text';
 
 CREATE FUNCTION cached_query_as(row_type anyelement, query text, ttl interval DEFAULT NULL)
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'cached_query_as'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_as(anyelement, text, interval) IS
-'cached_query whose columns are those of a row type: cached_query_as(NULL::my_table, ...)';
+'cached_query with the columns of a row type: cached_query_as(NULL::my_table, ...)';
 
 CREATE FUNCTION cached_query_as(row_type anyelement, query text, ttl interval, VARIADIC args "any")
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'cached_query_as_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_as(anyelement, text, interval, VARIADIC "any") IS
-'cached_query whose columns are those of a row type: cached_query_as(NULL::my_table, ...); with arguments $1..$n';
+'cached_query_as with arguments $1..$n';
 
 CREATE FUNCTION cached_query_as(row_type anyelement, query text, ttl interval, VARIADIC args text[])
 RETURNS SETOF anyelement
 AS 'MODULE_PATHNAME', 'cached_query_as_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100 ROWS 1000 SUPPORT cached_query_support;
 COMMENT ON FUNCTION cached_query_as(anyelement, text, interval, VARIADIC text[]) IS
-'cached_query whose columns are those of a row type: cached_query_as(NULL::my_table, ...); with arguments without types, which get the types that the query expects';
+'cached_query_as with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_json(query text, ttl interval DEFAULT NULL)
 RETURNS json
@@ -85,14 +85,14 @@ RETURNS json
 AS 'MODULE_PATHNAME', 'cached_query_json_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_json(text, interval, VARIADIC "any") IS
-'the rows as one JSON array of objects, cached as text; with arguments $1..$n';
+'cached_query_json with arguments $1..$n';
 
 CREATE FUNCTION cached_query_json(query text, ttl interval, VARIADIC args text[])
 RETURNS json
 AS 'MODULE_PATHNAME', 'cached_query_json_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_json(text, interval, VARIADIC text[]) IS
-'the rows as one JSON array of objects, cached as text; with arguments without types, which get the types that the query expects';
+'cached_query_json with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_refresh(query text, ttl interval DEFAULT NULL)
 RETURNS bigint
@@ -106,14 +106,14 @@ RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_refresh_args'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_refresh(text, interval, VARIADIC "any") IS
-'runs the query, replaces the cached result and returns the number of rows; with arguments $1..$n';
+'cached_query_refresh with arguments $1..$n';
 
 CREATE FUNCTION cached_query_refresh(query text, ttl interval, VARIADIC args text[])
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_refresh_text'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_refresh(text, interval, VARIADIC text[]) IS
-'runs the query, replaces the cached result and returns the number of rows; with arguments without types, which get the types that the query expects';
+'cached_query_refresh with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_columns(query text)
 RETURNS text
@@ -127,14 +127,14 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'cached_query_columns_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_columns(text, VARIADIC "any") IS
-'the column list to write after AS t(...); with arguments $1..$n';
+'cached_query_columns with arguments $1..$n';
 
 CREATE FUNCTION cached_query_columns(query text, VARIADIC args text[])
 RETURNS text
 AS 'MODULE_PATHNAME', 'cached_query_columns_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_columns(text, VARIADIC text[]) IS
-'the column list to write after AS t(...); with arguments without types, which get the types that the query expects';
+'cached_query_columns with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_explain(IN query text,
 	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
@@ -155,7 +155,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'cached_query_explain_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text, VARIADIC "any") IS
-'whether the query can be cached, if not why, and what the cache holds for it; with arguments $1..$n';
+'cached_query_explain with arguments $1..$n';
 
 CREATE FUNCTION cached_query_explain(IN query text,
 	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
@@ -166,49 +166,49 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'cached_query_explain_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text, VARIADIC text[]) IS
-'whether the query can be cached, if not why, and what the cache holds for it; with arguments without types, which get the types that the query expects';
+'cached_query_explain with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_invalidate(query text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text) IS
-'invalidates the cached result when the transaction commits; returns how many entries in memory become invalid';
+'invalidates the cached result at commit; returns how many entries become invalid';
 
 CREATE FUNCTION cached_query_invalidate(query text, VARIADIC args "any")
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_args'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text, VARIADIC "any") IS
-'invalidates the cached result when the transaction commits; returns how many entries in memory become invalid; with arguments $1..$n';
+'cached_query_invalidate with arguments $1..$n';
 
 CREATE FUNCTION cached_query_invalidate(query text, VARIADIC args text[])
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_text'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_invalidate(text, VARIADIC text[]) IS
-'invalidates the cached result when the transaction commits; returns how many entries in memory become invalid; with arguments without types, which get the types that the query expects';
+'cached_query_invalidate with arguments as text, which get the types that the query expects';
 
 CREATE FUNCTION cached_query_invalidate_relation(relation regclass)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_relation'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100 STRICT;
 COMMENT ON FUNCTION cached_query_invalidate_relation(regclass) IS
-'invalidates all cached results that read the relation when the transaction commits; returns an upper bound of how many these are in memory';
+'invalidates at commit all results that read the relation; returns how many at most';
 
 CREATE FUNCTION cached_query_invalidate_tag(tag text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate_tag'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100 STRICT;
 COMMENT ON FUNCTION cached_query_invalidate_tag(text) IS
-'invalidates all cached results with the tag in this database when the transaction commits; returns an upper bound of how many these are in memory';
+'invalidates at commit all results of this database with the tag; returns how many at most';
 
 CREATE FUNCTION cached_query_clear()
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_clear'
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100;
 COMMENT ON FUNCTION cached_query_clear() IS
-'invalidates all cached results of the server when the transaction commits; returns how many entries there are in memory';
+'invalidates at commit all results of the server; returns how many';
 
 CREATE FUNCTION cached_query_stats_reset()
 RETURNS void
@@ -242,7 +242,7 @@ COMMENT ON FUNCTION cached_query_get_stats() IS 'the row of view cached_query_st
 
 CREATE VIEW cached_query_stats AS SELECT * FROM cached_query_get_stats();
 COMMENT ON VIEW cached_query_stats IS
-'counters of the cache since stats_reset, and its memory; sizes in bytes, times in milliseconds';
+'counters of the cache since stats_reset, and its memory; in bytes and milliseconds';
 
 COMMENT ON COLUMN cached_query_stats.hits IS 'calls that returned rows from the cache';
 COMMENT ON COLUMN cached_query_stats.stale_hits IS 'of the hits, those from an expired entry within stale_for';
@@ -256,7 +256,7 @@ COMMENT ON COLUMN cached_query_stats.refreshes_skipped IS 'refreshes that were d
 COMMENT ON COLUMN cached_query_stats.bypasses IS 'calls whose query ran without the intention to cache the result';
 COMMENT ON COLUMN cached_query_stats.evictions IS 'entries that were removed to make room';
 COMMENT ON COLUMN cached_query_stats.expirations IS 'expired entries that were removed';
-COMMENT ON COLUMN cached_query_stats.invalidations IS 'entries that were removed because something they depend on changed, or by an explicit invalidation';
+COMMENT ON COLUMN cached_query_stats.invalidations IS 'entries that were removed because something changed, or by an explicit invalidation';
 COMMENT ON COLUMN cached_query_stats.errors IS 'queries that failed while they ran for a call';
 COMMENT ON COLUMN cached_query_stats.entries IS 'entries now';
 COMMENT ON COLUMN cached_query_stats.memory_used IS 'memory that entries take now, including results that are being computed';
@@ -267,8 +267,8 @@ COMMENT ON COLUMN cached_query_stats.images IS 'stored messages now; they are no
 COMMENT ON COLUMN cached_query_stats.image_memory IS 'part of memory_used that stored messages take';
 COMMENT ON COLUMN cached_query_stats.redis_hits IS 'of the hits, those from Redis';
 COMMENT ON COLUMN cached_query_stats.redis_misses IS 'lookups in Redis that found nothing';
-COMMENT ON COLUMN cached_query_stats.redis_skipped IS 'lookups in Redis that were not made, or that failed, because Redis was not available';
-COMMENT ON COLUMN cached_query_stats.redis_rejected IS 'values in Redis that were damaged, not authentic, written by an unrelated server, too old or invalidated';
+COMMENT ON COLUMN cached_query_stats.redis_skipped IS 'lookups in Redis that were not made or failed, because Redis was not available';
+COMMENT ON COLUMN cached_query_stats.redis_rejected IS 'values in Redis that were damaged, not authentic, of an unrelated server, or too old';
 COMMENT ON COLUMN cached_query_stats.redis_stores IS 'entries that were written to Redis';
 COMMENT ON COLUMN cached_query_stats.redis_dropped IS 'entries that could not be written to Redis';
 COMMENT ON COLUMN cached_query_stats.redis_leases IS 'query runs during which a lease kept other servers from running the query';
@@ -289,9 +289,9 @@ COMMENT ON FUNCTION cached_query_get_redis() IS 'the row of view cached_query_re
 
 CREATE VIEW cached_query_redis AS SELECT * FROM cached_query_get_redis();
 COMMENT ON VIEW cached_query_redis IS
-'the connection of this server to Redis, since server start; sizes in bytes, times in milliseconds';
+'the connection of this server to Redis, since server start; in bytes and milliseconds';
 COMMENT ON COLUMN cached_query_redis.configured IS 'whether cached_query.redis_url is set';
-COMMENT ON COLUMN cached_query_redis.state IS 'state of the circuit breaker: off, closed (Redis is in use), open (Redis is not available), half-open (one session tries Redis again)';
+COMMENT ON COLUMN cached_query_redis.state IS 'off, closed (Redis is in use), open (it is not available), half-open (it is tried again)';
 COMMENT ON COLUMN cached_query_redis.since IS 'when this state began';
 COMMENT ON COLUMN cached_query_redis.last_error IS 'the last error; shown to members of pg_read_all_stats';
 COMMENT ON COLUMN cached_query_redis.last_error_time IS 'time of the last error';
@@ -305,8 +305,8 @@ COMMENT ON COLUMN cached_query_redis.writer_pid IS 'process that writes to Redis
 COMMENT ON COLUMN cached_query_redis.queued IS 'entries, removals and invalidations that wait for this process';
 COMMENT ON COLUMN cached_query_redis.invalidations_sent IS 'invalidations that were sent to the other servers of the namespace';
 COMMENT ON COLUMN cached_query_redis.invalidations_received IS 'invalidations that came from the other servers of the namespace';
-COMMENT ON COLUMN cached_query_redis.heard_ms IS 'time since this server last asked what the others have invalidated; NULL: never, or the namespace is not shared';
-COMMENT ON COLUMN cached_query_redis.lag_ms IS 'on a standby: its greatest possible lag behind the primary; NULL: unknown, so its results are not shared';
+COMMENT ON COLUMN cached_query_redis.heard_ms IS 'time since this server last asked what others invalidated; NULL: never, or not shared';
+COMMENT ON COLUMN cached_query_redis.lag_ms IS 'on a standby: its greatest possible lag; NULL: unknown, so its results are not shared';
 
 CREATE FUNCTION cached_query_get_reasons(
 	OUT reason text, OUT description text, OUT calls bigint, OUT statements bigint)
@@ -337,14 +337,14 @@ COMMENT ON FUNCTION cached_query_get_entries() IS 'the rows of view cached_query
 
 CREATE VIEW cached_query_entries AS SELECT (e).* FROM (SELECT cached_query_get_entries() AS e) AS s;
 COMMENT ON VIEW cached_query_entries IS
-'cached results in memory, of all databases; details of other roles'' entries are shown to pg_read_all_stats';
+'cached results in memory, of all databases; pg_read_all_stats sees all details';
 
 COMMENT ON COLUMN cached_query_entries.database IS 'database of the query';
 COMMENT ON COLUMN cached_query_entries.role IS 'role whose call cached the result';
 COMMENT ON COLUMN cached_query_entries.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
-COMMENT ON COLUMN cached_query_entries.query IS 'text of the query';
+COMMENT ON COLUMN cached_query_entries.query IS 'text of the query; that of other roles is shown to pg_read_all_stats';
 COMMENT ON COLUMN cached_query_entries.args IS 'its arguments; NULL if there are none, and in another database';
-COMMENT ON COLUMN cached_query_entries.tag IS 'tag that the call gave; NULL, as queryid, query, args, relations, rows and bytes, for entries of other roles, except for pg_read_all_stats';
+COMMENT ON COLUMN cached_query_entries.tag IS 'tag that the call gave';
 COMMENT ON COLUMN cached_query_entries.tier IS 'where the rows are: memory';
 COMMENT ON COLUMN cached_query_entries.consistency IS 'ttl, or exact (good for both modes)';
 COMMENT ON COLUMN cached_query_entries.relations IS 'OIDs of the relations it depends on';
@@ -370,8 +370,8 @@ COMMENT ON FUNCTION cached_query_get_usage() IS 'the rows of view cached_query_u
 
 CREATE VIEW cached_query_usage AS SELECT * FROM cached_query_get_usage();
 COMMENT ON VIEW cached_query_usage IS
-'memory of the cached results of each role in each database; members of pg_read_all_stats see all rows, others their own; sizes in bytes';
-COMMENT ON COLUMN cached_query_usage.database IS 'database; NULL: it was dropped, or the row is for all that have no row of their own';
+'memory of the cached results, by role and database; in bytes';
+COMMENT ON COLUMN cached_query_usage.database IS 'database; NULL: it was dropped, or the row is for all without a row of their own';
 COMMENT ON COLUMN cached_query_usage.role IS 'role whose sessions cached the results; NULL as for database';
 COMMENT ON COLUMN cached_query_usage.entries IS 'number of entries';
 COMMENT ON COLUMN cached_query_usage.bytes IS 'memory that the entries take';
@@ -389,44 +389,41 @@ COMMENT ON FUNCTION cached_query_get_candidates() IS 'the rows of view cached_qu
 
 CREATE VIEW cached_query_candidates AS SELECT * FROM cached_query_get_candidates();
 COMMENT ON VIEW cached_query_candidates IS
-'slow statements that cached_query.auto met, by database and role, and what is or would be gained, since stats_reset; at most 1,024';
+'slow statements that cached_query.auto met since stats_reset, and what is gained';
 COMMENT ON COLUMN cached_query_candidates.database IS 'database; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.role IS 'role that ran the statement; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
-COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes of it; shown to members of the role and of pg_read_all_stats, as are queryid and voided_by';
+COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes; NULL for other roles, as queryid and voided_by';
 COMMENT ON COLUMN cached_query_candidates.calls IS 'how many times it was run or answered';
 COMMENT ON COLUMN cached_query_candidates.hits IS 'answers from the cache';
 COMMENT ON COLUMN cached_query_candidates.would_hit IS 'runs in observe whose answer was still that of the run before';
 COMMENT ON COLUMN cached_query_candidates.mean_ms IS 'mean time of its runs, in milliseconds; NULL: not measured';
 COMMENT ON COLUMN cached_query_candidates.would_save_ms IS 'time of runs that hits did not take, or would not have taken, in milliseconds';
 COMMENT ON COLUMN cached_query_candidates.voided IS 'runs before which something that it reads had changed since its last run';
-COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed, the last time that it could be told; NULL in another database';
+COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed the last time, if known; NULL in another database';
 COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run that was no hit; NULL: there was none';
-COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: it gains by cached_query.auto = exact; call: it could be cached for a time by a call; no: nothing is gained';
+COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: set cached_query.auto = exact; call: call with a ttl; no: nothing is gained';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
-		fill_ms * interval '1 ms' AS fill,
-		rows, pg_size_pretty(bytes) AS size,
-		date_trunc('seconds', clock_timestamp() - created) AS age,
-		date_trunc('seconds', expires - clock_timestamp()) AS expires_in,
-		state, database, role, tag,
-		CASE WHEN length(line) > 60 THEN left(line, 57) || '...' ELSE line END AS query
-	FROM cached_query_entries, LATERAL (SELECT regexp_replace(btrim(query, E' \t\r\n'), '[[:space:]]+', ' ', 'g')) AS l(line)
+		pg_size_pretty(bytes) AS size,
+		date_trunc('seconds', extract(epoch FROM clock_timestamp() - created) * interval '1 s') AS age,
+		state,
+		CASE WHEN length(owner) > 16 THEN left(owner, 13) || '...' ELSE owner END AS role,
+		CASE WHEN length(line) > 34 THEN left(line, 31) || '...' ELSE line END AS query
+	FROM cached_query_entries,
+		LATERAL (SELECT CASE WHEN database = current_database() THEN role
+				ELSE concat(role, '@', database) END,
+			regexp_replace(concat('[' || left(tag, 12) || '] ', btrim(query, E' \t\r\n')), '[[:space:]]+', ' ', 'g')) AS l(owner, line)
 	ORDER BY saved_ms DESC, cached_query_entries.hits DESC;
 COMMENT ON VIEW cached_query_top IS
-'cached_query_entries in a form for people: the entries that saved the most time come first, with readable units and short texts';
+'cached_query_entries for people: what saved the most time comes first';
 COMMENT ON COLUMN cached_query_top.hits IS 'number of hits';
 COMMENT ON COLUMN cached_query_top.saved IS 'execution time that the hits did not spend';
-COMMENT ON COLUMN cached_query_top.fill IS 'time that the query took';
-COMMENT ON COLUMN cached_query_top.rows IS 'number of rows';
 COMMENT ON COLUMN cached_query_top.size IS 'memory of the entry, including header and key';
 COMMENT ON COLUMN cached_query_top.age IS 'how old the rows are';
-COMMENT ON COLUMN cached_query_top.expires_in IS 'time until the end of the longest lifetime that was requested; negative: it has ended';
 COMMENT ON COLUMN cached_query_top.state IS 'fresh, stale, expired or invalidated';
-COMMENT ON COLUMN cached_query_top.database IS 'database of the query';
-COMMENT ON COLUMN cached_query_top.role IS 'role whose call cached the result';
-COMMENT ON COLUMN cached_query_top.tag IS 'tag that the call gave';
-COMMENT ON COLUMN cached_query_top.query IS 'the beginning of the text, in one line; NULL for entries of other roles, except for pg_read_all_stats';
+COMMENT ON COLUMN cached_query_top.role IS 'role whose call cached the result, with @ and its database if that is another one';
+COMMENT ON COLUMN cached_query_top.query IS 'its tag, and the beginning of its text in one line';
 
 GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries, cached_query_usage, cached_query_candidates TO PUBLIC;

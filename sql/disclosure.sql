@@ -21,7 +21,7 @@ SET ROLE cq_teller; SELECT * FROM seen();
 SET ROLE cq_member; SELECT * FROM seen();
 SET ROLE cq_monitor; SELECT * FROM seen();
 SET ROLE cq_stranger; SELECT * FROM seen();
-SELECT rows, size, tag, query FROM cached_query_top WHERE role = 'cq_teller';
+SELECT size, query FROM cached_query_top WHERE role = 'cq_teller';
 SELECT last_error FROM cached_query_redis;
 -- nor by asking for the same query, which it may not read
 SELECT state, rows FROM cached_query_explain('SELECT * FROM patients WHERE id < $1', '9');

@@ -37,6 +37,12 @@ SELECT c.relname, a.attname AS undocumented
 	FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
 	WHERE c.relname ~ '^cached_query_' AND c.relkind = 'v' AND col_description(c.oid, a.attnum) IS NULL
 	ORDER BY 1, 2;
+-- which is short enough for \df+ and \d+
+SELECT pg_describe_object(classoid, objoid, objsubid) AS object, length(description)
+	FROM pg_description WHERE length(description) > 120
+		AND (classoid, objoid) IN (SELECT classid, objid FROM pg_depend WHERE refclassid = 'pg_extension'::regclass
+			AND deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'cached_query'))
+	ORDER BY 1;
 
 -- every setting: name, unit, context, default
 SELECT name, unit, context, vartype, boot_val, min_val, max_val, enumvals, short_desc <> '' AS described

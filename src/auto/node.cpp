@@ -119,8 +119,11 @@ BeginNode(CustomScanState *css, EState *estate, int eflags)
 		BeginHit(node);
 	else if (outerPlan(css->ss.ps.plan) == nullptr)
 		/* nobody started it by ExecutorStart() */
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("plan of cached_query was not started by the executor's hooks")));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("plan of cached_query was not started by the executor's hooks"),
+				 errhint("Another module runs it otherwise. Set cached_query.auto = off for its "
+						 "sessions.")));
 	else
 		BeginChild(node, estate, eflags, conduct == Conduct::keep);
 }

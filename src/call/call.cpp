@@ -76,7 +76,8 @@ Decide(Attempt *attempt, Answer *answer)
 NotCached(Reason reason)
 {
 	ereport(ERROR, (errcode(MAKE_SQLSTATE('C', 'Q', '0', '0', '1')), errmsg("query is not cached"),
-					errdetail("%s (%s).", Describe(reason).description, Describe(reason).code),
+					errdetail("The reason is %s: %s.", Describe(reason).code,
+							  Describe(reason).description),
 					errhint("Mode only_cached never runs a query; another mode fills the cache.")));
 	pg_unreachable();
 }

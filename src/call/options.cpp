@@ -9,6 +9,8 @@
 #include "call/call.h"
 #include "call/options.h"
 
+#include <cmath>
+
 namespace cq
 {
 namespace
@@ -34,14 +36,19 @@ StringOption(const char *key, const JsonbValue *value, const char *wanted)
 int
 MillisecondsOption(const char *key, const JsonbValue *value, int lowest, const char *wanted)
 {
-	int result;
+	double number;
 
 	if (value->type != jbvNumeric)
 		BadOption(key, wanted);
-	result = DatumGetInt32(DirectFunctionCall1(numeric_int4, NumericGetDatum(value->val.numeric)));
-	if (result < lowest)
+	number = rint(DatumGetFloat8(
+		DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(value->val.numeric))));
+	if (fabs(number) > PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("value for option \"%s\" is out of range", key),
+						errhint("It takes %s, at most %d.", wanted, PG_INT32_MAX)));
+	if (number < lowest)
 		BadOption(key, wanted);
-	return result;
+	return static_cast<int>(number);
 }
 
 void

@@ -62,7 +62,8 @@ ArgsFrom(const Signature &signature, const RawArgs &raw, int first)
 							errhint("Pass an array with a NULL element for a NULL argument.")));
 		if (!OidIsValid(get_element_type(raw.types[first])))
 			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-							errmsg("VARIADIC argument must be an array")));
+							errmsg("VARIADIC argument must be an array"),
+							errhint("Leave out VARIADIC to pass single values.")));
 		return ArgsFromArray(raw.values[first], signature.untyped);
 	}
 	args.count = raw.count - first;
@@ -148,7 +149,8 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 	if (signature.row_type)
 		at++;
 	if (raw.nulls[at])
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null")));
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null"),
+						errhint("Give the text of one SELECT, VALUES, TABLE or WITH statement.")));
 	query = DatumGetTextPP(raw.values[at]);
 	call.query_length = static_cast<int>(VARSIZE_ANY_EXHDR(query));
 	call.query = text_to_cstring(query);

@@ -240,7 +240,8 @@ ArgsFromArray(Datum datum, bool untyped)
 
 	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) > kMaxParameters)
 		ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS),
-						errmsg("cannot pass more than %d arguments to a query", kMaxParameters)));
+						errmsg("cannot pass more than %d arguments to a query", kMaxParameters),
+						errhint("Pass many values as one array: = ANY($1).")));
 	get_typlenbyvalalign(element, &length, &by_value, &align);
 	deconstruct_array(array, element, length, by_value, align, &args.values, &args.nulls,
 					  &args.count);

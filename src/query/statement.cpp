@@ -201,7 +201,8 @@ ParseStatement(const char *query)
 	if (statement.highest_param > kMaxParameters)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
 						errmsg("there is no parameter $%d", statement.highest_param),
-						errdetail("A query has at most %d parameters.", kMaxParameters)));
+						errdetail("A query has at most %d parameters.", kMaxParameters),
+						errhint("Pass many values as one array: = ANY($1).")));
 	return statement;
 }
 
