@@ -1,4 +1,4 @@
-"""Django: raw() with cached_query_as, a model on a cached view, and a cursor for rows that are no model.
+"""Django: raw() with cached_query_as, any queryset, a model on a cached view, and a cursor for other rows.
 
 Settings and model stand here so that the file runs by itself.
 """
@@ -34,6 +34,17 @@ def latest(region):
             'SELECT * FROM payments WHERE region = $1 ORDER BY id DESC LIMIT 2', '60s', %s)""", [region])
 
 
+def cached(queryset, ttl="60s"):
+    """The objects of a queryset, which is what is cached: filters and order are part of it."""
+    sql, params = queryset.query.sql_with_params()
+    name = connection.ops.quote_name
+    columns = ", ".join(name(field.column) + " " + field.rel_db_type(connection)
+                        for field in queryset.model._meta.concrete_fields)
+    return queryset.model.objects.raw(
+        "SELECT * FROM cached_query(%s, %s" + ", %s" * len(params) + ") AS t(" + columns + ")",
+        [sql % tuple("$%d" % n for n in range(1, len(params) + 1)), ttl, *params])
+
+
 class RegionTotal(models.Model):
     """A cached view: filters and order are not part of what is cached."""
 
@@ -54,6 +65,10 @@ VIEW = """
 
 for _ in range(2):  # the second time from memory
     for payment in latest("north"):
+        print(payment.id, payment.amount, payment.paid)
+
+for _ in range(2):
+    for payment in cached(Payment.objects.filter(region="west", amount__lt=10).order_by("-id")):
         print(payment.id, payment.amount, payment.paid)
 
 with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""SQLAlchemy: a cached query as a table of Core, and as rows of a mapped class."""
+"""SQLAlchemy: a cached query as a table of Core, as rows of a mapped class, and a class on a cached view."""
 
 import datetime
 
@@ -29,9 +29,28 @@ latest = select(Payment).from_statement(text("""
     SELECT * FROM cached_query_as(NULL::payments,
         'SELECT * FROM payments WHERE region = $1 ORDER BY id DESC LIMIT 2', '60s', :region)"""))
 
+class RegionTotal(Base):
+    """A cached view: filters and order are not part of what is cached."""
+
+    __tablename__ = "region_sums"
+    region = Column(Text, primary_key=True)
+    total = Column(Numeric)
+
+
+# In a migration of Alembic: op.execute(VIEW)
+VIEW = text("""
+    CREATE OR REPLACE VIEW region_sums AS
+        SELECT * FROM cached_query('SELECT region, sum(amount) FROM payments GROUP BY region', '60s')
+            AS t(region text, total numeric)""")
+
 with Session(engine) as session:
     for _ in range(2):  # the second time from memory
         for row in session.execute(select(totals).order_by(totals.c.total.desc()).limit(2)):
             print(row.region, row.total)
     for payment in session.scalars(latest, {"region": "north"}):
         print(payment.id, payment.amount)
+
+    session.execute(VIEW)
+    for _ in range(2):
+        for row in session.scalars(select(RegionTotal).where(RegionTotal.total < 312000)):
+            print(row.region, row.total)

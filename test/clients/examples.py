@@ -91,13 +91,13 @@ def asyncpg_example():
 
 
 def sqlalchemy_example():
-    example("sqlalchemy_example.py", python_missing("sqlalchemy"), PYTHON, (1, 2, 0),
-            "east 210412.50\nwest 210337.50\n" * 2 + "1000 2500.00\n996 2490.00\n")
+    example("sqlalchemy_example.py", python_missing("sqlalchemy"), PYTHON, (2, 3, 0),
+            "east 210412.50\nwest 210337.50\n" * 2 + "1000 2500.00\n996 2490.00\n" + "east 311875.00\n" * 2)
 
 
 def django_example():
-    example("django_example.py", python_missing("django"), PYTHON, (2, 3, 0),
-            LATEST * 2 + "1000\n313750.00\n['north', 'west', 'south']\n")
+    example("django_example.py", python_missing("django"), PYTHON, (3, 4, 0),
+            LATEST * 2 + "3 7.50 2026-01-04\n" * 2 + "1000\n313750.00\n['north', 'west', 'south']\n")
 
 
 def node_postgres_example():

@@ -125,7 +125,7 @@ redis_setting($node, redis_timeout => '5s');
 my @clients = map { CachedQueryTest::Deaf->connect($node) } 1 .. 2;
 $_->send('SELECT busy(6000)') foreach @clients;
 my ($log_out, $log_err);
-IPC::Run::run([ 'redis-cli', '--cluster', 'reshard', "127.0.0.1:$to->{port}", '--cluster-from', $to_id,
+IPC::Run::run([ $RedisTest::cli_program, '--cluster', 'reshard', "127.0.0.1:$to->{port}", '--cluster-from', $to_id,
 	'--cluster-to', $from_id, '--cluster-slots', '300', '--cluster-yes' ], '>', \$log_out, '2>', \$log_err, IPC::Run::timeout(60));
 foreach my $client (@clients)
 {

@@ -18,6 +18,9 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(start_redis start_cluster start_sentinels start_proxy add_redis_functions
   redis_command redis_status redis_setting settled);
 
+# Programs are of Redis, or of what REDIS names: valkey.
+our ($server_program, $cli_program) = map { ($ENV{REDIS} || 'redis') . "-$_" } qw(server cli);
+
 my $owner = $$;
 my %running;    # pid => 1
 my $count = 0;
@@ -196,7 +199,7 @@ sub start_cluster
 	  map { start_redis(lines => $bus_lines->()) } 1 .. $masters * (1 + ($replicas || 0));
 	my $end = time() + 60;
 
-	system_or_bail('redis-cli', '--cluster', 'create', (map { "127.0.0.1:$_->{port}" } @nodes),
+	system_or_bail($cli_program, '--cluster', 'create', (map { "127.0.0.1:$_->{port}" } @nodes),
 		'--cluster-replicas', $replicas || 0, '--cluster-yes');
 	foreach my $node (@nodes)
 	{
@@ -317,11 +320,11 @@ sub start
 	my ($self) = @_;
 	my $end = time() + 30;
 
-	$self->{pid} = RedisTest::start_process($self->{log}, 'redis-server', "$self->{dir}/redis.conf",
+	$self->{pid} = RedisTest::start_process($self->{log}, $RedisTest::server_program, "$self->{dir}/redis.conf",
 		$self->{sentinel} ? '--sentinel' : (), @{ $self->{args} || [] });
 	until ($self->cli('PING') =~ /PONG|NOAUTH|LOADING/)
 	{
-		die "redis-server does not start, see $self->{log}" if time() > $end;
+		die "$RedisTest::server_program does not start, see $self->{log}" if time() > $end;
 		sleep 0.02;
 	}
 	return;
@@ -335,7 +338,7 @@ sub resume { kill 'CONT', $_[0]->{pid}; return; }
 sub tcp_url { return "redis://127.0.0.1:$_[0]->{port}"; }
 sub unix_url { return "unix://$_[0]->{socket}"; }
 
-# What redis-cli prints.
+# What redis-cli or valkey-cli prints.
 sub cli
 {
 	my ($self, @words) = @_;
@@ -345,7 +348,7 @@ sub cli
 	push @to, '--no-auth-warning', '-a', $self->{password} if defined $self->{password};
 	my ($out, $err) = ('', '');
 
-	IPC::Run::run([ 'redis-cli', @to, @words ], '>', \$out, '2>', \$err, IPC::Run::timeout(30));
+	IPC::Run::run([ $RedisTest::cli_program, @to, @words ], '>', \$out, '2>', \$err, IPC::Run::timeout(30));
 	chomp $out;
 	return $out;
 }
