@@ -414,7 +414,7 @@ CREATE VIEW cached_query_top AS
 	FROM cached_query_entries,
 		LATERAL (SELECT CASE WHEN database = current_database() THEN role
 				ELSE concat(role, '@', database) END,
-			regexp_replace(concat('[' || left(tag, 12) || '] ', btrim(query, E' \t\r\n')), '[[:space:]]+', ' ', 'g')) AS l(owner, line)
+			concat('[' || left(tag, 12) || '] ', btrim(regexp_replace(query, '[[:space:]]+', ' ', 'g')))) AS l(owner, line)
 	ORDER BY saved_ms DESC, cached_query_entries.hits DESC;
 COMMENT ON VIEW cached_query_top IS
 'cached_query_entries for people: what saved the most time comes first';
