@@ -178,8 +178,17 @@ def check_redis(port):
     ok(scrape.value("cached_query_redis_skipped_total") >= 1, "calls that did without Redis")
 
 
+class Declared:
+    """What the exporter would show, as queries.yaml says."""
+
+    def __init__(self):
+        self.types = declared()
+        self.samples = dict.fromkeys(self.types)
+
+
 if EXPORTER is None:
     skip("queries.yaml", "there is no prometheus-postgres-exporter")
+    check_dashboard(Declared())
     done()
 with tempfile.TemporaryDirectory() as directory:
     port = free_port()
