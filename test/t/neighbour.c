@@ -24,6 +24,7 @@
 #undef USE_OPENSSL
 
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "fmgr.h"
 #include "libpq/libpq.h"
 #include "nodes/extensible.h"
