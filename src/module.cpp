@@ -8,8 +8,8 @@
 #include "pg.h"
 #include "auto/settings.h"
 #include "auto/auto.h"
+#include "auto/plan.h"
 #include "remote/queue.h"
-#include "workers/dismiss.h"
 #include "validity/sweep.h"
 #include "validity/lag.h"
 #include "validity/entry_state.h"
@@ -33,6 +33,7 @@
 #include "redis/identity.h"
 #include "scan/scan.h"
 #include "scan/wire.h"
+#include "hooks.h"
 #include "settings.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
@@ -114,10 +115,11 @@ StartShmem()
 		previous_shmem_startup();
 	if (!hooked)
 	{
-		exact::SetHooks();
-		HookWatch();
+		exact::HookTrackCounts();
 		HookSettings();
-		HookAuto();
+		HookAnalysis();
+		HookPlanner();
+		HookStatements();
 		hooked = true;
 	}
 	StoreInitShmem(StoreMemory());
@@ -176,7 +178,6 @@ _PG_init(void)
 	InitRedisWriter();
 	InitSweeper();
 	InitWarmStart();
-	InitDismissal();
 
 	previous_shmem_request = shmem_request_hook;
 	shmem_request_hook = RequestShmem;

@@ -5,7 +5,6 @@
 #include "pg.h"
 #include "auto/auto.h"
 #include "auto/candidates.h"
-#include "auto/executor.h"
 #include "auto/ghost.h"
 #include "auto/known.h"
 #include "auto/nesting.h"
@@ -23,13 +22,6 @@ InitAuto()
 	InitStatementEnd();
 	InitPlans();
 	InitNode();
-}
-
-void
-HookAuto()
-{
-	HookPlanner();
-	HookExecutor();
 }
 
 void

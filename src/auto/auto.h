@@ -9,9 +9,8 @@
 namespace cq
 {
 
-/* From _PG_init; when all libraries have been loaded; and shared memory. */
+/* From _PG_init, and shared memory. */
 extern void InitAuto();
-extern void HookAuto();
 extern void AutoRequestShmem();
 extern void AutoInitShmem();
 

@@ -1,6 +1,6 @@
 /*
  * executor.cpp
- *		The executor's hooks: where statements begin and end, and how deep they are nested.
+ *		Where statements begin and end in the executor, and how deep they are nested.
  */
 #include "pg.h"
 #include "call/singleflight.h"
@@ -11,21 +11,10 @@
 #include "auto/statement.h"
 #include "auto/worth.h"
 
-extern "C" {
-#include "portability/instr_time.h"
-#include "tcop/utility.h"
-}
-
 namespace cq
 {
 namespace
 {
-
-ExecutorStart_hook_type previous_start = nullptr;
-ExecutorRun_hook_type previous_run = nullptr;
-ExecutorFinish_hook_type previous_finish = nullptr;
-ExecutorEnd_hook_type previous_end = nullptr;
-ProcessUtility_hook_type previous_utility = nullptr;
 
 /* --- slow statements ------------------------------------------------------------------------ */
 
@@ -98,41 +87,65 @@ NoteTime(const QueryDesc *query)
 		MarkWorth(HashOf(query));
 }
 
-/* --- the hooks ------------------------------------------------------------------------------ */
-
-void
-StartExecutor(QueryDesc *query, int eflags)
+/* Their own statement is on the level of the command. */
+bool
+IsPartOf(const Node *command)
 {
-	Statement *outer = StartingStatement();
+	return IsA(command, ExecuteStmt) || IsA(command, PrepareStmt);
+}
+
+} // namespace
+
+/* --- from the module's hooks ---------------------------------------------------------------- */
+
+bool
+AutoBeginStart(QueryDesc *query, int eflags, AutoStart *start)
+{
 	Statement *statement;
-	Deeper deeper;
 
 	if (!IsAutomatic() && StatementScan(query->plannedstmt) == nullptr)
-	{
-		previous_start(query, eflags);
-		return;
-	}
+		return false;
+	start->outer = StartingStatement();
 	statement = BeginStatement(query, eflags);
 	if (statement == nullptr)
 		NoteKeptPlan(query);
 	/* partitions may be pruned by calling functions */
-	BeginDeeper(&deeper);
+	BeginDeeper(&start->outer_depth);
 	SetStarting(statement);
-	PG_TRY();
-	{
-		previous_start(query, eflags);
-	}
-	PG_FINALLY();
-	{
-		SetStarting(outer);
-		EndDeeper(deeper);
-	}
-	PG_END_TRY();
+	return true;
+}
+
+void
+AutoEndStart(const AutoStart &start)
+{
+	SetStarting(start.outer);
+	EndDeeper(start.outer_depth);
+}
+
+bool
+AutoBeginRun(const QueryDesc *query, AutoRun *run)
+{
+	const Statement *statement = StatementOf(query);
+
+	if (!IsAutomatic() && statement == nullptr)
+		return false;
+	if (statement != nullptr)
+		INSTR_TIME_SET_CURRENT(run->start);
+	else
+		INSTR_TIME_SET_ZERO(run->start);
+	BeginDeeper(&run->outer_depth);
+	return true;
+}
+
+void
+AutoEndRun(const AutoRun &run)
+{
+	EndDeeper(run.outer_depth);
 }
 
 /* Who fetches some rows now and others later holds nobody up. */
 void
-AfterRun(QueryDesc *query, const instr_time &start)
+AutoFinishRun(const QueryDesc *query, const AutoRun &run)
 {
 	Statement *statement = StatementOf(query);
 	instr_time now;
@@ -141,64 +154,12 @@ AfterRun(QueryDesc *query, const instr_time &start)
 		return;
 	FinishLead(statement, JoinResult::stopped);
 	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
+	INSTR_TIME_SUBTRACT(now, run.start);
 	statement->run_us += static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
 }
 
-void
-RunExecutor(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
-{
-	const Statement *statement = StatementOf(query);
-	instr_time start;
-	Deeper deeper;
-
-	if (!IsAutomatic() && statement == nullptr)
-	{
-		previous_run(query, direction, count CQ_EXECUTE_ONCE);
-		return;
-	}
-	if (statement != nullptr)
-		INSTR_TIME_SET_CURRENT(start);
-	else
-		INSTR_TIME_SET_ZERO(start);
-	BeginDeeper(&deeper);
-	PG_TRY();
-	{
-		previous_run(query, direction, count CQ_EXECUTE_ONCE);
-	}
-	PG_FINALLY();
-	{
-		EndDeeper(deeper);
-	}
-	PG_END_TRY();
-	AfterRun(query, start);
-}
-
-/* Triggers run here. */
-void
-FinishExecutor(QueryDesc *query)
-{
-	Deeper deeper;
-
-	if (!IsAutomatic())
-	{
-		previous_finish(query);
-		return;
-	}
-	BeginDeeper(&deeper);
-	PG_TRY();
-	{
-		previous_finish(query);
-	}
-	PG_FINALLY();
-	{
-		EndDeeper(deeper);
-	}
-	PG_END_TRY();
-}
-
-void
-EndExecutor(QueryDesc *query)
+Statement *
+AutoBeginEnd(const QueryDesc *query)
 {
 	Statement *statement = StatementOf(query);
 
@@ -206,58 +167,19 @@ EndExecutor(QueryDesc *query)
 		NoteTime(query);
 	else
 		FinishStatement(statement);
-	previous_end(query);
-	if (statement != nullptr)
-		EndStatement(statement);
+	return statement;
 }
 
-/* Their own statement is on the level of the command. */
-bool
-IsPartOf(const Node *command)
+Deeper
+AutoBeginUtility(const Node *command)
 {
-	return IsA(command, ExecuteStmt) || IsA(command, PrepareStmt);
-}
-
-void
-RunUtility(PlannedStmt *pstmt, const char *text, bool read_only, ProcessUtilityContext context,
-		   ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
-{
-	const Node *command = pstmt->utilityStmt;
-	const bool discard = DiscardsPlans(command);
-	Deeper deeper = CurrentDepth();
+	Deeper outer = depth;
 
 	if (IsA(command, ExplainStmt))
-		BeginExplaining(&deeper);
+		BeginExplaining(&outer);
 	else if (!IsPartOf(command))
-		BeginDeeper(&deeper);
-	PG_TRY();
-	{
-		previous_utility(pstmt, text, read_only, context, params, env, dest, qc);
-	}
-	PG_FINALLY();
-	{
-		EndDeeper(deeper);
-	}
-	PG_END_TRY();
-	if (discard)
-		ForgetAllKnown();
-}
-
-} // namespace
-
-void
-HookExecutor()
-{
-	previous_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
-	ExecutorStart_hook = StartExecutor;
-	previous_run = NextOf(ExecutorRun_hook, standard_ExecutorRun);
-	ExecutorRun_hook = RunExecutor;
-	previous_finish = NextOf(ExecutorFinish_hook, standard_ExecutorFinish);
-	ExecutorFinish_hook = FinishExecutor;
-	previous_end = NextOf(ExecutorEnd_hook, standard_ExecutorEnd);
-	ExecutorEnd_hook = EndExecutor;
-	previous_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
-	ProcessUtility_hook = RunUtility;
+		BeginDeeper(&outer);
+	return outer;
 }
 
 } // namespace cq

@@ -8,52 +8,19 @@
 
 namespace cq
 {
-namespace
-{
 
-int level = 0;
-int explaining = 0;
-
-} // namespace
-
-Deeper
-CurrentDepth()
-{
-	return {level, explaining};
-}
-
-void
-BeginDeeper(Deeper *deeper)
-{
-	*deeper = {level, explaining};
-	level++;
-	explaining = 0;
-}
-
-void
-BeginExplaining(Deeper *deeper)
-{
-	*deeper = {level, explaining};
-	explaining++;
-}
-
-void
-EndDeeper(const Deeper &deeper)
-{
-	level = deeper.level;
-	explaining = deeper.explaining;
-}
+Deeper depth = {0, 0};
 
 bool
 IsOwnLevel()
 {
-	return level == 0 || settings::auto_nested;
+	return depth.level == 0 || settings::auto_nested;
 }
 
 bool
 IsExplaining()
 {
-	return explaining > 0;
+	return depth.explaining > 0;
 }
 
 int64

@@ -12,17 +12,34 @@
 namespace cq
 {
 
-/* What it was before, to be put back. */
 struct Deeper
 {
-	int level;
-	int explaining;
+	int level;      /* 0: the client's own statement */
+	int explaining; /* above 0: in an EXPLAIN, whose statement is the client's own */
 };
-extern Deeper CurrentDepth();
-extern void BeginDeeper(Deeper *deeper);
-extern void EndDeeper(const Deeper &deeper);
-/* In an EXPLAIN, whose statement is the client's own. */
-extern void BeginExplaining(Deeper *deeper);
+/* Where we are now.  Inline, as every statement passes here several times. */
+extern Deeper depth;
+
+/* What it was before goes to *outer, for EndDeeper(). */
+inline void
+BeginDeeper(Deeper *outer)
+{
+	*outer = depth;
+	depth = {outer->level + 1, 0};
+}
+
+inline void
+BeginExplaining(Deeper *outer)
+{
+	*outer = depth;
+	depth.explaining++;
+}
+
+inline void
+EndDeeper(const Deeper &outer)
+{
+	depth = outer;
+}
 
 /* Is what comes now on a level that cached_query.auto is for? */
 extern bool IsOwnLevel();

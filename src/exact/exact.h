@@ -175,7 +175,20 @@ extern void SaveChanges();
 extern void RequestShmem();
 extern void InitShmem();
 extern void InitBackend(); // transaction callbacks, from _PG_init
-extern void SetHooks();    // once, when all libraries have been loaded
+
+/* --- statements, from the module's hooks: what only they tell (hooks.cpp) ------------------- */
+/* The assign hook of track_counts; once, when all libraries have been loaded. */
+extern void HookTrackCounts();
+extern void NoteStart(const QueryDesc *query); // in ExecutorStart
+/* Around each utility command, however it ends: EndUtility() with what was before BeginUtility(). */
+struct UtilityState
+{
+	bool neutral;
+	bool holds;
+};
+extern UtilityState CurrentUtility();
+extern void BeginUtility(Node *command);
+extern void EndUtility(const UtilityState &outer);
 
 /* For tests; only a build with CQ_DEBUG looks at them. */
 constexpr int kSlotRoom = 11;         // transactions that a slot can list

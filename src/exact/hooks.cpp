@@ -2,9 +2,8 @@
  * hooks.cpp
  *		What only statements tell: settings and commands that the ends of transactions don't show.
  *
- * The hooks chain and cost a few instructions.  They are not how writes are found (publish.cpp).  They are
- * set when all libraries of shared_preload_libraries have been loaded: then they are the outermost, and
- * a module that does not call the hook that it found does not keep us from seeing anything.
+ * The module's hooks (src/hooks.cpp) call what is here for every statement, so it costs a few instructions.
+ * Writes themselves are not found here, but at the end of their transaction (publish.cpp).
  *
  * Locking: everything here belongs to the process.
  *
@@ -21,9 +20,6 @@ namespace cq::exact
 {
 namespace
 {
-
-ExecutorStart_hook_type next_executor_start = nullptr;
-ProcessUtility_hook_type next_process_utility = nullptr;
 
 /* In this transaction. */
 bool imported = false;      // its snapshot came from another
@@ -43,25 +39,6 @@ OnTrackCounts(bool on, void *extra)
 		uncounted = true;
 	if (next_track_counts != nullptr)
 		next_track_counts(on, extra);
-}
-
-/* The server has no assign hook of its own there, and gives us its record of the setting. */
-void
-WatchTrackCounts()
-{
-	int count;
-	struct config_generic **variables = compat::GucVariables(&count);
-
-	for (int i = 0; i < count; i++)
-	{
-		if (variables[i]->vartype == PGC_BOOL && strcmp(variables[i]->name, "track_counts") == 0)
-		{
-			GucBoolAssignHook *hook = &CQ_SETTING(bool, variables[i]).assign_hook;
-
-			next_track_counts = *hook;
-			*hook = OnTrackCounts;
-		}
-	}
 }
 
 /* What each statement does in passing. */
@@ -107,18 +84,6 @@ NoticeWrites(const PlannedStmt *plan)
 		return;
 	for (int i = 0; i < list_length(plan->rtable) && !unseen_writes; i++)
 		unseen_writes = IsOpaque(static_cast<RangeTblEntry *>(list_nth(plan->rtable, i)));
-}
-
-void
-OnExecutorStart(QueryDesc *query, int eflags)
-{
-	Notice();
-	NoticeWrites(query->plannedstmt);
-	/* a trigger's or a function's statement: it may write to catalogs itself */
-	if (unlikely(neutral) &&
-		(query->operation != CMD_SELECT || query->plannedstmt->hasModifyingCTE))
-		neutral = false;
-	next_executor_start(query, eflags);
 }
 
 /* Are there prepared transactions from before the restart, or others that didn't publish? */
@@ -187,51 +152,41 @@ ImportsSnapshot(Node *node)
 }
 
 /*
- * What came before is told to this session first, so that what is told meanwhile is the command's
- * (own.cpp).
+ * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed nowhere, so
+ * refuse everybody from before it becomes visible until its messages are out, as a listed DDL would.
+ * Then answers of before are void even for snapshots that don't see it (TRUNCATE).
  */
 bool
-BeginCommand(Node *node)
+NeedsHold(Node *node, uint32 *booters)
 {
-	if (!IsNeutral(node))
-		return false;
-	if (OwnAnything() && !IsInParallelMode())
-		CommandCounterIncrement();
-	return true;
+	return IsA(node, TransactionStmt) &&
+		   reinterpret_cast<TransactionStmt *>(node)->kind == TRANS_STMT_COMMIT_PREPARED &&
+		   max_prepared_xacts > 0 && BootersLeft(booters);
+}
+
+} // namespace
+
+void
+NoteStart(const QueryDesc *query)
+{
+	Notice();
+	NoticeWrites(query->plannedstmt);
+	/* a trigger's or a function's statement: it may write to catalogs itself */
+	if (unlikely(neutral) &&
+		(query->operation != CMD_SELECT || query->plannedstmt->hasModifyingCTE))
+		neutral = false;
+}
+
+UtilityState
+CurrentUtility()
+{
+	return {neutral, hold.active};
 }
 
 void
-ProcessCommand(PlannedStmt *statement, const char *query, bool read_only_tree,
-			   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-			   DestReceiver *dest, QueryCompletion *completion)
+BeginUtility(Node *node)
 {
-	const bool outer = neutral;
-
-	neutral = BeginCommand(statement->utilityStmt);
-	if (!neutral && !outer)
-	{
-		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
-							 completion);
-		return;
-	}
-	PG_TRY();
-	{
-		next_process_utility(statement, query, read_only_tree, context, params, environment, dest,
-							 completion);
-	}
-	PG_FINALLY();
-	{
-		neutral = outer;
-	}
-	PG_END_TRY();
-}
-
-void
-OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
-				 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
-				 DestReceiver *dest, QueryCompletion *completion)
-{
-	Node *node = statement->utilityStmt;
+	const bool is_neutral = IsNeutral(node);
 	uint32 booters;
 
 	Notice();
@@ -240,35 +195,24 @@ OnProcessUtility(PlannedStmt *statement, const char *query, bool read_only_tree,
 	if (IsA(node, TruncateStmt) ||
 		(IsA(node, CopyStmt) && reinterpret_cast<CopyStmt *>(node)->is_from))
 		unseen_writes = true; /* whatever table that is */
-
-	/*
-	 * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed
-	 * nowhere, so refuse everybody from before it becomes visible until its messages are out, as a
-	 * listed DDL would.  Then answers of before are void even for snapshots that don't see it
-	 * (TRUNCATE).
-	 */
-	if (IsA(node, TransactionStmt) &&
-		reinterpret_cast<TransactionStmt *>(node)->kind == TRANS_STMT_COMMIT_PREPARED &&
-		max_prepared_xacts > 0 && BootersLeft(&booters))
-	{
+	if (NeedsHold(node, &booters))
 		BeginHold(booters);
-		PG_TRY();
-		{
-			next_process_utility(statement, query, read_only_tree, context, params, environment,
-								 dest, completion);
-		}
-		PG_FINALLY();
-		{
-			EndHold();
-		}
-		PG_END_TRY();
-	}
-	else
-		ProcessCommand(statement, query, read_only_tree, context, params, environment, dest,
-					   completion);
+	/*
+	 * What came before is told to this session first, so that what is told meanwhile is the command's
+	 * (own.cpp).
+	 */
+	if (is_neutral && OwnAnything() && !IsInParallelMode())
+		CommandCounterIncrement();
+	neutral = is_neutral;
 }
 
-} // namespace
+void
+EndUtility(const UtilityState &outer)
+{
+	neutral = outer.neutral;
+	if (!outer.holds)
+		EndHold();
+}
 
 bool
 Imported()
@@ -305,13 +249,21 @@ ForgetStatements()
 }
 
 void
-SetHooks()
+HookTrackCounts()
 {
-	next_executor_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
-	ExecutorStart_hook = OnExecutorStart;
-	next_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
-	ProcessUtility_hook = OnProcessUtility;
-	WatchTrackCounts();
+	int count;
+	struct config_generic **variables = compat::GucVariables(&count);
+
+	for (int i = 0; i < count; i++)
+	{
+		if (variables[i]->vartype == PGC_BOOL && strcmp(variables[i]->name, "track_counts") == 0)
+		{
+			GucBoolAssignHook *hook = &CQ_SETTING(bool, variables[i]).assign_hook;
+
+			next_track_counts = *hook;
+			*hook = OnTrackCounts;
+		}
+	}
 }
 
 } // namespace cq::exact

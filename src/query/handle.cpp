@@ -30,7 +30,6 @@ namespace cq
 Handle *chains[kChains];
 dlist_head recently_used = DLIST_STATIC_INIT(recently_used); /* head: last used */
 Size total_memory = 0;
-ProcessUtility_hook_type previous_process_utility = nullptr;
 
 namespace
 {
@@ -304,20 +303,6 @@ Make(uint64 hash, const char *query, int length, const Args &args)
 	return handle;
 }
 
-/* --- invalidation --------------------------------------------------------------------------- */
-
-void
-ForgetOnDiscard(PlannedStmt *pstmt, const char *query, bool read_only,
-				ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *env,
-				DestReceiver *dest, QueryCompletion *qc)
-{
-	const bool discard = DiscardsPlans(pstmt->utilityStmt);
-
-	previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
-	if (discard)
-		ForgetHandles();
-}
-
 } // namespace
 
 bool
@@ -411,8 +396,6 @@ InitHandles()
 {
 	InitNews();
 	RegisterResourceReleaseCallback(ReleaseOwned, nullptr);
-	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
-	ProcessUtility_hook = ForgetOnDiscard;
 }
 
 } // namespace cq

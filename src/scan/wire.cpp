@@ -2,11 +2,11 @@
  * wire.cpp
  *		Rows as they go over the wire: kept once sent, and sent again as they are.
  *
- * An ExecutorRun hook finds the statements that qualify: a scan of ours alone, all rows at once,
- * for the client.  Everything else about a run stays PostgreSQL's own: the executor's loop runs as
+ * BeginWireRun() finds the statements that qualify: a scan of ours alone, all rows at once, for the
+ * client.  Everything else about a run stays PostgreSQL's own: the executor's loop runs as
  * it does, counts rows and looks for interrupts; only the client's receiveSlot is another one while
- * an image is sent, and the putmessage of PqCommMethods while one is made.  PG_FINALLY puts both
- * back.
+ * an image is sent, and the putmessage of PqCommMethods while one is made.  EndWireRun() puts both
+ * back, after an error, too.
  *
  * An image is a sequence of blocks, each a head and some whole messages, so that whatever ends a run
  * early ends it between messages.  Some blocks go out at once, when their first row is received.
@@ -37,8 +37,6 @@ namespace cq
 {
 namespace
 {
-
-ExecutorRun_hook_type previous_executor_run = nullptr;
 
 /* Of our kinds of nodes. */
 constexpr int kMaxPlaces = 2;
@@ -83,23 +81,29 @@ ForClient(const QueryDesc *query, ScanDirection direction, uint64 count)
 		   PqCommMethods == own_methods && own_methods != nullptr;
 }
 
-/* May this run send what is kept?  Then by its scan, or by the call that it is. */
+} // namespace
+
 bool
-Qualifies(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
+BeginWireRun(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
 {
 	if (!ForClient(query, direction, count))
 		return false;
+	*run = {};
 	run->outer = innermost;
 	run->query = query;
 	run->client = query->dest;
 	run->scan = settings::wire_image ? PlaceAt(query->planstate) : nullptr;
 	run->call = OnlyCall(query->planstate);
-	return run->scan != nullptr || run->call != nullptr;
+	if (run->scan == nullptr && run->call == nullptr)
+		return false;
+	innermost = run;
+	if (run->scan != nullptr)
+		*run->scan = run;
+	return true;
 }
 
-/* Everything as it was. */
 void
-EndRun(WireRun *run)
+EndWireRun(WireRun *run)
 {
 	if (run->scan != nullptr)
 		*run->scan = nullptr;
@@ -111,33 +115,12 @@ EndRun(WireRun *run)
 }
 
 void
-RunForWire(QueryDesc *query, ScanDirection direction, uint64 count CQ_EXECUTE_ONCE_PARAMETER)
+FinishWireRun(WireRun *run)
 {
-	WireRun run = {};
-
-	if (!Qualifies(&run, query, direction, count))
-	{
-		previous_executor_run(query, direction, count CQ_EXECUTE_ONCE);
-		return;
-	}
-	innermost = &run;
-	if (run.scan != nullptr)
-		*run.scan = &run;
-	PG_TRY();
-	{
-		previous_executor_run(query, direction, count CQ_EXECUTE_ONCE);
-	}
-	PG_FINALLY();
-	{
-		EndRun(&run);
-	}
-	PG_END_TRY();
-	FinishImage(&run);
-	if (run.image != nullptr)
-		Unpin(run.image);
+	FinishImage(run);
+	if (run->image != nullptr)
+		Unpin(run->image);
 }
-
-} // namespace
 
 bool
 BeginWire(WireRun *run, const Answer &answer)
@@ -193,8 +176,6 @@ InitWire()
 	quiet = *own_methods;
 	quiet.putmessage = QuietMessage;
 	quiet.flush = QuietFlush;
-	previous_executor_run = NextOf(ExecutorRun_hook, standard_ExecutorRun);
-	ExecutorRun_hook = RunForWire;
 }
 
 } // namespace cq

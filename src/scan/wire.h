@@ -69,6 +69,15 @@ extern bool SendDocument(FunctionCallInfo fcinfo, Answer *answer);
  */
 extern void OfferWirePlace(WireRun **(*place)(PlanState *top));
 
+/*
+ * Around ExecutorRun, from the module's hook.  False: the run doesn't qualify, and neither of the others
+ * is called.  EndWireRun() puts everything back as it was, also after an error; FinishWireRun() follows
+ * it if there was none.
+ */
+extern bool BeginWireRun(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count);
+extern void EndWireRun(WireRun *run);
+extern void FinishWireRun(WireRun *run);
+
 extern void InitWire();
 
 } // namespace cq

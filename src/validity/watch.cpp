@@ -3,13 +3,8 @@
  *		What happens inside a query while its rows are being kept.
  */
 #include "pg.h"
-#include "query/findings.h"
-#include "query/walk.h"
-#include "query/findings.h"
-#include "query/walk.h"
-#include "query/findings.h"
-#include "query/walk.h"
 #include "query/cacheability.h"
+#include "query/findings.h"
 #include "query/walk.h"
 #include "validity/watch.h"
 
@@ -24,8 +19,6 @@ namespace
 {
 
 Watch *innermost = nullptr;
-ExecutorStart_hook_type previous_executor_start = nullptr;
-ProcessUtility_hook_type previous_process_utility = nullptr;
 post_parse_analyze_hook_type previous_post_parse_analyze = nullptr;
 needs_fmgr_hook_type previous_needs_fmgr = nullptr;
 
@@ -86,28 +79,6 @@ KeepFromWorkers(QueryDesc *query)
 	*plan = *query->plannedstmt;
 	plan->parallelModeNeeded = false;
 	query->plannedstmt = plan;
-}
-
-void
-WatchExecutorStart(QueryDesc *query, int eflags)
-{
-	if (innermost != nullptr)
-	{
-		innermost->started = true;
-		NotePlan(query->plannedstmt);
-		if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
-			KeepFromWorkers(query);
-	}
-	previous_executor_start(query, eflags);
-}
-
-void
-WatchUtility(PlannedStmt *pstmt, const char *query, bool read_only, ProcessUtilityContext context,
-			 ParamListInfo params, QueryEnvironment *env, DestReceiver *dest, QueryCompletion *qc)
-{
-	if (innermost != nullptr)
-		innermost->wrote = true;
-	previous_process_utility(pstmt, query, read_only, context, params, env, dest, qc);
 }
 
 /* Dynamic SQL, and what a session analyses for the first time. */
@@ -286,6 +257,24 @@ Watching()
 }
 
 void
+WatchStart(QueryDesc *query)
+{
+	if (innermost == nullptr)
+		return;
+	innermost->started = true;
+	NotePlan(query->plannedstmt);
+	if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
+		KeepFromWorkers(query);
+}
+
+void
+WatchUtility()
+{
+	if (innermost != nullptr)
+		innermost->wrote = true;
+}
+
+void
 BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
@@ -414,12 +403,8 @@ InitWatch()
 }
 
 void
-HookWatch()
+HookAnalysis()
 {
-	previous_executor_start = NextOf(ExecutorStart_hook, standard_ExecutorStart);
-	ExecutorStart_hook = WatchExecutorStart;
-	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
-	ProcessUtility_hook = WatchUtility;
 	previous_post_parse_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = WatchAnalysis;
 	previous_needs_fmgr = needs_fmgr_hook;

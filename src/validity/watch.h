@@ -68,8 +68,12 @@ extern void WatchSlots(const exact::SlotNo *slots, int count);
 extern void WatchAnswer(const EntryFacts &facts, bool exact);
 extern void WatchUncacheable();
 
-/* From _PG_init, and when all libraries have been loaded. */
+/* From the module's hooks: a plan is about to be started, a utility command to be run. */
+extern void WatchStart(QueryDesc *query);
+extern void WatchUtility();
+
+/* From _PG_init; and, when all libraries have been loaded, the hooks of analysis and function look-up. */
 extern void InitWatch();
-extern void HookWatch();
+extern void HookAnalysis();
 
 } // namespace cq

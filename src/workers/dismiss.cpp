@@ -25,8 +25,6 @@ namespace cq
 namespace
 {
 
-ProcessUtility_hook_type previous_process_utility = nullptr;
-
 DefElem *
 Option(List *options, const char *name)
 {
@@ -85,11 +83,13 @@ WantedDatabase(Node *node, bool *copied)
 	return nullptr;
 }
 
+} // namespace
+
 void
-Dismiss(Node *node)
+DismissWorkersFor(Node *command)
 {
 	bool copied;
-	const char *name = WantedDatabase(node, &copied);
+	const char *name = WantedDatabase(command, &copied);
 	Oid database;
 
 	if (name == nullptr || !IsTransactionState())
@@ -97,25 +97,6 @@ Dismiss(Node *node)
 	database = get_database_oid(name, true);
 	if (OidIsValid(database) && (compat::OwnsDatabase(database) || (copied && MayCopy(database))))
 		DismissWorkers(database);
-}
-
-void
-DismissForUtility(PlannedStmt *statement, const char *query, bool read_only,
-				  ProcessUtilityContext context, ParamListInfo params,
-				  QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
-{
-	Dismiss(statement->utilityStmt);
-	previous_process_utility(statement, query, read_only, context, params, environment, dest,
-							 completion);
-}
-
-} // namespace
-
-void
-InitDismissal()
-{
-	previous_process_utility = NextOf(ProcessUtility_hook, standard_ProcessUtility);
-	ProcessUtility_hook = DismissForUtility;
 }
 
 } // namespace cq

@@ -9,6 +9,7 @@
 namespace cq
 {
 
-extern void InitDismissal(); // from _PG_init
+/* Before a utility command runs: is it one of those? */
+extern void DismissWorkersFor(Node *command);
 
 } // namespace cq
