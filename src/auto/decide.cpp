@@ -325,6 +325,10 @@ DecideToKeep(Statement *statement)
 
 	if (!IsReadyToKeep(statement))
 		*reason = Reason::changed_during_fill;
+	else if (list_length(statement->query->plannedstmt->relationOids) >
+			 static_cast<int>(kMaxDependencies))
+		/* more would come, if any: what watching each run costs would be for nothing */
+		*reason = Reason::too_many_dependencies;
 	else if (known->findings.user_function && statement->query->plannedstmt->parallelModeNeeded)
 		*reason = Reason::parallel_function;
 	else
