@@ -195,6 +195,15 @@ ExamineTree(Known *known)
 		RefuseBoth(findings, Reason::no_identity, nullptr);
 	known->shell = MakeShell(*known, items);
 	BuildKeyPrefix(known, known->parse_flags);
+	known->subject = known->prefix_hash;
+}
+
+void
+CountMemory(Known *known)
+{
+	total_memory -= known->memory;
+	known->memory = MemoryContextMemAllocated(known->context, true);
+	total_memory += known->memory;
 }
 
 Known *
@@ -292,12 +301,11 @@ MakeKnown(const StatementText &statement, const Query *tree)
 		MemoryContextDelete(known->context);
 		return nullptr;
 	}
-	known->memory = MemoryContextMemAllocated(known->context, true);
+	CountMemory(known);
 	MemoryContextSetParent(known->context, TopMemoryContext);
 	known->next = chains[known->text_hash % kChains];
 	chains[known->text_hash % kChains] = known;
 	dlist_push_head(&recently_used, &known->lru);
-	total_memory += known->memory;
 	known->holds++;
 	Trim();
 	known->holds--;
@@ -308,6 +316,18 @@ bool
 StillKnown(Known *known)
 {
 	return !known->forgotten && SameSurroundings(known) && !IsOutdated(known);
+}
+
+/* The old prefix stays where it is: keys of runs may point to it.  Each time a part is added, so there are few. */
+void
+LearnOfKnown(Known *known, const Findings &seen)
+{
+	MemoryContext caller = MemoryContextSwitchTo(known->context);
+
+	Widen(&known->findings, seen);
+	BuildKeyPrefix(known, known->parse_flags);
+	MemoryContextSwitchTo(caller);
+	CountMemory(known);
 }
 
 void
@@ -335,8 +355,6 @@ JudgeKnown(const Known *known, bool exact, char **detail)
 		*detail = known->findings.volatile_detail;
 		return Reason::volatile_function;
 	}
-	if (known->lacking)
-		return Reason::nested_uncacheable;
 	return TtlReason(known->findings, Shape::rows, detail);
 }
 
@@ -370,7 +388,7 @@ UsedParams(const Known *known, ParamListInfo all, bool speculative, ParamListInf
 Subject
 SubjectOf(const Known &known)
 {
-	return {known.prefix_hash, known.role, known.queryid, known.text, known.text_length};
+	return {known.subject, known.role, known.queryid, known.text, known.text_length};
 }
 
 void

@@ -56,7 +56,7 @@ struct Known : KnownLink, Examined
 	Bitmapset *used;  /* numbers of the parameters that are in the tree, in the order of `params` */
 	NameHashes names; /* inside bodies */
 	uint64 heard;     /* news of before are in it */
-	bool lacking;     /* a run showed what the key lacks: it is not kept any more */
+	uint64 subject; /* in the view of candidates: the hash of its first key, whatever is learned */
 
 	List *relations; /* that the tree names: OIDs */
 	PlannedStmt *shell;
@@ -69,6 +69,8 @@ extern Known *FindKnown(uint64 text_hash, const Query *tree);
 extern Known *MakeKnown(const StatementText &statement, const Query *tree);
 /* Are role, settings and definitions still those under which it was examined? */
 extern bool StillKnown(Known *known);
+/* A run showed what the key lacks, as only plans name indexes: the next key has it. */
+extern void LearnOfKnown(Known *known, const Findings &seen);
 /* It is in use until the memory context is reset: plans have pointers to it. */
 extern void HoldKnown(Known *known, MemoryContext context);
 /* May its answers be kept and served here and now?  Reason::none, or why not. */

@@ -159,9 +159,9 @@ StatementHolds(const Attempt *attempt)
 }
 
 void
-LearnOfStatement(Attempt *attempt, const Findings &)
+LearnOfStatement(Attempt *attempt, const Findings &seen)
 {
-	static_cast<Known *>(attempt->examined)->lacking = true;
+	LearnOfKnown(static_cast<Known *>(attempt->examined), seen);
 }
 
 } // namespace
