@@ -5,6 +5,7 @@
  * Each place has a spinlock, held for a few instructions, or for copying the text of a new statement.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "auto/candidates.h"
 
 extern "C" {
@@ -131,22 +132,17 @@ ResetCandidates()
 void
 CandidatesRequestShmem()
 {
-	RequestAddinShmemSpace(ShmemSize());
+	RequestShared(ShmemSize());
 }
 
 void
 CandidatesInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	places = static_cast<Place *>(ShmemInitStruct("cached_query candidates", ShmemSize(), &found));
-	for (uint32 i = 0; i < kGroups * kPlaces && !found; i++)
-	{
-		memset(static_cast<void *>(&places[i]), 0, sizeof(Place));
-		SpinLockInit(&places[i].lock);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	places = MakeOrFindShared<Place>("cached_query candidates", ShmemSize(), [](Place *made) {
+		memset(static_cast<void *>(made), 0, ShmemSize());
+		for (uint32 i = 0; i < kGroups * kPlaces; i++)
+			SpinLockInit(&made[i].lock);
+	});
 }
 
 } // namespace cq

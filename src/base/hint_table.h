@@ -10,6 +10,7 @@
 #pragma once
 
 #include "pg.h"
+#include "base/shared.h"
 
 namespace cq
 {
@@ -29,21 +30,18 @@ template <typename Place, uint32 kPlaces> struct Places
 	static void
 	RequestShmem()
 	{
-		RequestAddinShmemSpace(sizeof(Place) * kPlaces);
+		RequestShared(sizeof(Place) * kPlaces);
 	}
 
 	void
 	InitShmem(const char *name)
 	{
-		pg_atomic_uint64 *atomics;
-		bool found;
+		places = MakeOrFindShared<Place>(name, sizeof(Place) * kPlaces, [](Place *made) {
+			pg_atomic_uint64 *atomics = reinterpret_cast<pg_atomic_uint64 *>(made);
 
-		LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-		places = static_cast<Place *>(ShmemInitStruct(name, sizeof(Place) * kPlaces, &found));
-		atomics = reinterpret_cast<pg_atomic_uint64 *>(places);
-		for (Size i = 0; i < sizeof(Place) / sizeof(*atomics) * kPlaces && !found; i++)
-			pg_atomic_init_u64(&atomics[i], 0);
-		LWLockRelease(AddinShmemInitLock);
+			for (Size i = 0; i < sizeof(Place) / sizeof(*atomics) * kPlaces; i++)
+				pg_atomic_init_u64(&atomics[i], 0);
+		});
 	}
 };
 

@@ -11,6 +11,7 @@
  * average.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "call/cost.h"
 
 namespace cq
@@ -133,23 +134,16 @@ DefineCostDebugSettings()
 void
 CostRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(Shared));
+	RequestShared(sizeof(Shared));
 }
 
 void
 CostInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared =
-		static_cast<Shared *>(ShmemInitStruct("cached_query hit costs", sizeof(Shared), &found));
-	if (!found)
-	{
-		pg_atomic_init_u64(&shared->look_up_ns, kLookUpNs);
-		pg_atomic_init_u64(&shared->picos_per_byte, kPicosPerByte);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	shared = MakeOrFindShared<Shared>("cached_query hit costs", [](Shared *made) {
+		pg_atomic_init_u64(&made->look_up_ns, kLookUpNs);
+		pg_atomic_init_u64(&made->picos_per_byte, kPicosPerByte);
+	});
 }
 
 } // namespace cq

@@ -5,6 +5,7 @@
  * Part of refresh_queue.h.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "call/refresh_places.h"
 #include "call/refresh_queue.h"
 #include "stats/stats.h"
@@ -235,34 +236,28 @@ IsOrphaned(uint64 hash)
 void
 RefreshRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(RefreshState));
+	RequestShared(sizeof(RefreshState));
 	RequestNamedLWLockTranche(tranche_name, 1);
 }
 
 void
 RefreshInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	refresh_state = static_cast<RefreshState *>(
-		ShmemInitStruct("cached_query refresh requests", sizeof(RefreshState), &found));
+	refresh_state = MakeOrFindShared<RefreshState>("cached_query refresh requests",
+												   sizeof(RefreshState), [](RefreshState *made) {
+													   made->last_serial = 0;
+													   made->logged = 0;
+													   for (Worker &worker : made->workers)
+														   worker = {};
+													   for (Turn &turn : made->turns)
+														   turn = {};
+													   for (Place &place : made->places)
+													   {
+														   place.stage = Stage::free;
+														   place.worker = -1;
+													   }
+												   });
 	refresh_lock = &GetNamedLWLockTranche(tranche_name)->lock;
-	if (!found)
-	{
-		refresh_state->last_serial = 0;
-		refresh_state->logged = 0;
-		for (Worker &worker : refresh_state->workers)
-			worker = {};
-		for (Turn &turn : refresh_state->turns)
-			turn = {};
-		for (Place &place : refresh_state->places)
-		{
-			place.stage = Stage::free;
-			place.worker = -1;
-		}
-	}
-	LWLockRelease(AddinShmemInitLock);
 }
 
 } // namespace cq

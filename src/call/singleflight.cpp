@@ -22,6 +22,7 @@
  * in the error path of the fill; when the process exits, in an exit callback.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "call/singleflight.h"
 
 extern "C" {
@@ -72,6 +73,12 @@ KeysSize()
 {
 	return MAXALIGN(
 		add_size(offsetof(Shared, keys), mul_size(sizeof(pg_atomic_uint64), PlaceCount())));
+}
+
+Size
+ShmemSize()
+{
+	return add_size(KeysSize(), mul_size(sizeof(SharedFill), PlaceCount()));
 }
 
 LWLock *
@@ -307,33 +314,24 @@ IsBeingFilled(uint64 hash)
 void
 SingleflightRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(KeysSize(), mul_size(sizeof(SharedFill), PlaceCount())));
+	RequestShared(ShmemSize());
 	RequestNamedLWLockTranche(tranche_name, kPartitions);
 }
 
 void
 SingleflightInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query singleflight",
-						add_size(KeysSize(), mul_size(sizeof(SharedFill), PlaceCount())), &found));
-	locks = GetNamedLWLockTranche(tranche_name);
-	if (!found)
-	{
-		shared->count = PlaceCount();
-		shared->fills =
-			reinterpret_cast<SharedFill *>(reinterpret_cast<char *>(shared) + KeysSize());
-		for (int i = 0; i < shared->count; i++)
+	shared = MakeOrFindShared<Shared>("cached_query singleflight", ShmemSize(), [](Shared *made) {
+		made->count = PlaceCount();
+		made->fills = reinterpret_cast<SharedFill *>(reinterpret_cast<char *>(made) + KeysSize());
+		for (int i = 0; i < made->count; i++)
 		{
-			pg_atomic_init_u64(&shared->keys[i], 0);
-			shared->fills[i] = {};
-			ConditionVariableInit(&shared->fills[i].finished);
+			pg_atomic_init_u64(&made->keys[i], 0);
+			made->fills[i] = {};
+			ConditionVariableInit(&made->fills[i].finished);
 		}
-	}
-	LWLockRelease(AddinShmemInitLock);
+	});
+	locks = GetNamedLWLockTranche(tranche_name);
 }
 
 } // namespace cq

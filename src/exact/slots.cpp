@@ -14,6 +14,7 @@
  * is stored before `state`, so that who sees a slot empty also sees why.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "exact/slot_words.h"
 #include "exact/slots.h"
 
@@ -293,51 +294,65 @@ ShmemBytes()
 void
 RequestShmem()
 {
-	RequestAddinShmemSpace(ShmemBytes());
+	RequestShared(ShmemBytes());
 }
+
+namespace
+{
+
+Shared *
+Align(char *space)
+{
+	return reinterpret_cast<Shared *>(TYPEALIGN(alignof(Shared), space));
+}
+
+void
+Initialize()
+{
+	memset(shared, 0, sizeof(Shared));
+	pg_atomic_init_u64(&shared->generation, 1);
+	pg_atomic_init_u64(&shared->boot, 0);
+	pg_atomic_init_u64(&shared->boot_writes, 0);
+	pg_atomic_init_u32(&shared->writers, 0);
+	pg_atomic_init_u64(&shared->unsettled, static_cast<uint64>(PG_INT64_MIN));
+	pg_atomic_init_u32(&shared->nunsent, 0);
+	pg_atomic_init_u32(&shared->nholds, 0);
+	pg_atomic_init_u32(&shared->unsent_lost, 0);
+	SpinLockInit(&shared->unsent_lock);
+	shared->unsent_size = UnsentSize();
+	shared->unsent = reinterpret_cast<uint64 *>(shared + 1);
+	for (pg_atomic_uint32 &gen : shared->ddl_gen)
+		pg_atomic_init_u32(&gen, 0);
+	for (Slot &slot : shared->slots)
+	{
+		pg_atomic_init_u64(&slot.last, 0);
+		pg_atomic_init_u32(&slot.state, 0);
+		pg_atomic_init_u32(&slot.seq, 0);
+		pg_atomic_init_u64(&slot.overflow, 0);
+		for (pg_atomic_uint64 &word : slot.words)
+			pg_atomic_init_u64(&word, 0);
+		SpinLockInit(&slot.lock);
+		pg_atomic_init_u64(&slot.changed_at, 0);
+	}
+	for (pg_atomic_uint64 &voided : shared->voided_at)
+		pg_atomic_init_u64(&voided, 0);
+	pg_atomic_init_u64(&shared->last_voided, 0);
+}
+
+} // namespace
 
 void
 InitShmem()
 {
-	bool found;
-	char *space;
+	bool made = false;
+	char *space = MakeOrFindShared<char>("cached_query slots", ShmemBytes(), [&](char *memory) {
+		shared = Align(memory);
+		Initialize();
+		made = true;
+	});
 
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	space = static_cast<char *>(ShmemInitStruct("cached_query slots", ShmemBytes(), &found));
-	shared = reinterpret_cast<Shared *>(TYPEALIGN(alignof(Shared), space));
-	if (!found)
-	{
-		memset(shared, 0, sizeof(Shared));
-		pg_atomic_init_u64(&shared->generation, 1);
-		pg_atomic_init_u64(&shared->boot, 0);
-		pg_atomic_init_u64(&shared->boot_writes, 0);
-		pg_atomic_init_u32(&shared->writers, 0);
-		pg_atomic_init_u64(&shared->unsettled, static_cast<uint64>(PG_INT64_MIN));
-		pg_atomic_init_u32(&shared->nunsent, 0);
-		pg_atomic_init_u32(&shared->nholds, 0);
-		pg_atomic_init_u32(&shared->unsent_lost, 0);
-		SpinLockInit(&shared->unsent_lock);
-		shared->unsent_size = UnsentSize();
-		shared->unsent = reinterpret_cast<uint64 *>(shared + 1);
-		for (pg_atomic_uint32 &gen : shared->ddl_gen)
-			pg_atomic_init_u32(&gen, 0);
-		for (Slot &slot : shared->slots)
-		{
-			pg_atomic_init_u64(&slot.last, 0);
-			pg_atomic_init_u32(&slot.state, 0);
-			pg_atomic_init_u32(&slot.seq, 0);
-			pg_atomic_init_u64(&slot.overflow, 0);
-			for (pg_atomic_uint64 &word : slot.words)
-				pg_atomic_init_u64(&word, 0);
-			SpinLockInit(&slot.lock);
-			pg_atomic_init_u64(&slot.changed_at, 0);
-		}
-		for (pg_atomic_uint64 &voided : shared->voided_at)
-			pg_atomic_init_u64(&voided, 0);
-		pg_atomic_init_u64(&shared->last_voided, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
-	if (!found)
+	shared = Align(space);
+	if (made)
 		InitChanges();
 }
 

@@ -3,6 +3,7 @@
  *		The circuit breaker and the client's counters, in shared memory.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "redis/breaker.h"
 #include "redis/types.h"
 #include "redis/settings.h"
@@ -354,21 +355,16 @@ BreakerSize()
 void
 BreakerInitShmem()
 {
-	bool found;
-
-	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query Redis breaker", sizeof(Shared), &found));
-	if (found)
-		return;
-	memset(static_cast<void *>(shared), 0, sizeof(Shared));
-	pg_atomic_init_u32(&shared->state, closed);
-	pg_atomic_init_u32(&shared->latency, 0);
-	for (pg_atomic_uint64 *counter :
-		 {&shared->retry_at, &shared->suspicion, &shared->failures, &shared->requests,
-		  &shared->bytes_in, &shared->bytes_out, &shared->timeouts, &shared->errors})
-		pg_atomic_init_u64(counter, 0);
-	SpinLockInit(&shared->mutex);
-	shared->since = GetCurrentTimestamp();
+	shared = MakeOrFindShared<Shared>("cached_query Redis breaker", [](Shared *made) {
+		pg_atomic_init_u32(&made->state, closed);
+		pg_atomic_init_u32(&made->latency, 0);
+		for (pg_atomic_uint64 *counter :
+			 {&made->retry_at, &made->suspicion, &made->failures, &made->requests, &made->bytes_in,
+			  &made->bytes_out, &made->timeouts, &made->errors})
+			pg_atomic_init_u64(counter, 0);
+		SpinLockInit(&made->mutex);
+		made->since = GetCurrentTimestamp();
+	});
 	url_changed = BreakerHurry;
 }
 

@@ -3,6 +3,7 @@
  *		The client's entry points.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "redis/breaker.h"
 #include "redis/client.h"
 #include "redis/resolve.h"
@@ -140,7 +141,8 @@ GetStatus(Status *status)
 void
 RequestShmem()
 {
-	RequestAddinShmemSpace(add_size(BreakerSize(), ResolveSize()));
+	RequestShared(BreakerSize());
+	RequestShared(ResolveSize());
 	ResolveRequestShmem();
 }
 

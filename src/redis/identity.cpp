@@ -3,6 +3,7 @@
  *		Secret and namespace of this server, kept until a setting changes; names of keys.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "redis/identity.h"
 #include "redis/secret.h"
 
@@ -281,20 +282,14 @@ DefineIdentitySettings()
 void
 IdentityRequestShmem()
 {
-	RequestAddinShmemSpace(sizeof(Shared));
+	RequestShared(sizeof(Shared));
 }
 
 void
 IdentityInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query redis identity", sizeof(Shared), &found));
-	if (!found)
-		pg_atomic_init_u64(&shared->logged, 0);
-	LWLockRelease(AddinShmemInitLock);
+	shared = MakeOrFindShared<Shared>("cached_query redis identity",
+									  [](Shared *made) { pg_atomic_init_u64(&made->logged, 0); });
 }
 
 } // namespace cq::redis

@@ -3,6 +3,7 @@
  *		The table of host names.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "redis/breaker.h"
 #include "redis/resolve.h"
 #include "redis/url.h"
@@ -351,15 +352,9 @@ ResolveRequestShmem()
 void
 ResolveInitShmem()
 {
-	bool found;
-
-	shared =
-		static_cast<Shared *>(ShmemInitStruct("cached_query Redis names", sizeof(Shared), &found));
+	shared = MakeOrFindShared<Shared>("cached_query Redis names",
+									  [](Shared *made) { pg_atomic_init_u32(&made->wanted, 0); });
 	lock = &GetNamedLWLockTranche(tranche_name)->lock;
-	if (found)
-		return;
-	memset(static_cast<void *>(shared), 0, sizeof(Shared));
-	pg_atomic_init_u32(&shared->wanted, 0);
 }
 
 } // namespace cq::redis

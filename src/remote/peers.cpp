@@ -6,6 +6,7 @@
  * Part of invalidations.h.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "remote/server.h"
 #include "validity/lag.h"
 #include "remote/peers.h"
@@ -138,27 +139,19 @@ GetPeersStatus(PeersStatus *status)
 void
 PeersRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(PeersState), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(PeersState));
 }
 
 void
 PeersInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	peers_state = static_cast<PeersState *>(
-		ShmemInitStruct("cached_query invalidations", sizeof(PeersState), &found));
-	if (!found)
-	{
-		memset(static_cast<void *>(peers_state), 0, sizeof(PeersState));
-		SpinLockInit(&peers_state->lock);
-		pg_atomic_init_u64(&peers_state->heard_at, 0);
-		pg_atomic_init_u64(&peers_state->asking_at, 0);
-		pg_atomic_init_u64(&peers_state->sent, 0);
-		pg_atomic_init_u64(&peers_state->received, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	peers_state = MakeOrFindShared<PeersState>("cached_query invalidations", [](PeersState *made) {
+		SpinLockInit(&made->lock);
+		pg_atomic_init_u64(&made->heard_at, 0);
+		pg_atomic_init_u64(&made->asking_at, 0);
+		pg_atomic_init_u64(&made->sent, 0);
+		pg_atomic_init_u64(&made->received, 0);
+	});
 }
 
 } // namespace cq

@@ -3,6 +3,7 @@
  *		The queue of what is to be carried to Redis, in shared memory.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "remote/queue.h"
 
 extern "C" {
@@ -196,28 +197,22 @@ NoteRejected()
 void
 WriteQueueRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(Shared));
 }
 
 void
 WriteQueueInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(
-		ShmemInitStruct("cached_query jobs for Redis", sizeof(Shared), &found));
-	if (!found)
-	{
-		memset(shared, 0, offsetof(Shared, jobs));
-		SpinLockInit(&shared->lock);
-		pg_atomic_init_u64(&shared->rejected, 0);
-		pg_atomic_init_u64(&shared->launched, 0);
-		pg_atomic_init_u32(&shared->complained, 0);
-		for (pg_atomic_uint32 &word : shared->changes)
-			pg_atomic_init_u32(&word, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	shared =
+		MakeOrFindShared<Shared>("cached_query jobs for Redis", sizeof(Shared), [](Shared *made) {
+			memset(static_cast<void *>(made), 0, offsetof(Shared, jobs));
+			SpinLockInit(&made->lock);
+			pg_atomic_init_u64(&made->rejected, 0);
+			pg_atomic_init_u64(&made->launched, 0);
+			pg_atomic_init_u32(&made->complained, 0);
+			for (pg_atomic_uint32 &word : made->changes)
+				pg_atomic_init_u32(&word, 0);
+		});
 }
 
 bool

@@ -8,6 +8,7 @@
  * is added at that moment: these are statistics.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "stats/stats.h"
 
 namespace cq
@@ -132,21 +133,15 @@ ResetStats()
 void
 StatsRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(Shared));
 }
 
 void
 StatsInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared =
-		static_cast<Shared *>(ShmemInitStruct("cached_query counters", sizeof(Shared), &found));
-	if (!found)
-	{
-		pg_atomic_init_u64(&shared->reset_time, static_cast<uint64>(GetCurrentTimestamp()));
-		for (Shard &shard : shared->shards)
+	shared = MakeOrFindShared<Shared>("cached_query counters", [](Shared *made) {
+		pg_atomic_init_u64(&made->reset_time, static_cast<uint64>(GetCurrentTimestamp()));
+		for (Shard &shard : made->shards)
 		{
 			for (pg_atomic_uint64 &counter : shard.outcomes)
 				pg_atomic_init_u64(&counter, 0);
@@ -155,8 +150,7 @@ StatsInitShmem()
 			for (pg_atomic_uint64 &counter : shard.counters)
 				pg_atomic_init_u64(&counter, 0);
 		}
-	}
-	LWLockRelease(AddinShmemInitLock);
+	});
 }
 
 } // namespace cq

@@ -14,6 +14,7 @@
  * is an entry that was born unlinked: publishing links it.  internal.h has the order of locks.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "store/index.h"
 
 #include <bit>
@@ -126,24 +127,20 @@ DefineStoreSettings()
 void
 StoreRequestShmem(Size memory)
 {
-	RequestAddinShmemSpace(Plan(memory).total);
+	RequestShared(Plan(memory).total);
 	RequestNamedLWLockTranche("CachedQueryPartition", kPartitions);
 	RequestNamedLWLockTranche("CachedQueryDirectory", 1);
 	RequestNamedLWLockTranche("CachedQueryAllocator", 1);
 	RequestNamedLWLockTranche("CachedQueryEviction", 1);
 }
 
-/* Create or attach to the store, from shmem_startup_hook. */
-void
-StoreInitShmem(Size memory)
+namespace
 {
-	Layout plan = Plan(memory);
-	bool found;
-	char *base;
 
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	base = static_cast<char *>(ShmemInitStruct("cached_query store", plan.total, &found));
-
+/* Where everything is, for this process. */
+void
+MapStore(const Layout &plan, char *base)
+{
 	map.shared = reinterpret_cast<StoreShared *>(base);
 	map.buckets = reinterpret_cast<UnitRef *>(base + plan.buckets);
 	map.directory = reinterpret_cast<UnitRef *>(base + plan.directory);
@@ -155,11 +152,22 @@ StoreInitShmem(Size memory)
 	map.directory_lock = &GetNamedLWLockTranche("CachedQueryDirectory")->lock;
 	map.allocator_lock = &GetNamedLWLockTranche("CachedQueryAllocator")->lock;
 	map.eviction_lock = &GetNamedLWLockTranche("CachedQueryEviction")->lock;
+}
 
-	if (!found)
+} // namespace
+
+/* Create or attach to the store, from shmem_startup_hook. */
+void
+StoreInitShmem(Size memory)
+{
+	const Layout plan = Plan(memory);
+	char *base = MakeOrFindShared<char>("cached_query store", plan.total, [&](char *made) {
+		MapStore(plan, made);
 		InitShared(plan);
+	});
+
+	MapStore(plan, base);
 	map.total_units = UnitsTotal(map.units);
-	LWLockRelease(AddinShmemInitLock);
 }
 
 /* The owner's answer to: can this entry ever be served again? */

@@ -11,6 +11,7 @@
  * Locking: atomic.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "validity/dependents.h"
 #include "validity/meta.h"
 #include "settings.h"
@@ -76,23 +77,16 @@ DependentsOf(exact::SlotNo slot)
 void
 DependentsRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(Shared));
 }
 
 void
 DependentsInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared =
-		static_cast<Shared *>(ShmemInitStruct("cached_query dependents", sizeof(Shared), &found));
-	if (!found)
-	{
-		for (pg_atomic_uint32 &count : shared->counts)
+	shared = MakeOrFindShared<Shared>("cached_query dependents", [](Shared *made) {
+		for (pg_atomic_uint32 &count : made->counts)
 			pg_atomic_init_u32(&count, 0);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	});
 }
 
 } // namespace cq

@@ -7,6 +7,7 @@
  * Locking: a spinlock protects the proofs.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "exact/exact.h"
 #include "validity/lag.h"
 
@@ -64,22 +65,14 @@ AddProof(int64 then_ms, int64 shown_ms)
 void
 LagRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(Shared));
 }
 
 void
 LagInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(ShmemInitStruct("cached_query lag", sizeof(Shared), &found));
-	if (!found)
-	{
-		memset(static_cast<void *>(shared), 0, sizeof(Shared));
-		SpinLockInit(&shared->lock);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	shared = MakeOrFindShared<Shared>("cached_query lag",
+									  [](Shared *made) { SpinLockInit(&made->lock); });
 }
 
 } // namespace cq

@@ -5,6 +5,7 @@
  * Locking: the latch by a spinlock, the rest atomic.
  */
 #include "pg.h"
+#include "base/shared.h"
 #include "validity/sweep.h"
 
 extern "C" {
@@ -67,24 +68,17 @@ SetSweeperLatch(Latch *latch)
 void
 SweepRequestShmem()
 {
-	RequestAddinShmemSpace(add_size(sizeof(Shared), PG_CACHE_LINE_SIZE));
+	RequestShared(sizeof(Shared));
 }
 
 void
 SweepInitShmem()
 {
-	bool found;
-
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	shared = static_cast<Shared *>(ShmemInitStruct("cached_query sweep", sizeof(Shared), &found));
-	if (!found)
-	{
-		memset(static_cast<void *>(shared), 0, sizeof(Shared));
-		pg_atomic_init_u64(&shared->wanted, 0);
-		pg_atomic_init_u32(&shared->idle, 0);
-		SpinLockInit(&shared->lock);
-	}
-	LWLockRelease(AddinShmemInitLock);
+	shared = MakeOrFindShared<Shared>("cached_query sweep", [](Shared *made) {
+		pg_atomic_init_u64(&made->wanted, 0);
+		pg_atomic_init_u32(&made->idle, 0);
+		SpinLockInit(&made->lock);
+	});
 }
 
 } // namespace cq
