@@ -27,7 +27,10 @@ Describe(const Process &process)
 {
 	BackgroundWorker worker = {};
 
-	/* also without a database: who isn't among the backends can't be asked for anything */
+	/*
+	 * Without this flag a process has no place among the backends, and then barriers and
+	 * pg_log_backend_memory_contexts() do not reach it.
+	 */
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
 	worker.bgw_start_time = BgWorkerStart_ConsistentState;
 	worker.bgw_restart_time = process.restart_s < 0 ? BGW_NEVER_RESTART : process.restart_s;
@@ -37,6 +40,9 @@ Describe(const Process &process)
 	strlcpy(worker.bgw_type, process.name, sizeof(worker.bgw_type));
 	return worker;
 }
+
+/* This process. */
+const Process *running = nullptr;
 
 } // namespace
 
@@ -69,8 +75,9 @@ StartNow(const Process &process, Datum arg, const void *extra, Size extra_size)
 }
 
 void
-BeginListening()
+BeginListening(const Process &process)
 {
+	running = &process;
 	/* without shared memory there is nothing that it could do */
 	if (!preloaded)
 		proc_exit(0);
@@ -80,9 +87,9 @@ BeginListening()
 }
 
 void
-Begin()
+Begin(const Process &process)
 {
-	BeginListening();
+	BeginListening(process);
 	/* it runs no statement that could be cancelled */
 	pqsignal(SIGINT, compat::IgnoreSignal());
 	BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
@@ -97,10 +104,10 @@ JoinDatabase(Oid database, Oid user)
 void
 Interrupts()
 {
-	/* outside of a transaction there is nothing that a cancel could mean */
+	/* outside of a transaction there is nothing to cancel */
 	if (!IsTransactionState())
 		QueryCancelPending = false;
-	/* at each shutdown, too: no message, as PostgreSQL's launcher of logical replication has none */
+	/* each shutdown comes here: without a message, like PostgreSQL's launcher of logical replication */
 	if (ProcDiePending && !IsTransactionState())
 		proc_exit(1);
 	CHECK_FOR_INTERRUPTS();
@@ -109,24 +116,25 @@ Interrupts()
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
-	/* who sleeps for long must not keep others' invalidation messages from being thrown away */
+	/* a process that sleeps for long must not keep the queue of invalidation messages from being truncated */
 	if (catchupInterruptPending && !IsTransactionState())
 		ProcessCatchupInterrupt();
 }
 
 void
-Wait(int64 ms, uint32 wait_event)
+Wait(int64 ms)
 {
 	Interrupts();
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 static_cast<long>(Max(ms, 0)), wait_event);
+					 static_cast<long>(Max(ms, 0)), running->wait_event());
 	ResetLatch(MyLatch);
 	Interrupts();
 }
 
 /*
- * DROP DATABASE and the others that want it for themselves lock it first, and then wait for its
- * backends to go, but tell only autovacuum workers so.  Every connection takes this lock when it begins.
+ * DROP DATABASE and other commands that need a database for themselves lock it first.  Then they wait
+ * for its backends to end, but they signal only autovacuum workers.  Every new connection takes the
+ * same lock in a weaker mode, so a conflicting lock tells that such a command waits.
  */
 bool
 DatabaseWanted()

@@ -55,14 +55,11 @@ LogNoWorker()
 							  "refresh expired answers themselves.")));
 }
 
-const workers::Process refresher = {"cached_query refresh worker", "cached_query_refresh_worker",
-									-1};
-
 /* For a place that was reserved.  False: its requests are dropped. */
 bool
 Launch(int place, uint64 serial)
 {
-	if (workers::StartNow(refresher, Int32GetDatum(place), &serial, sizeof(serial)))
+	if (workers::StartNow(workers::kRefreshWorker, Int32GetDatum(place), &serial, sizeof(serial)))
 		return true;
 	WorkerGone(place, serial, true);
 	LogNoWorker();

@@ -22,6 +22,7 @@
  * in the error path of the fill; when the process exits, in an exit callback.
  */
 #include "pg.h"
+#include "base/exit.h"
 #include "base/shared.h"
 #include "call/singleflight.h"
 
@@ -247,18 +248,13 @@ Wait(const SeenFill &seen, const WaitLimit &limit)
 JoinResult
 Join(uint64 hash, const WaitLimit &limit)
 {
-	static bool exit_registered = false;
 	const uint64 key = KeyOf(hash);
 	LWLock *lock = LockOf(key);
 	SeenFill seen = {-1, key, 0, nullptr, 0, 0};
 
 	if (leading >= 0)
 		return JoinResult::alone;
-	if (!exit_registered)
-	{
-		before_shmem_exit(FinishAtExit, static_cast<Datum>(0));
-		exit_registered = true;
-	}
+	BeforeExit<FinishAtExit>();
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	seen.place = Find(key);

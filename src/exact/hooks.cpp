@@ -10,6 +10,7 @@
  * Part of exact.h.
  */
 #include "pg.h"
+#include "base/exit.h"
 #include "exact/slots.h"
 
 extern "C" {
@@ -132,11 +133,7 @@ OnExit(int, Datum)
 void
 BeginHold(uint32 booters)
 {
-	static bool registered = false;
-
-	if (!registered)
-		before_shmem_exit(OnExit, static_cast<Datum>(0));
-	registered = true;
+	BeforeExit<OnExit>();
 	hold.booters = booters;
 	hold.active = true;
 	AddUnsent(kHold | compat::BackendNumber());

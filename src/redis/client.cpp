@@ -3,6 +3,7 @@
  *		The client's entry points.
  */
 #include "pg.h"
+#include "base/exit.h"
 #include "base/shared.h"
 #include "redis/breaker.h"
 #include "redis/client.h"
@@ -24,17 +25,6 @@ void
 AtExit(int, Datum)
 {
 	BreakerCancelled();
-}
-
-void
-RegisterExit()
-{
-	static bool registered = false;
-
-	if (registered)
-		return;
-	before_shmem_exit(AtExit, 0);
-	registered = true;
 }
 
 Result
@@ -94,7 +84,7 @@ Run(const Pipeline &pipeline)
 
 	if (!Configured() || running || NowUs() >= limit_us || !BreakerEnter())
 		return Result::unavailable;
-	RegisterExit();
+	BeforeExit<AtExit>();
 	begin = NowUs();
 	patience.quiet_since = begin;
 	patience.deadline = Min(begin + static_cast<int64>(timeout_ms) * 1000, limit_us);

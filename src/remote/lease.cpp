@@ -31,6 +31,7 @@
  * Locking: none.  `held` belongs to the process.
  */
 #include "pg.h"
+#include "base/exit.h"
 #include "validity/lookup.h"
 #include "remote/queue.h"
 #include "remote/server.h"
@@ -179,13 +180,7 @@ LoseAtExit(int, Datum)
 void
 Hold(const Attempt *attempt, const Inquiry &inquiry)
 {
-	static bool exit_registered = false;
-
-	if (!exit_registered)
-	{
-		before_shmem_exit(LoseAtExit, static_cast<Datum>(0));
-		exit_registered = true;
-	}
+	BeforeExit<LoseAtExit>();
 	held = {{true, inquiry.name, inquiry.id}, attempt->key.hash};
 }
 

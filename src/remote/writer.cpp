@@ -11,19 +11,11 @@
 
 namespace cq
 {
-namespace
-{
-
-/* One that was terminated comes again: what is in the queue stays there. */
-const workers::Process writer = {"cached_query redis writer", "cached_query_redis_writer_main", 1};
-
-} // namespace
-
 void
 InitRedisWriter()
 {
 	if (redis::Configured() && redis::NamespaceIsGiven())
-		workers::StartWithServer(writer);
+		workers::StartWithServer(workers::kRedisWriter);
 }
 
 void
@@ -31,7 +23,8 @@ EnsureRedisWriter()
 {
 	if (!RedisWriterMissing())
 		return;
-	if (!workers::StartNow(writer, static_cast<Datum>(0), nullptr, 0) && NoteNoRedisWriter())
+	if (!workers::StartNow(workers::kRedisWriter, static_cast<Datum>(0), nullptr, 0) &&
+		NoteNoRedisWriter())
 		ereport(LOG, (errmsg("could not start the worker that writes to Redis"),
 					  errhint("You might need to increase max_worker_processes.")));
 }

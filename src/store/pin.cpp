@@ -18,6 +18,7 @@
  * Part of store.h.
  */
 #include "pg.h"
+#include "base/exit.h"
 #include "store/internal.h"
 
 namespace cq
@@ -28,7 +29,6 @@ namespace
 
 Pin *held = nullptr;      // doubly linked
 Pin *free_pins = nullptr; // singly linked
-bool exit_registered = false;
 
 constexpr uint32 kLarge = 256;
 
@@ -117,20 +117,15 @@ StoreInitBackend()
 }
 
 /*
- * A record that holds nothing yet.  The exit callback is one that runs after the abort of what
- * is still in progress (which is done by a before_shmem_exit callback), and before this process
- * gives up its place in shared memory.
+ * A record that holds nothing yet.  At exit, pins are released after the transaction in progress has been
+ * aborted, as its resource owners release theirs, and before this process gives up its place in shared memory.
  */
 Pin *
 NewPin()
 {
 	Pin *pin;
 
-	if (unlikely(!exit_registered))
-	{
-		on_shmem_exit(ReleaseEverything, static_cast<Datum>(0));
-		exit_registered = true;
-	}
+	AfterAbortAtExit<ReleaseEverything>();
 	if (free_pins == nullptr)
 	{
 		pin = static_cast<Pin *>(MemoryContextAlloc(TopMemoryContext, sizeof(Pin)));

@@ -238,12 +238,12 @@ cached_query_redis_writer_main(Datum)
 	using namespace cq;
 	MemoryContext context;
 
-	workers::Begin();
+	workers::Begin(workers::kRedisWriter);
 	if (!RedisWriterPresent(true))
 		return;
 	before_shmem_exit(Leave, static_cast<Datum>(0));
 	context =
 		AllocSetContextCreate(TopMemoryContext, "CachedQueryRedisWriter", ALLOCSET_DEFAULT_SIZES);
 	while (redis::Configured())
-		workers::Wait(Turn(context), compat::RedisWaitEvent());
+		workers::Wait(Turn(context));
 }

@@ -193,7 +193,7 @@ RefreshSafely(Request *request)
 void
 Rest(int64 ms)
 {
-	workers::Wait(Min(ms, kLookMs), compat::RefreshWaitEvent());
+	workers::Wait(Min(ms, kLookMs));
 	if (workers::DatabaseWanted())
 		proc_exit(0);
 }
@@ -267,7 +267,7 @@ cached_query_refresh_worker(Datum arg)
 
 	place = DatumGetInt32(arg);
 	memcpy(&serial, MyBgworkerEntry->bgw_extra, sizeof(serial));
-	workers::BeginListening();
+	workers::BeginListening(workers::kRefreshWorker);
 	on_shmem_exit(GoneAtExit, static_cast<Datum>(0));
 	if (!BeginWorker(place, serial, &database, &session_user))
 		return;

@@ -141,16 +141,10 @@ Work(Pass *pass)
 }
 
 void
-Sleep(int64 ms)
-{
-	workers::Wait(ms, compat::SweepWaitEvent());
-}
-
-void
 SleepUntil(int64 end_us)
 {
 	for (int64 left = end_us - Microseconds(); left > 0; left = end_us - Microseconds())
-		Sleep(left / 1000 + 1);
+		workers::Wait(left / 1000 + 1);
 }
 
 /* Nobody waits: until a request comes, or it is time to look anyway.  First the flag, then the look. */
@@ -166,7 +160,7 @@ WaitForRequest(const Pass &pass)
 		SetSweeperIdle(true);
 		if (left <= 0 || IsWanted(pass))
 			break;
-		Sleep(left / 1000 + 1);
+		workers::Wait(left / 1000 + 1);
 	}
 	SetSweeperIdle(false);
 }
@@ -184,7 +178,7 @@ Loop()
 		while (Work(&pass))
 		{
 			asked = asked || IsWanted(pass);
-			Sleep(asked ? kPauseMs : kSlowPauseMs);
+			workers::Wait(asked ? kPauseMs : kSlowPauseMs);
 		}
 		SleepUntil(Microseconds() + Min(pass.worked_us * kRestFactor, kMaxRestMs * 1000));
 		WaitForRequest(pass);
@@ -202,9 +196,7 @@ Leave(int, Datum)
 void
 InitSweeper()
 {
-	const workers::Process sweeper = {"cached_query sweeper", "cached_query_sweeper_main", 5};
-
-	workers::StartWithServer(sweeper);
+	workers::StartWithServer(workers::kSweeper);
 }
 
 } // namespace cq
@@ -214,7 +206,7 @@ cached_query_sweeper_main(Datum)
 {
 	using namespace cq;
 
-	workers::Begin();
+	workers::Begin(workers::kSweeper);
 	before_shmem_exit(Leave, static_cast<Datum>(0));
 	SetSweeperLatch(MyLatch);
 	Loop();

@@ -338,7 +338,7 @@ NextRecord(const char **at, const char *end, Request *request)
 void
 WaitForRoom()
 {
-	workers::Wait(kFeedMs, compat::RefreshWaitEvent());
+	workers::Wait(kFeedMs);
 	LaunchForOthers();
 }
 
@@ -366,10 +366,8 @@ FeedAll(const char *at, const char *end, uint32 expected)
 void
 InitWarmStart()
 {
-	const workers::Process feeder = {"cached_query warm start", "cached_query_warm_worker", -1};
-
 	if (settings::warm_start)
-		workers::StartWithServer(feeder);
+		workers::StartWithServer(workers::kWarmStart);
 }
 
 void
@@ -390,7 +388,7 @@ cached_query_warm_worker(Datum)
 	const char *wrong;
 	char *bytes;
 
-	workers::Begin();
+	workers::Begin(workers::kWarmStart);
 	bytes = TakeFile(&length);
 	if (bytes == nullptr)
 		return;
