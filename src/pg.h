@@ -110,6 +110,21 @@ NewArray(Size count)
 	return static_cast<T *>(palloc(sizeof(T) * Max(count, static_cast<Size>(1))));
 }
 
+/* One, in the current memory context. */
+template <typename T>
+T *
+New()
+{
+	return static_cast<T *>(palloc(sizeof(T)));
+}
+
+template <typename T>
+T *
+NewZeroed()
+{
+	return static_cast<T *>(palloc0(sizeof(T)));
+}
+
 template <typename T>
 T *
 NewZeroedArray(Size count)

@@ -159,7 +159,7 @@ void
 FillFirst(Statement *statement)
 {
 	const QueryDesc *query = statement->query;
-	PlannedStmt *head = static_cast<PlannedStmt *>(palloc(sizeof(PlannedStmt)));
+	PlannedStmt *head = New<PlannedStmt>();
 	TupleDesc desc = CreateTupleDescCopy(statement->known->desc);
 	Keeping keeping;
 	QueryDesc *inner;

@@ -212,7 +212,7 @@ Allocate(const StatementText &statement, const Query *tree)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryKnown", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Known *known = static_cast<Known *>(palloc0(sizeof(Known)));
+	Known *known = NewZeroed<Known>();
 
 	known->findings = Findings();
 	known->names = NameHashes();

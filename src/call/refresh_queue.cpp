@@ -105,7 +105,7 @@ Describe(const Attempt *attempt, Request *request)
 Request *
 MakeRequest(const Attempt *attempt)
 {
-	Request *request = static_cast<Request *>(palloc0(sizeof(Request)));
+	Request *request = NewZeroed<Request>();
 	StringInfoData settings;
 
 	if (!attempt->examined->params_lasting || !Describe(attempt, request))

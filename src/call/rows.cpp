@@ -62,7 +62,7 @@ Keep(Rows *rows, Size length, Write write)
 		write(place);
 	else
 	{
-		char *scratch = static_cast<char *>(palloc(MAXALIGN(length)));
+		char *scratch = NewArray<char>(MAXALIGN(length));
 
 		write(scratch);
 		rows->spilled =

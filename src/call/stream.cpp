@@ -143,7 +143,7 @@ Stream *
 BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext context)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Stream *stream = static_cast<Stream *>(palloc0(sizeof(Stream)));
+	Stream *stream = NewZeroed<Stream>();
 	QueryErrorContext error_context;
 
 	stream->receiver.receiveSlot = TakeRow;

@@ -214,7 +214,7 @@ InitChanges()
 {
 	const int64 now = MonotonicMs();
 	const bool alone = workers::ServesNobody();
-	Saved *saved = static_cast<Saved *>(palloc(sizeof(Saved)));
+	Saved *saved = New<Saved>();
 	const bool believed = !alone && ReadSaved(saved);
 
 	shared->started_ms = now;
@@ -236,7 +236,7 @@ void
 SaveChanges()
 {
 	const int64 now = MonotonicMs();
-	Saved *saved = static_cast<Saved *>(palloc0(sizeof(Saved)));
+	Saved *saved = NewZeroed<Saved>();
 	FILE *file;
 	bool written;
 

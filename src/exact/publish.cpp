@@ -136,8 +136,8 @@ PlanDefinitions()
 
 	if (n == 0)
 		return;
-	definitions = static_cast<Definitions *>(palloc0(sizeof(Definitions)));
-	changed = static_cast<Changed *>(palloc(sizeof(Changed)));
+	definitions = NewZeroed<Definitions>();
+	changed = New<Changed>();
 	changed->count = 0;
 	changed->database = MyDatabaseId;
 	definitions->add = AddChanged;

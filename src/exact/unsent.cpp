@@ -173,7 +173,7 @@ SettlePrepared()
 {
 	const uint32 most =
 		pg_atomic_read_u32(&shared->nunsent); /* who comes later is for the next time */
-	uint64 *prepared = static_cast<uint64 *>(palloc((most + 1) * sizeof(uint64)));
+	uint64 *prepared = NewArray<uint64>(most + 1);
 	uint32 nprepared = 0;
 
 	settle_wanted = false;

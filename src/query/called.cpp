@@ -41,7 +41,7 @@ void
 Defer(Findings *f, Thing thing, Oid oid, uint64 variant, bool nested, FuncExpr *call, bool believed)
 {
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
-	Pending *item = static_cast<Pending *>(palloc(sizeof(Pending)));
+	Pending *item = New<Pending>();
 
 	*item = {thing, oid, variant, nested, believed || f->believed, call, f->environment};
 	f->pending = lappend(f->pending, item);

@@ -99,7 +99,7 @@ EnvironmentWithin(Findings *f, HeapTuple function, bool *known)
 	*known = true;
 	if (null && !form->prosecdef)
 		return f->environment;
-	inner = static_cast<Environment *>(palloc0(sizeof(Environment)));
+	inner = NewZeroed<Environment>();
 	if (f->environment)
 	{
 		inner->role = f->environment->role;

@@ -214,7 +214,7 @@ Allocate(uint64 hash, const char *query, int length, const Args &args)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryHandle", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Handle *handle = static_cast<Handle *>(palloc0(sizeof(Handle)));
+	Handle *handle = NewZeroed<Handle>();
 
 	handle->findings = Findings();
 	handle->learned = Findings();

@@ -275,7 +275,7 @@ ReadValue(KeyView *view, Oid type, Datum *result)
 		memcpy(&value, view->values, sizeof(Datum));
 	else
 	{
-		char *copy = static_cast<char *>(palloc(length + VARHDRSZ + 1));
+		char *copy = NewArray<char>(length + VARHDRSZ + 1);
 		int header = typlen == -1 ? VARHDRSZ : 0;
 
 		memcpy(copy + header, view->values, length);

@@ -79,7 +79,7 @@ MergePending(Findings *f, const Findings &part)
 		if (!FirstTime(in_believed ? &f->seen_believed : &f->seen, item->thing, item->oid,
 					   item->variant))
 			continue;
-		copy = static_cast<Pending *>(palloc(sizeof(Pending)));
+		copy = New<Pending>();
 		*copy = *item;
 		copy->call = copyObject(item->call);
 		f->pending = lappend(f->pending, copy);

@@ -117,7 +117,7 @@ WalkCase(Body *body, PLpgSQL_stmt_case *statement)
 		Outcome outcome = Examine(body, statement->t_expr);
 		PLpgSQL_var *variable =
 			reinterpret_cast<PLpgSQL_var *>(VariableOf(body, statement->t_varno));
-		PLpgSQL_type *type = static_cast<PLpgSQL_type *>(palloc(sizeof(PLpgSQL_type)));
+		PLpgSQL_type *type = New<PLpgSQL_type>();
 
 		*type = *variable->datatype;
 		if (outcome.known)
@@ -422,7 +422,7 @@ WalkStatements(Body *body, List *statements)
 bool
 JudgePlpgsql(Findings *f, Oid function, const char *source, FuncExpr *call)
 {
-	Body *body = static_cast<Body *>(palloc(sizeof(Body)));
+	Body *body = New<Body>();
 	PLpgSQL_function *compiled = nullptr;
 
 	if (!Tried(f, [&] {

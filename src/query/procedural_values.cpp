@@ -24,7 +24,7 @@ template <typename T>
 PLpgSQL_datum *
 CopyOf(const PLpgSQL_datum *datum)
 {
-	T *copy = static_cast<T *>(palloc(sizeof(T)));
+	T *copy = New<T>();
 
 	*copy = *reinterpret_cast<const T *>(datum);
 	return reinterpret_cast<PLpgSQL_datum *>(copy);

@@ -74,8 +74,8 @@ Number(Map *in, const Host &host)
 int
 SlotsCommand(void *, int, Slice *argv, int)
 {
-	argv[0] = {"CLUSTER", 7};
-	argv[1] = {"SLOTS", 5};
+	argv[0] = "CLUSTER"_s;
+	argv[1] = "SLOTS"_s;
 	return 2;
 }
 

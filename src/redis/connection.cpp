@@ -178,7 +178,7 @@ Issue(Connection *connection, Progress *progress, bool asking)
 		   OutgoingHasRoom(&connection->out))
 	{
 		int argc = pipeline->command(pipeline->arg, progress->issued, argv, kMaxArguments);
-		Slice prefix = {"ASKING", 6};
+		Slice prefix = "ASKING"_s;
 
 		CqAssert(argc > 0 && argc <= kMaxArguments);
 		if (asking && !OutgoingAdd(&connection->out, &prefix, 1))

@@ -27,7 +27,7 @@ struct Question
 int
 MasterCommand(void *, int, Slice *argv, int)
 {
-	argv[0] = {"SENTINEL", 8};
+	argv[0] = "SENTINEL"_s;
 	argv[1] = {"get-master-addr-by-name", 23};
 	argv[2] = {url.master, strlen(url.master)};
 	return 3;

@@ -96,3 +96,14 @@ struct Status
 };
 
 } // namespace cq::redis
+
+namespace cq
+{
+
+/* "GET"_s, for all rooms */
+constexpr redis::Slice operator""_s(const char *text, size_t length)
+{
+	return {text, length};
+}
+
+} // namespace cq

@@ -135,7 +135,7 @@ AskToUnlink(void *arg, int index, redis::Slice *argv, int)
 	const Unlinking *unlinking = static_cast<Unlinking *>(arg);
 	const int i = unlinking->first + index;
 
-	argv[0] = {"UNLINK", 6};
+	argv[0] = "UNLINK"_s;
 	argv[1] = {unlinking->step->names[i], unlinking->step->lengths[i]};
 	return 2;
 }
@@ -176,9 +176,9 @@ PurgeServer(redis::Slice route, Step *step, bool cluster)
 	strcpy(step->cursor, "0");
 	do
 	{
-		const redis::Slice scan[] = {{"SCAN", 4},  redis::Text(step->cursor),
-									 {"MATCH", 5}, redis::Text(step->pattern),
-									 {"COUNT", 5}, redis::Text(step->count)};
+		const redis::Slice scan[] = {"SCAN"_s,  redis::Text(step->cursor),
+									 "MATCH"_s, redis::Text(step->pattern),
+									 "COUNT"_s, redis::Text(step->count)};
 
 		step->good = false;
 		if (!redis::RunCommand(route, scan, lengthof(scan), TakeScan, step) || !step->good ||
@@ -196,8 +196,8 @@ bool
 ClearRedis()
 {
 	const redis::Identity identity = redis::GetIdentity();
-	Masters *masters = static_cast<Masters *>(palloc0(sizeof(Masters)));
-	const redis::Slice slots[] = {{"CLUSTER", 7}, {"SLOTS", 5}};
+	Masters *masters = NewZeroed<Masters>();
+	const redis::Slice slots[] = {"CLUSTER"_s, "SLOTS"_s};
 	Step step = {};
 
 	if (!identity.usable)
@@ -206,8 +206,8 @@ ClearRedis()
 	snprintf(step.pattern, sizeof(step.pattern), "%s%s:{*", redis::kNamePrefix,
 			 identity.name_space);
 	snprintf(step.count, sizeof(step.count), "%d", kStep);
-	step.names = static_cast<char(*)[redis::kNameRoom]>(palloc(kRoom * redis::kNameRoom));
-	step.lengths = static_cast<size_t *>(palloc(kRoom * sizeof(size_t)));
+	step.names = NewArray<char[redis::kNameRoom]>(kRoom);
+	step.lengths = NewArray<size_t>(kRoom);
 
 	if (!redis::RunCommand(redis::Text(step.pattern), slots, lengthof(slots), TakeSlots, masters))
 		return false;

@@ -62,7 +62,7 @@ AskForHead(void *arg, int index, redis::Slice *argv, int)
 {
 	const HeadRequest *request = static_cast<HeadRequest *>(arg);
 
-	argv[0] = index == 0 ? redis::Slice{"PTTL", 4} : redis::Slice{"GET", 3};
+	argv[0] = index == 0 ? "PTTL"_s : "GET"_s;
 	argv[1] = request->name;
 	return 2;
 }
@@ -76,7 +76,7 @@ TakeHead(void *arg, int index, const redis::Reply &reply)
 		request->left_ms = reply.type == redis::Reply::Type::integer ? reply.integer : -2;
 	else if (reply.type == redis::Reply::Type::string)
 	{
-		request->bytes = static_cast<char *>(palloc(reply.length));
+		request->bytes = NewArray<char>(reply.length);
 		request->length = reply.length;
 		memcpy(request->bytes, reply.bytes, reply.length);
 	}
@@ -158,7 +158,7 @@ TakeChunk(Load *load, uint32 n, const void *bytes, size_t length)
 	if (chunk.stored < chunk.plain)
 	{
 		if (load->plain == nullptr)
-			load->plain = static_cast<char *>(palloc(redis::kChunkBytes));
+			load->plain = NewArray<char>(redis::kChunkBytes);
 		if (!redis::Decompress(head, n, bytes, length, load->plain, redis::kChunkBytes))
 		{
 			Reject(redis::Decoded::corrupt);
@@ -180,7 +180,7 @@ AskForChunk(void *arg, int index, redis::Slice *argv, int)
 		redis::ChunkName(*load->identity, load->found->hash, load->found->head.header.fill_id,
 						 static_cast<uint32>(index), name);
 
-	argv[0] = {"GET", 3};
+	argv[0] = "GET"_s;
 	argv[1] = {name, static_cast<size_t>(length)};
 	return 2;
 }

@@ -157,20 +157,20 @@ AskForChanges(void *arg, int index, redis::Slice *argv, int)
 	switch (index)
 	{
 	case 0:
-		argv[0] = {"TIME", 4};
+		argv[0] = "TIME"_s;
 		return 1;
 	case 1:
-		argv[0] = {"XLEN", 4};
+		argv[0] = "XLEN"_s;
 		argv[1] = name;
 		return 2;
 	case 2:
 	case 3:
-		argv[0] = {"XRANGE", 6};
+		argv[0] = "XRANGE"_s;
 		argv[1] = name;
 		argv[2] = index == 2 ? redis::Slice{"-", 1} : redis::Text(intake->from);
 		argv[3] = {"+", 1};
-		argv[4] = {"COUNT", 5};
-		argv[5] = index == 2 ? redis::Slice{"1", 1} : redis::Slice{"500", 3};
+		argv[4] = "COUNT"_s;
+		argv[5] = index == 2 ? "1"_s : "500"_s;
 		return 6;
 	default:
 		return 0;
@@ -313,12 +313,18 @@ SendInvalidation(exact::SlotNo slot)
 	snprintf(number, sizeof(number), "%u", slot);
 	snprintf(length, sizeof(length), "%d", kMaxLength);
 
-	const redis::Slice argv[] = {{"XADD", 4},         redis::Text(names.changes),
-								 {"MAXLEN", 6},       {"~", 1},
-								 redis::Text(length), {"*", 1},
-								 {"by", 2},           redis::Text(names.me),
-								 {"of", 2},           redis::Text(names.numbering),
-								 {"slot", 4},         redis::Text(number)};
+	const redis::Slice argv[] = {"XADD"_s,
+								 redis::Text(names.changes),
+								 "MAXLEN"_s,
+								 "~"_s,
+								 redis::Text(length),
+								 {"*", 1},
+								 {"by", 2},
+								 redis::Text(names.me),
+								 {"of", 2},
+								 redis::Text(names.numbering),
+								 {"slot", 4},
+								 redis::Text(number)};
 
 	if (!redis::RunCommand(redis::Text(names.changes), argv, lengthof(argv), TakeNoticed, &good) ||
 		!good)

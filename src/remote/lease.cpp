@@ -113,21 +113,21 @@ AskInquiry(void *arg, int index, redis::Slice *argv, int)
 	switch (index)
 	{
 	case 0:
-		argv[0] = {"SET", 3};
+		argv[0] = "SET"_s;
 		argv[1] = inquiry->lease_name;
 		argv[2] = Bytes(inquiry->id);
-		argv[3] = {"NX", 2};
-		argv[4] = {"PX", 2};
+		argv[3] = "NX"_s;
+		argv[4] = "PX"_s;
 		argv[5] = redis::Text(inquiry->life);
 		return 6;
 	case 1:
-		argv[0] = {"GET", 3};
+		argv[0] = "GET"_s;
 		argv[1] = inquiry->lease_name;
 		return 2;
 	default:
-		argv[0] = {"GETRANGE", 8};
+		argv[0] = "GETRANGE"_s;
 		argv[1] = inquiry->head_name;
-		argv[2] = {"0", 1};
+		argv[2] = "0"_s;
 		argv[3] = redis::Text(inquiry->last);
 		return 4;
 	}
@@ -421,10 +421,10 @@ EndLease(const Lease &lease, LeaseEnd end)
 		return true;
 	ending.name.length = static_cast<size_t>(redis::LeaseName(identity, lease.name, text));
 
-	const redis::Slice whose[] = {{"GET", 3}, ending.name};
-	const redis::Slice removal[] = {{"UNLINK", 6}, ending.name};
-	const redis::Slice mark[] = {
-		{"SET", 3}, ending.name, redis::Text(kUnstorable), {"PX", 2}, redis::Text(kMarkMs)};
+	const redis::Slice whose[] = {"GET"_s, ending.name};
+	const redis::Slice removal[] = {"UNLINK"_s, ending.name};
+	const redis::Slice mark[] = {"SET"_s, ending.name, redis::Text(kUnstorable), "PX"_s,
+								 redis::Text(kMarkMs)};
 
 	if (!redis::RunCommand(ending.name, whose, lengthof(whose), TakeWhose, &ending))
 		return false;

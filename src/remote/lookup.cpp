@@ -75,7 +75,7 @@ Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
 {
 	const redis::Header &header = found.head.header;
 	EntryFacts &facts = candidate->facts;
-	char *meta = static_cast<char *>(palloc(header.meta_length));
+	char *meta = NewArray<char>(header.meta_length);
 	int64 age_us;
 
 	memcpy(meta, found.head.meta, header.meta_length); /* for its alignment */

@@ -52,7 +52,7 @@ AskClock(void *arg, int index, redis::Slice *argv, int)
 
 	if (index == 0)
 	{
-		argv[0] = {"TIME", 4};
+		argv[0] = "TIME"_s;
 		return 1;
 	}
 	for (int i = 0; i < request->argc; i++)
@@ -110,7 +110,7 @@ Tell(const redis::Identity &identity, const Names &names)
 	char value[256];
 	char life[24];
 	ClockRequest request;
-	const redis::Slice argv[] = {{"SET", 3}, redis::Text(names.clock), {}, {"PX", 2}, {}};
+	const redis::Slice argv[] = {"SET"_s, redis::Text(names.clock), {}, "PX"_s, {}};
 	redis::Slice full[lengthof(argv)];
 
 	if (!Clock(names, nullptr, 0, &request))
@@ -193,7 +193,7 @@ Prove()
 void
 Follow(const redis::Identity &identity, const Names &names)
 {
-	const redis::Slice argv[] = {{"GET", 3}, redis::Text(names.clock)};
+	const redis::Slice argv[] = {"GET"_s, redis::Text(names.clock)};
 	const int64 asked_ms = exact::MonotonicMs();
 	ClockRequest request;
 	int64 redis_ms;

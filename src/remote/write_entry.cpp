@@ -96,12 +96,12 @@ AskToWriteChunk(void *arg, int index, redis::Slice *argv, int)
 			elog(ERROR, "could not seal rows for Redis");
 		writer->sealed++;
 	}
-	argv[0] = {"SET", 3};
+	argv[0] = "SET"_s;
 	argv[1] = {shipment->names[place], static_cast<size_t>(redis::ChunkName(
 										   shipment->identity, shipment->hash,
 										   shipment->header.fill_id, n, shipment->names[place]))};
 	argv[2] = {static_cast<const char *>(shipment->stored[place]), shipment->table[n].stored};
-	argv[3] = {"PXAT", 4};
+	argv[3] = "PXAT"_s;
 	argv[4] = redis::Text(shipment->px);
 	return 5;
 }
@@ -147,8 +147,7 @@ FindOldValue(redis::Slice head, OldValue *old_value)
 {
 	char last[16];
 	const int length = snprintf(last, sizeof(last), "%zu", sizeof(redis::Header) - 1);
-	const redis::Slice argv[] = {
-		{"GETRANGE", 8}, head, {"0", 1}, {last, static_cast<size_t>(length)}};
+	const redis::Slice argv[] = {"GETRANGE"_s, head, "0"_s, {last, static_cast<size_t>(length)}};
 
 	old_value->chunks = 0;
 	redis::RunCommand(head, argv, 4, TakeOldValue, old_value);
@@ -162,7 +161,7 @@ RemoveOldValue(const Shipment &shipment, redis::Slice head, const OldValue &old_
 		char name[redis::kNameRoom];
 		const int length =
 			redis::ChunkName(shipment.identity, shipment.hash, old_value.fill_id, n, name);
-		const redis::Slice argv[] = {{"UNLINK", 6}, {name, static_cast<size_t>(length)}};
+		const redis::Slice argv[] = {"UNLINK"_s, {name, static_cast<size_t>(length)}};
 
 		if (!redis::RunCommand(head, argv, 2))
 			return;
@@ -189,7 +188,7 @@ WriteHead(Shipment *shipment, redis::Slice name, const char *key, const char *me
 		return false;
 
 	const redis::Slice argv[] = {
-		{"SET", 3}, name, {head, length}, {"PXAT", 4}, redis::Text(shipment->px)};
+		"SET"_s, name, {head, length}, "PXAT"_s, redis::Text(shipment->px)};
 
 	shipment->good = false;
 	return redis::RunCommand(name, argv, 5, TakeHeadWritten, shipment) && shipment->good;
@@ -239,7 +238,7 @@ bool
 EndOfLife(Shipment *shipment, redis::Slice head, const EntrySummary &entry)
 {
 	const int64 life_ms = Min(entry.facts.ttl_us / 1000, kMaxLifeMs);
-	const redis::Slice argv[] = {{"TIME", 4}};
+	const redis::Slice argv[] = {"TIME"_s};
 	int64 redis_ms = 0;
 	int64 age_ms;
 
@@ -285,9 +284,9 @@ WriteEntry(const Pin *pin)
 {
 	const Entry *entry = PinnedEntry(pin);
 	const EntrySummary summary = Summarize(pin);
-	Shipment *shipment = static_cast<Shipment *>(palloc0(sizeof(Shipment)));
-	char *key = static_cast<char *>(palloc(summary.key_len));
-	char *meta = static_cast<char *>(palloc(summary.meta_len));
+	Shipment *shipment = NewZeroed<Shipment>();
+	char *key = NewArray<char>(summary.key_len);
+	char *meta = NewArray<char>(summary.meta_len);
 	char name[redis::kNameRoom];
 	redis::Slice head;
 	OldValue old_value;
@@ -304,8 +303,8 @@ WriteEntry(const Pin *pin)
 	shipment->table = NewArray<redis::Chunk>(redis::ChunksFor(summary.payload));
 	for (uint64 i = 0; i < Min(redis::ChunksFor(summary.payload), uint64{kWindow}); i++)
 	{
-		shipment->plain[i] = static_cast<char *>(palloc(redis::kChunkBytes));
-		shipment->scratch[i] = static_cast<char *>(palloc(redis::kChunkBytes));
+		shipment->plain[i] = NewArray<char>(redis::kChunkBytes);
+		shipment->scratch[i] = NewArray<char>(redis::kChunkBytes);
 	}
 	FindOldValue(head, &old_value);
 	if (!WriteChunks(shipment, head) || !WriteHead(shipment, head, key, meta))

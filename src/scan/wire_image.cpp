@@ -157,7 +157,7 @@ BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
 	key = ImageKey(run, answer.desc);
 	if (key == nullptr)
 		return;
-	run->block = static_cast<char *>(palloc(kBlockSize));
+	run->block = NewArray<char>(kBlockSize);
 	run->fill = BeginImage(answer.pin, key->data, static_cast<uint32>(key->len));
 	if (run->fill == nullptr)
 		return;

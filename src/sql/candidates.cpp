@@ -6,45 +6,17 @@
  */
 #include "pg.h"
 #include "auto/candidates.h"
+#include "sql/row.h"
 #include "sql/sql.h"
 
 extern "C" {
 #include "commands/dbcommands.h"
-#include "utils/tuplestore.h"
 }
 
 namespace cq
 {
 namespace
 {
-
-constexpr int kCandidateColumns = 13;
-
-struct Row
-{
-	Datum values[kCandidateColumns];
-	bool nulls[kCandidateColumns];
-	int count;
-};
-
-void
-Put(Row *row, Datum value, bool null = false)
-{
-	row->values[row->count] = value;
-	row->nulls[row->count++] = null;
-}
-
-void
-PutText(Row *row, const char *text)
-{
-	Put(row, text ? CStringGetTextDatum(text) : static_cast<Datum>(0), text == nullptr);
-}
-
-Datum
-Big(uint64 value)
-{
-	return Int64GetDatum(static_cast<int64>(value));
-}
 
 /* Could an answer of it be kept for a time, by a call? */
 bool
@@ -76,8 +48,8 @@ Advice(const Candidate &candidate)
 	return IsForCalls(candidate.reason) || candidate.voids > 0 ? "call" : "no";
 }
 
-HeapTuple
-CandidateTuple(TupleDesc desc, const Candidate &c)
+Row
+CandidateRow(const Candidate &c)
 {
 	const bool visible = MaySee(c.role);
 	const double run_ms = static_cast<double>(c.run_us) / 1000.0;
@@ -85,21 +57,20 @@ CandidateTuple(TupleDesc desc, const Candidate &c)
 
 	PutText(&row, get_database_name(c.database));
 	PutText(&row, GetUserNameFromId(c.role, true));
-	Put(&row, Big(c.queryid), c.queryid == 0 || !visible);
+	PutNumber(&row, c.queryid, c.queryid == 0 || !visible);
 	PutText(&row, visible ? Shown(c.text, c.length, c.encoding) : "<insufficient privilege>");
-	Put(&row, Big(c.calls));
-	Put(&row, Big(c.hits));
-	Put(&row, Big(c.would_hit));
+	PutNumber(&row, c.calls);
+	PutNumber(&row, c.hits);
+	PutNumber(&row, c.would_hit);
 	Put(&row, Float8GetDatum(run_ms / static_cast<double>(Max(c.runs, UINT64CONST(1)))),
 		c.runs == 0);
-	Put(&row, Float8GetDatum(static_cast<double>(c.saved_us) / 1000.0));
-	Put(&row, Big(c.voids));
+	PutMs(&row, c.saved_us);
+	PutNumber(&row, c.voids);
 	Put(&row, ObjectIdGetDatum(c.voided_by),
 		!OidIsValid(c.voided_by) || !visible || c.database != MyDatabaseId);
 	PutText(&row, c.calls > c.hits ? Describe(c.reason).code : nullptr);
 	PutText(&row, Advice(c));
-	CqAssert(row.count == kCandidateColumns);
-	return heap_form_tuple(desc, row.values, row.nulls);
+	return row;
 }
 
 } // namespace
@@ -112,7 +83,6 @@ Datum
 cached_query_get_candidates(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	Candidate candidate;
 
 	RequirePreload();
@@ -120,7 +90,7 @@ cached_query_get_candidates(PG_FUNCTION_ARGS)
 	for (int n = 0; GetCandidate(n, &candidate); n++)
 	{
 		if (candidate.key != 0)
-			tuplestore_puttuple(info->setResult, CandidateTuple(info->setDesc, candidate));
+			AddRow(fcinfo, CandidateRow(candidate));
 	}
 	return static_cast<Datum>(0);
 }

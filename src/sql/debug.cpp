@@ -123,7 +123,7 @@ RunProbe(Probe *probe, ArrayType *array, int times, int window)
 int
 PingCommand(void *, int, redis::Slice *argv, int)
 {
-	argv[0] = {"PING", 4};
+	argv[0] = "PING"_s;
 	return 1;
 }
 

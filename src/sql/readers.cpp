@@ -18,6 +18,7 @@
 #include "call/signature.h"
 #include "remote/lookup.h"
 #include "scan/wire.h"
+#include "sql/row.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
 
@@ -304,94 +305,88 @@ RelationArray(List *relations)
 
 /* cacheable, reason, detail, consistency, relations: what the query allows */
 void
-ExplainReason(const Inspection &inspection, Datum *values, bool *nulls)
+PutFindings(Row *row, const Inspection &inspection)
 {
 	const Findings &findings = inspection.handle->findings;
-	bool cacheable = inspection.ttl == Reason::none;
-	Reason reason = cacheable ? inspection.exact : inspection.ttl;
-	const char *detail = cacheable ? findings.exact_detail : inspection.ttl_detail;
+	const bool cacheable = inspection.ttl == Reason::none;
+	const Reason reason = cacheable ? inspection.exact : inspection.ttl;
+	const char *consistency = reason == Reason::none ? "exact" : "ttl";
 
-	values[0] = BoolGetDatum(cacheable);
-	nulls[1] = reason == Reason::none;
-	if (!nulls[1])
-		values[1] = CStringGetTextDatum(Describe(reason).code);
-	nulls[2] = detail == nullptr;
-	if (!nulls[2])
-		values[2] = CStringGetTextDatum(detail);
-	nulls[3] = !cacheable;
-	if (!nulls[3])
-		values[3] = CStringGetTextDatum(reason == Reason::none ? "exact" : "ttl");
-	values[4] = RelationArray(findings.relations);
+	Put(row, BoolGetDatum(cacheable));
+	PutText(row, reason != Reason::none ? Describe(reason).code : nullptr);
+	PutText(row, cacheable ? findings.exact_detail : inspection.ttl_detail);
+	PutText(row, cacheable ? consistency : nullptr);
+	Put(row, RelationArray(findings.relations));
 }
 
-/* Memory has none: does Redis, where this session looks? */
+/* state, tier, age, expires_in, rows, bytes */
 void
-ExplainRemote(const Key &key, Datum *values, bool *nulls)
+PutCached(Row *row, State state, const char *tier, int64 age_us, int64 left_us, uint64 rows,
+		  uint64 bytes)
+{
+	PutText(row, NameOf(state));
+	PutText(row, tier);
+	Put(row, IntervalFromUs(age_us));
+	Put(row, IntervalFromUs(left_us));
+	PutNumber(row, rows);
+	PutNumber(row, bytes);
+}
+
+/* Memory has no entry: is there one in Redis, if this session looks there? */
+void
+PutRemote(Row *row, const Inspection &inspection)
 {
 	Remote remote;
 
-	if (!UsesRedis(SessionOptions()) || !PeekRedis(key, &remote))
-		return;
-	values[6] = CStringGetTextDatum(NameOf(State::fresh));
-	values[7] = CStringGetTextDatum("redis");
-	values[8] = IntervalFromUs(remote.age_us);
-	values[9] = IntervalFromUs(remote.left_us);
-	values[10] = Int64GetDatum(static_cast<int64>(remote.rows));
-	values[11] = Int64GetDatum(static_cast<int64>(remote.bytes));
-	for (int i = 7; i <= 11; i++)
-		nulls[i] = false;
-}
-
-/* key, state, tier, age, expires_in, rows, bytes: what is in the cache */
-void
-ExplainEntry(const Inspection &inspection, Datum *values, bool *nulls)
-{
-	nulls[5] = !inspection.has_key;
-	if (inspection.has_key)
-		values[5] = CStringGetTextDatum(
-			psprintf("%016llx", static_cast<unsigned long long>(inspection.key.hash)));
-	values[6] = CStringGetTextDatum(
-		NameOf(inspection.pin ? StateOf(PinnedEntry(inspection.pin)) : State::cold));
-	for (int i = 7; i <= 11; i++)
-		nulls[i] = inspection.pin == nullptr;
-	if (inspection.pin == nullptr)
+	if (inspection.has_key && UsesRedis(SessionOptions()) && PeekRedis(inspection.key, &remote))
 	{
-		if (inspection.has_key)
-			ExplainRemote(inspection.key, values, nulls);
+		PutCached(row, State::fresh, "redis", remote.age_us, remote.left_us, remote.rows,
+				  remote.bytes);
 		return;
 	}
+	PutText(row, NameOf(State::cold));
+	for (int i = 0; i < 5; i++)
+		PutNull(row);
+}
 
-	EntrySummary entry = Summarize(inspection.pin);
-	TimestampTz now = GetCurrentTimestamp();
+/* key, and what is in the cache under it */
+void
+PutEntry(Row *row, const Inspection &inspection)
+{
+	EntrySummary entry;
+	int64 age_us;
 
-	values[7] = CStringGetTextDatum("memory");
-	values[8] = IntervalFromUs(now - entry.facts.as_of);
-	values[9] = IntervalFromUs(Max(entry.facts.ttl_us - (now - entry.facts.as_of), 0));
-	values[10] = Int64GetDatum(static_cast<int64>(entry.facts.rows));
-	values[11] = Int64GetDatum(static_cast<int64>(entry.payload));
+	PutText(row, inspection.has_key
+					 ? psprintf("%016llx", static_cast<unsigned long long>(inspection.key.hash))
+					 : nullptr);
+	if (inspection.pin == nullptr)
+	{
+		PutRemote(row, inspection);
+		return;
+	}
+	entry = Summarize(inspection.pin);
+	age_us = GetCurrentTimestamp() - entry.facts.as_of;
+	PutCached(row, StateOf(PinnedEntry(inspection.pin)), "memory", age_us,
+			  Max(entry.facts.ttl_us - age_us, 0), entry.facts.rows, entry.payload);
 }
 
 Datum
 ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 {
-	TupleDesc desc;
 	Call call;
 	Inspection inspection;
-	Datum values[13] = {};
-	bool nulls[13] = {};
+	Row row = {};
 
 	RequirePreload();
-	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
 	SupplyMissingArgs(&call);
 	inspection = Inspect(call.query, call.query_length, call.args, Shape::rows);
-	ExplainReason(inspection, values, nulls);
-	ExplainEntry(inspection, values, nulls);
-	nulls[12] = !IsListable(inspection.handle->desc);
-	values[12] = CStringGetTextDatum(ColumnList(inspection.handle->desc));
+	PutFindings(&row, inspection);
+	PutEntry(&row, inspection);
+	Put(&row, CStringGetTextDatum(ColumnList(inspection.handle->desc)),
+		!IsListable(inspection.handle->desc));
 	EndInspection(&inspection);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return RowDatum(row, RowType(fcinfo));
 }
 
 } // namespace

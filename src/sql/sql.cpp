@@ -30,7 +30,7 @@ RequirePreload()
 Datum
 IntervalFromUs(int64 us)
 {
-	Interval *interval = static_cast<Interval *>(palloc0(sizeof(Interval)));
+	Interval *interval = NewZeroed<Interval>();
 
 	interval->day = static_cast<int32>(Min(us / USECS_PER_DAY, static_cast<int64>(PG_INT32_MAX)));
 	interval->time = us - interval->day * USECS_PER_DAY;

@@ -12,6 +12,7 @@
 #include "validity/meta.h"
 #include "redis/client.h"
 #include "redis/identity.h"
+#include "sql/row.h"
 #include "sql/sql.h"
 #include "stats/stats.h"
 
@@ -20,7 +21,6 @@ extern "C" {
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
-#include "utils/tuplestore.h"
 }
 
 namespace cq
@@ -69,36 +69,7 @@ SumOfKind(Kind kind)
 	return sum;
 }
 
-Datum
-Big(uint64 value)
-{
-	return Int64GetDatum(static_cast<int64>(value));
-}
-
 /* --- entries -------------------------------------------------------------------------------- */
-
-constexpr int kEntryColumns = 20;
-constexpr int kStatsColumns = 30;
-
-struct EntryRow
-{
-	Datum values[kEntryColumns];
-	bool nulls[kEntryColumns];
-	int count;
-};
-
-void
-Put(EntryRow *row, Datum value, bool null = false)
-{
-	row->values[row->count] = value;
-	row->nulls[row->count++] = null;
-}
-
-void
-PutText(EntryRow *row, const char *text)
-{
-	Put(row, text ? CStringGetTextDatum(text) : static_cast<Datum>(0), text == nullptr);
-}
 
 Datum
 TextArray(char **texts, int count)
@@ -111,11 +82,11 @@ TextArray(char **texts, int count)
 }
 
 void
-PutIdentity(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool visible)
+PutIdentity(Row *row, const EntryFacts &facts, const Meta &meta, bool visible)
 {
 	PutText(row, get_database_name(facts.database));
 	PutText(row, GetUserNameFromId(facts.role, true));
-	Put(row, Big(facts.queryid), facts.queryid == 0 || !visible);
+	PutNumber(row, facts.queryid, facts.queryid == 0 || !visible);
 	PutText(row, visible ? Shown(meta.query, meta.head.query_length, meta.head.encoding)
 						 : "<insufficient privilege>");
 	PutText(row, visible && meta.head.args_length
@@ -124,7 +95,7 @@ PutIdentity(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool visib
 }
 
 void
-PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool visible)
+PutDependencies(Row *row, const EntryFacts &facts, const Meta &meta, bool visible)
 {
 	int count = visible ? static_cast<int>(meta.head.relations) : 0;
 	bool here = facts.database == MyDatabaseId && visible;
@@ -147,18 +118,18 @@ PutDependencies(EntryRow *row, const EntryFacts &facts, const Meta &meta, bool v
 }
 
 void
-PutUse(EntryRow *row, const Entry *entry, const EntrySummary &summary, bool visible)
+PutUse(Row *row, const Entry *entry, const EntrySummary &summary, bool visible)
 {
 	const EntryFacts &facts = summary.facts;
 	TimestampTz expires =
 		facts.ttl_us > DT_NOEND - facts.as_of ? DT_NOEND : facts.as_of + facts.ttl_us;
 	double fill_ms = static_cast<double>(facts.fill_us) / 1000.0;
 
-	Put(row, Big(facts.rows), !visible);
-	Put(row, Big(summary.memory), !visible);
+	PutNumber(row, facts.rows, !visible);
+	PutNumber(row, summary.memory, !visible);
 	Put(row, TimestampTzGetDatum(facts.as_of));
 	Put(row, TimestampTzGetDatum(expires));
-	Put(row, Big(summary.hits));
+	PutNumber(row, summary.hits);
 	Put(row, TimestampTzGetDatum(summary.last_hit), summary.last_hit == 0);
 	Put(row, Float8GetDatum(fill_ms));
 	Put(row, Float8GetDatum(fill_ms * static_cast<double>(summary.hits)));
@@ -173,14 +144,13 @@ EntryDatum(Pin *pin, TupleDesc desc)
 	EntrySummary summary = Summarize(pin);
 	Meta meta = ReadEntryMeta(entry);
 	const bool visible = MaySee(summary.facts.role);
-	EntryRow row = {};
+	Row row = {};
 
 	PutIdentity(&row, summary.facts, meta, visible);
 	PutDependencies(&row, summary.facts, meta, visible);
 	PutUse(&row, entry, summary, visible);
 	PutText(&row, summary.facts.flags & kEntryAuto ? "auto" : "call");
-	CqAssert(row.count == kEntryColumns);
-	return HeapTupleGetDatum(heap_form_tuple(desc, row.values, row.nulls));
+	return RowDatum(row, desc);
 }
 
 FuncCallContext *
@@ -189,9 +159,7 @@ BeginEntryRows(FunctionCallInfo fcinfo)
 	FuncCallContext *context = SRF_FIRSTCALL_INIT();
 	MemoryContext caller = MemoryContextSwitchTo(context->multi_call_memory_ctx);
 
-	if (get_call_result_type(fcinfo, nullptr, &context->tuple_desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	context->tuple_desc = BlessTupleDesc(context->tuple_desc);
+	context->tuple_desc = RowType(fcinfo);
 	context->user_fctx = BeginEntries(context->multi_call_memory_ctx);
 	MemoryContextSwitchTo(caller);
 	return context;
@@ -207,48 +175,42 @@ Datum
 cached_query_get_stats(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	TupleDesc desc;
 	StoreTotals totals;
-	Datum values[kStatsColumns];
-	bool nulls[kStatsColumns] = {};
-	int i = 0;
+	Row row = {};
 
 	RequirePreload();
-	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	totals = Totals();
-	values[i++] = Big(SumOfKind(Kind::hit));
-	values[i++] = Big(OutcomeTotal(Reason::stale_hit));
-	values[i++] = Big(SumOfKind(Kind::miss));
-	values[i++] = Big(CounterTotal(Counter::fills));
-	values[i++] = Big(CounterTotal(Counter::stores));
-	values[i++] = Big(CounterTotal(Counter::coalesced));
-	values[i++] = Big(CounterTotal(Counter::refreshes));
-	values[i++] = Big(CounterTotal(Counter::refresh_failures));
-	values[i++] = Big(CounterTotal(Counter::refreshes_skipped));
-	values[i++] = Big(SumOfKind(Kind::bypass));
-	values[i++] = Big(totals.evictions);
-	values[i++] = Big(totals.expirations);
-	values[i++] = Big(CounterTotal(Counter::invalidations) + totals.voided);
-	values[i++] = Big(CounterTotal(Counter::errors));
-	values[i++] = Big(totals.entries);
-	values[i++] = Big(totals.memory_used);
-	values[i++] = Big(totals.memory_total);
-	values[i++] = Float8GetDatum(static_cast<double>(CounterTotal(Counter::saved_us)) / 1000.0);
-	values[i++] = Big(CounterTotal(Counter::image_hits));
-	values[i++] = Big(totals.images);
-	values[i++] = Big(totals.image_memory);
-	values[i++] = Big(CounterTotal(Counter::redis_hits));
-	values[i++] = Big(CounterTotal(Counter::redis_misses));
-	values[i++] = Big(CounterTotal(Counter::redis_skipped));
-	values[i++] = Big(CounterTotal(Counter::redis_rejected));
-	values[i++] = Big(CounterTotal(Counter::redis_stores));
-	values[i++] = Big(CounterTotal(Counter::redis_dropped));
-	values[i++] = Big(CounterTotal(Counter::redis_leases));
-	values[i++] = Big(CounterTotal(Counter::redis_lease_waits));
-	values[i++] = TimestampTzGetDatum(StatsResetTime());
-	CqAssert(i == kStatsColumns);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	PutNumber(&row, SumOfKind(Kind::hit));
+	PutNumber(&row, OutcomeTotal(Reason::stale_hit));
+	PutNumber(&row, SumOfKind(Kind::miss));
+	PutNumber(&row, CounterTotal(Counter::fills));
+	PutNumber(&row, CounterTotal(Counter::stores));
+	PutNumber(&row, CounterTotal(Counter::coalesced));
+	PutNumber(&row, CounterTotal(Counter::refreshes));
+	PutNumber(&row, CounterTotal(Counter::refresh_failures));
+	PutNumber(&row, CounterTotal(Counter::refreshes_skipped));
+	PutNumber(&row, SumOfKind(Kind::bypass));
+	PutNumber(&row, totals.evictions);
+	PutNumber(&row, totals.expirations);
+	PutNumber(&row, CounterTotal(Counter::invalidations) + totals.voided);
+	PutNumber(&row, CounterTotal(Counter::errors));
+	PutNumber(&row, totals.entries);
+	PutNumber(&row, totals.memory_used);
+	PutNumber(&row, totals.memory_total);
+	PutMs(&row, CounterTotal(Counter::saved_us));
+	PutNumber(&row, CounterTotal(Counter::image_hits));
+	PutNumber(&row, totals.images);
+	PutNumber(&row, totals.image_memory);
+	PutNumber(&row, CounterTotal(Counter::redis_hits));
+	PutNumber(&row, CounterTotal(Counter::redis_misses));
+	PutNumber(&row, CounterTotal(Counter::redis_skipped));
+	PutNumber(&row, CounterTotal(Counter::redis_rejected));
+	PutNumber(&row, CounterTotal(Counter::redis_stores));
+	PutNumber(&row, CounterTotal(Counter::redis_dropped));
+	PutNumber(&row, CounterTotal(Counter::redis_leases));
+	PutNumber(&row, CounterTotal(Counter::redis_lease_waits));
+	Put(&row, TimestampTzGetDatum(StatsResetTime()));
+	return RowDatum(row, RowType(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_get_redis);
@@ -256,43 +218,33 @@ Datum
 cached_query_get_redis(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	TupleDesc desc;
 	redis::Status status;
 	PeersStatus peers;
-	Datum values[17];
-	bool nulls[17] = {};
+	Row row = {};
 	bool visible;
-	int i = 0;
 
 	RequirePreload();
-	if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	redis::GetStatus(&status);
 	visible = has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
-	values[i++] = BoolGetDatum(redis::Configured());
-	values[i++] = CStringGetTextDatum(status.state);
-	values[i++] = TimestampTzGetDatum(status.since);
-	nulls[i] = !visible || status.last_error_time == 0;
-	values[i++] = CStringGetTextDatum(status.last_error);
-	nulls[i] = status.last_error_time == 0;
-	values[i++] = TimestampTzGetDatum(status.last_error_time);
-	values[i++] = Big(status.requests);
-	values[i++] = Big(status.errors);
-	values[i++] = Big(status.timeouts);
-	values[i++] = Big(status.bytes_in);
-	values[i++] = Big(status.bytes_out);
-	values[i++] = Float8GetDatum(static_cast<double>(status.latency_us) / 1000.0);
-	nulls[i] = RedisWriterPid() == 0;
-	values[i++] = Int32GetDatum(RedisWriterPid());
-	values[i++] = Big(WritesQueued());
+	Put(&row, BoolGetDatum(redis::Configured()));
+	PutText(&row, status.state);
+	Put(&row, TimestampTzGetDatum(status.since));
+	Put(&row, CStringGetTextDatum(status.last_error), !visible || status.last_error_time == 0);
+	Put(&row, TimestampTzGetDatum(status.last_error_time), status.last_error_time == 0);
+	PutNumber(&row, status.requests);
+	PutNumber(&row, status.errors);
+	PutNumber(&row, status.timeouts);
+	PutNumber(&row, status.bytes_in);
+	PutNumber(&row, status.bytes_out);
+	PutMs(&row, status.latency_us);
+	Put(&row, Int32GetDatum(RedisWriterPid()), RedisWriterPid() == 0);
+	PutNumber(&row, WritesQueued());
 	GetPeersStatus(&peers);
-	values[i++] = Big(peers.sent);
-	values[i++] = Big(peers.received);
-	nulls[i] = peers.heard_ms < 0;
-	values[i++] = Float8GetDatum(static_cast<double>(peers.heard_ms));
-	nulls[i] = peers.lag_ms < 0;
-	values[i++] = Float8GetDatum(static_cast<double>(peers.lag_ms));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	PutNumber(&row, peers.sent);
+	PutNumber(&row, peers.received);
+	Put(&row, Float8GetDatum(static_cast<double>(peers.heard_ms)), peers.heard_ms < 0);
+	Put(&row, Float8GetDatum(static_cast<double>(peers.lag_ms)), peers.lag_ms < 0);
+	return RowDatum(row, RowType(fcinfo));
 }
 
 PG_FUNCTION_INFO_V1(cached_query_get_reasons);
@@ -300,19 +252,19 @@ Datum
 cached_query_get_reasons(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 
 	RequirePreload();
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < kReasons; i++)
 	{
 		const ReasonInfo &reason = Describe(static_cast<Reason>(i));
-		Datum values[4] = {
-			CStringGetTextDatum(reason.code), CStringGetTextDatum(reason.description),
-			Big(OutcomeTotal(static_cast<Reason>(i))), Big(StatementTotal(static_cast<Reason>(i)))};
-		bool nulls[4] = {};
+		Row row = {};
 
-		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+		PutText(&row, reason.code);
+		PutText(&row, reason.description);
+		PutNumber(&row, OutcomeTotal(static_cast<Reason>(i)));
+		PutNumber(&row, StatementTotal(static_cast<Reason>(i)));
+		AddRow(fcinfo, row);
 	}
 	return static_cast<Datum>(0);
 }
@@ -347,31 +299,23 @@ Datum
 cached_query_get_usage(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	ReturnSetInfo *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
 	Holding holding;
 
 	RequirePreload();
 	InitMaterializedSRF(fcinfo, 0);
 	for (uint32 n = 0; GetHolding(n, &holding); n++)
 	{
-		char *database;
-		char *role;
+		Row row = {};
 
 		if (holding.bytes == 0 || !MaySee(holding.role))
 			continue;
-		database = get_database_name(holding.database);
-		role = GetUserNameFromId(holding.role, true);
-
-		Datum values[6] = {database ? CStringGetTextDatum(database) : static_cast<Datum>(0),
-						   role ? CStringGetTextDatum(role) : static_cast<Datum>(0),
-						   Big(holding.entries),
-						   Big(holding.bytes),
-						   Big(holding.image_bytes),
-						   Int64GetDatum(holding.quota)};
-		bool nulls[6] = {database == nullptr, role == nullptr, false, false, false,
-						 holding.quota < 0};
-
-		tuplestore_putvalues(info->setResult, info->setDesc, values, nulls);
+		PutText(&row, get_database_name(holding.database));
+		PutText(&row, GetUserNameFromId(holding.role, true));
+		PutNumber(&row, holding.entries);
+		PutNumber(&row, holding.bytes);
+		PutNumber(&row, holding.image_bytes);
+		Put(&row, Int64GetDatum(holding.quota), holding.quota < 0);
+		AddRow(fcinfo, row);
 	}
 	return static_cast<Datum>(0);
 }

@@ -77,7 +77,7 @@ Meta
 ReadEntryMeta(const Entry *entry)
 {
 	uint32 length = MetaLength(entry);
-	char *bytes = static_cast<char *>(palloc(length));
+	char *bytes = NewArray<char>(length);
 	bool whole pg_attribute_unused();
 	Meta meta;
 
@@ -99,7 +99,7 @@ ReadDependencies(const Entry *entry, char *buffer, Size size)
 	if (TagOffset(head) > length)
 	{
 		length = TagOffset(head);
-		buffer = static_cast<char *>(palloc(length));
+		buffer = NewArray<char>(length);
 		ReadMeta(entry, 0, buffer, length);
 	}
 	Locate(buffer, &meta);

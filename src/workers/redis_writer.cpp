@@ -73,7 +73,7 @@ Remove(const Job &job)
 	char name[redis::kNameRoom];
 	const redis::Slice head = {name,
 							   static_cast<size_t>(redis::HeadName(identity, job.name, name))};
-	const redis::Slice argv[] = {{"UNLINK", 6}, head};
+	const redis::Slice argv[] = {"UNLINK"_s, head};
 
 	return identity.usable && redis::RunCommand(head, argv, 2);
 }

@@ -251,13 +251,13 @@ SaveAtExit(int code, Datum)
 
 	if (code != 0 || IsUnderPostmaster || !WasShutDown())
 		return;
-	candidates = static_cast<Candidates *>(palloc0(sizeof(Candidates)));
+	candidates = NewZeroed<Candidates>();
 	candidates->worst_first = binaryheap_allocate(kMaxQueries, CompareInHeap, nullptr);
 	INSTR_TIME_SET_CURRENT(candidates->start);
 	VisitEntriesAlone(Consider, candidates);
 	n = candidates->worst_first->bh_size;
 	qsort(candidates->list, static_cast<size_t>(n), sizeof(Candidate), ByValue);
-	request = static_cast<Request *>(palloc(sizeof(Request)));
+	request = New<Request>();
 	initStringInfo(&records);
 	for (int i = 0; i < n; i++)
 	{
@@ -289,7 +289,7 @@ TakeFile(Size *length)
 	}
 	if (fstat(fileno(file), &status) == 0 && static_cast<Size>(status.st_size) <= kMaxFileBytes)
 	{
-		bytes = static_cast<char *>(palloc(static_cast<Size>(status.st_size) + 1));
+		bytes = NewArray<char>(static_cast<Size>(status.st_size) + 1);
 		*length = fread(bytes, 1, static_cast<Size>(status.st_size), file);
 	}
 	FreeFile(file);
@@ -345,7 +345,7 @@ WaitForRoom()
 void
 FeedAll(const char *at, const char *end, uint32 expected)
 {
-	Request *request = static_cast<Request *>(palloc(sizeof(Request)));
+	Request *request = New<Request>();
 	uint32 fed = 0;
 
 	while (NextRecord(&at, end, request))
