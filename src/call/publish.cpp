@@ -67,14 +67,16 @@ ArrayOfOids(List *oids, uint32 *count)
  * of a function is older than what the names mean now, unless code was run that wasn't read.
  */
 bool
-ReadUnexpected(const Findings &known, const Findings &seen)
+ReadUnexpected(const Findings &known, const Watch &watch)
 {
+	List *relations = watch.findings.relations;
+
 	if ((known.everything && !known.opaque) || known.unread)
 		return false;
-	/* the query's own come first; partitions, children and what built-in code reads are named by none */
-	for (int i = list_length(known.relations); i < list_length(seen.relations); i++)
+	/* partitions, children and what built-in code reads are named by none */
+	for (int i = watch.expected; i < list_length(relations); i++)
 	{
-		const Oid relation = list_nth_oid(seen.relations, i);
+		const Oid relation = list_nth_oid(relations, i);
 
 		if (relation >= FirstNormalObjectId && !has_superclass(relation))
 			return true;
@@ -112,7 +114,7 @@ Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
 		*reason = Reason::nested_uncacheable;
 		attempt->examiner->learn(attempt, watch.findings);
 	}
-	else if (ReadUnexpected(attempt->examined->findings, watch.findings))
+	else if (ReadUnexpected(attempt->examined->findings, watch))
 		*reason = Reason::changed_during_fill;
 	else if (exact::OwnAnything() &&
 			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))

@@ -294,6 +294,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	watch->findings.relations = list_copy(query.relations);
 	foreach (cell, query.relations)
 		FirstTime(&watch->findings.seen, Thing::relation, lfirst_oid(cell));
+	watch->expected = list_length(query.relations);
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
@@ -334,6 +335,8 @@ WatchOwnPlan(Watch *watch, PlannedStmt *plan)
 	CqAssert(innermost == watch);
 	watch->started = true;
 	NotePlan(plan);
+	/* the plan is of now, whatever its tree didn't name */
+	watch->expected = list_length(watch->findings.relations);
 }
 
 void

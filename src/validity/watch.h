@@ -29,11 +29,12 @@ struct Watch
 	ErrorContextCallback errors; /* is told of those that are caught inside, too */
 	MemoryContext context;       /* of the lists */
 	Findings findings;           /* relations met, and what speaks against keeping them */
-	List *called;                /* OIDs of functions that ran and weren't expected */
-	bool started;                /* the query itself was seen: ExecutorStart comes to us */
-	List *slots;                 /* of cached answers used inside (int) */
-	bool wrote;                  /* data-modifying or utility statement, row locks */
-	bool uncacheable;            /* a cached_query call inside could not be cached */
+	int expected;       /* of the relations: those that the query itself reads, which come first */
+	List *called;       /* OIDs of functions that ran and weren't expected */
+	bool started;       /* the query itself was seen: ExecutorStart comes to us */
+	List *slots;        /* of cached answers used inside (int) */
+	bool wrote;         /* data-modifying or utility statement, row locks */
+	bool uncacheable;   /* a cached_query call inside could not be cached */
 	bool disturbed;     /* an error that tells of this moment or session was raised inside */
 	bool inexact;       /* a cached answer inside was a ttl one */
 	bool user_code;     /* what runs inside may be anything: no parallel workers */

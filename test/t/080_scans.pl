@@ -17,6 +17,12 @@ if ($node->config_data('--version') =~ /(\d+)/ && $1 >= 19)
 	$node->stop;
 	plan skip_all => 'the planner hook of the module is that of 15 to 18';
 }
+# Of statements, by reason.
+sub auto_outcomes
+{
+	return $node->safe_psql('postgres', q{SELECT string_agg(reason || ' ' || statements, ', ' ORDER BY reason) FROM cached_query_reasons WHERE statements > 0});
+}
+
 my $module = $node->basedir . '/wrapped_scan';
 my $compiled = system('cc -std=gnu11 -Wall -Werror -O1 -shared -fPIC -I' . $node->config_data('--includedir-server') . " $FindBin::RealBin/wrapped_scan.c -o $module.so");
 
@@ -43,6 +49,17 @@ my $trust = "SET cached_query.trusted_scans = 'OtherScan, \"Wrapped Scan\"'; ";
 is((outcome_of($node, "$begin $exact $call; $trust $call; $call"))[0], 'hit, miss_cold, untrusted_scan', 'trusted: exact');
 is((outcome_of($node, "$begin $trust $exact UPDATE t SET v = 2; $call"))[1], '2', '... and right');
 is((outcome_of($node, "$exact $call; $call"))[1], "2\n2", 'without the module: right, too');
+
+# A table that only the plan names is no reason against keeping a statement without a call; its changes count.
+$node->safe_psql('postgres', 'CREATE TABLE beside (v int); CREATE TABLE plain (v int); INSERT INTO plain VALUES (7)');
+my $auto = "LOAD '$module'; SET wrapped_scan.also = beside; SET cached_query.auto = exact; SET cached_query.auto_min_time = 0; ";
+my $plain = 'SELECT v FROM plain; ';
+
+is((outcome_of($node, $auto . $plain x 4))[1], "7\n7\n7\n7", 'a plan that reads another table');
+like(auto_outcomes(), qr/^ghost 1, hit 2, miss_cold 1$/, '... is kept');
+$node->safe_psql('postgres', 'INSERT INTO beside VALUES (1)');
+is((outcome_of($node, $auto . $plain))[1], '7', '... runs when that one has changed');
+like(auto_outcomes(), qr/^ghost 2, hit 2, miss_cold 1$/, '... and is a ghost again');
 my ($ret, $out, $err) = $node->psql('postgres', "SET cached_query.trusted_scans = 'a b,'");
 like($err, qr/invalid value for parameter "cached_query.trusted_scans"/, 'a list that is none');
 

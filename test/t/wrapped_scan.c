@@ -2,10 +2,12 @@
  * wrapped_scan.c
  *		A module whose plan node hands on the rows of the plan below it: for 080_scans.pl.
  *
- * While wrapped_scan.wrap is on, each SELECT that reads a table gets one on top of its plan.
+ * While wrapped_scan.wrap is on, each SELECT that reads a table gets one on top of its plan.  wrapped_scan.also is a
+ * table that such plans read, too, as those of timescaledb do with tables that the statement doesn't name.
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "nodes/extensible.h"
@@ -19,6 +21,7 @@ PG_MODULE_MAGIC;
 void _PG_init(void);
 
 static bool on = false;
+static char *also = NULL;
 static planner_hook_type next_planner = NULL;
 
 static void
@@ -94,6 +97,8 @@ plan(Query *parse, const char *text, int options, ParamListInfo params)
 
 	if (on && result->commandType == CMD_SELECT && result->relationOids != NIL)
 		result->planTree = wrap(result->planTree);
+	if (also[0] != '\0' && result->commandType == CMD_SELECT && result->relationOids != NIL)
+		result->relationOids = lappend_oid(result->relationOids, RelnameGetRelid(also));
 	return result;
 }
 
@@ -101,6 +106,7 @@ void
 _PG_init(void)
 {
 	DefineCustomBoolVariable("wrapped_scan.wrap", "Puts a node on top of plans.", NULL, &on, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("wrapped_scan.also", "A table that plans read.", NULL, &also, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	RegisterCustomScanMethods(&scan_methods);
 	next_planner = planner_hook;
 	planner_hook = plan;
