@@ -17,6 +17,7 @@ use Time::HiRes qw(sleep time);
 my $node = start_node('redis', 'cached_query.redis_retry_interval = 300ms');
 my $log = 0;
 
+plan skip_all => 'needs a build with CQ_DEBUG' unless defined store_state($node);
 add_redis_functions($node);
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION calls(n int) RETURNS float LANGUAGE plpgsql AS $$

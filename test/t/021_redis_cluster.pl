@@ -15,6 +15,7 @@ use Time::HiRes qw(sleep time);
 
 my $node = start_node('cluster', 'cached_query.redis_retry_interval = 300ms');
 
+plan skip_all => 'needs a build with CQ_DEBUG' unless defined store_state($node);
 add_redis_functions($node);
 $node->safe_psql('postgres', <<'SQL');
 CREATE FUNCTION get_all(n int) RETURNS text LANGUAGE sql VOLATILE AS $$

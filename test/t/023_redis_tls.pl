@@ -52,6 +52,7 @@ my $wrong = start_redis(tls => make_certificate('authority', 'wrong', 'IP:127.0.
 my $plain = start_redis();
 my $node = start_node('tls', 'cached_query.redis_retry_interval = 100ms', "cached_query.redis_tls_ca_file = '$ca'");
 
+plan skip_all => 'needs a build with CQ_DEBUG' unless defined store_state($node);
 add_redis_functions($node);
 
 sub error_of

@@ -18,6 +18,7 @@ my $secret = 'secret-0123456789-text';
 my $redis = start_redis(lines => ["requirepass $password", 'user alice on >alices-pass ~* +@all']);
 my $node = start_node('main', 'log_min_messages = warning', 'cached_query.store = redis', 'cached_query.redis_retry_interval = 10ms');
 
+plan skip_all => 'needs a build with CQ_DEBUG' unless defined store_state($node);
 add_redis_functions($node);
 
 sub put_file
