@@ -12,17 +12,7 @@ CREATE SCHEMA cq_auto;
 SET search_path = cq_auto, public;
 CREATE TABLE counted (reasons jsonb);
 INSERT INTO counted VALUES ('{}');
-CREATE FUNCTION told() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	now jsonb := (SELECT jsonb_object_agg(reason, statements) FROM cached_query_reasons);
-	text text;
-BEGIN
-	SELECT string_agg(key || CASE WHEN n > 1 THEN ' x' || n ELSE '' END, ', ' ORDER BY key COLLATE "C") INTO text
-	  FROM (SELECT key, value::bigint - coalesce((reasons ->> key)::bigint, 0) AS n FROM counted, jsonb_each_text(now)) AS d
-	 WHERE n <> 0;
-	UPDATE counted SET reasons = now;
-	RETURN coalesce(text, 'nothing');
-END $$;
+\i sql/parts/told.sql
 
 CREATE TABLE t AS SELECT g AS id, g % 3 AS k, 'x' || g AS v FROM generate_series(1, 100) AS g;
 CREATE TABLE other AS SELECT 1 AS a;

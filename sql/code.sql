@@ -10,17 +10,7 @@ CALL cq_test.swept();
 CREATE TABLE t (id int, v text);
 INSERT INTO t VALUES (1, 'one'), (2, 'two');
 
-CREATE FUNCTION verdict(query text, OUT exact text, OUT ttl text) LANGUAGE plpgsql AS $$
-DECLARE
-	e record;
-BEGIN
-	SET LOCAL cached_query.consistency = 'exact';
-	SELECT * INTO e FROM cached_query_explain(query);
-	exact := CASE WHEN e.reason IS NULL THEN 'exact' ELSE e.reason END;
-	SET LOCAL cached_query.consistency = 'ttl';
-	SELECT * INTO e FROM cached_query_explain(query);
-	ttl := CASE WHEN e.cacheable THEN 'yes' ELSE e.reason END;
-END $$;
+\i sql/parts/verdict.sql
 
 -- defaults of arguments
 CREATE FUNCTION rep(ts timestamptz DEFAULT now()) RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT ts';

@@ -8,17 +8,7 @@ SET search_path = cq_implied, public;
 SELECT cached_query_clear() >= 0 AS empty;
 CALL cq_test.swept();
 
-CREATE FUNCTION verdict(query text, OUT exact text, OUT ttl text) LANGUAGE plpgsql AS $$
-DECLARE
-	e record;
-BEGIN
-	SET LOCAL cached_query.consistency = 'exact';
-	SELECT * INTO e FROM cached_query_explain(query);
-	exact := CASE WHEN e.reason IS NULL THEN 'exact' ELSE e.reason END;
-	SET LOCAL cached_query.consistency = 'ttl';
-	SELECT * INTO e FROM cached_query_explain(query);
-	ttl := CASE WHEN e.cacheable THEN 'yes' ELSE e.reason END;
-END $$;
+\i sql/parts/verdict.sql
 CREATE FUNCTION compared(query text, OUT outcome text, OUT same bool) LANGUAGE plpgsql AS $$
 DECLARE
 	c record := cq_test.call(cq_test.statement(query));

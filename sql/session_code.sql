@@ -9,17 +9,7 @@ CALL cq_test.swept();
 CREATE TABLE t (id int, v text);
 INSERT INTO t VALUES (1, 'one'), (2, 'two');
 
-CREATE FUNCTION verdict(query text, OUT exact text, OUT ttl text) LANGUAGE plpgsql AS $$
-DECLARE
-	e record;
-BEGIN
-	SET LOCAL cached_query.consistency = 'exact';
-	SELECT * INTO e FROM cached_query_explain(query);
-	exact := CASE WHEN e.reason IS NULL THEN 'exact' ELSE e.reason END;
-	SET LOCAL cached_query.consistency = 'ttl';
-	SELECT * INTO e FROM cached_query_explain(query);
-	ttl := CASE WHEN e.cacheable THEN 'yes' ELSE e.reason END;
-END $$;
+\i sql/parts/verdict.sql
 
 -- one of the session's: by its name
 CREATE FUNCTION named() RETURNS int LANGUAGE plpgsql STABLE AS $$ DECLARE c refcursor := 'mycur'; x int; BEGIN IF false THEN OPEN c FOR SELECT 1; END IF; FETCH c INTO x; RETURN x; END $$;
