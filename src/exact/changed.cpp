@@ -1,6 +1,6 @@
 /*
  * changed.cpp
- *		The slots of what a transaction changed, collected without duplicates.
+ *		Collects the slots of what a transaction changed, each once.
  *
  * Part of exact.h.
  */
@@ -76,18 +76,19 @@ HasChanged(const Changed *changed, int count, SlotNo slot)
 	return false;
 }
 
-/* What stands for the slot when the transaction changed too much. */
+/* The slot that stands for this one if the transaction changed too much. */
 SlotNo
 Coarse(const Changed *changed, SlotNo slot)
 {
 	if (IsShared(slot))
 		return slot;
-	if (IsRole(slot)) /* who depends on a role depends on this; any_role comes with each role */
+	if (IsRole(
+			slot)) /* entries that depend on any role depend on this slot; any_role is listed with each role */
 		return GroupSlot(Group::unknown_role, InvalidOid);
 	return OidIsValid(changed->database) ? DatabaseSlot(changed->database) : kSlotAllDdl;
 }
 
-/* Fewer slots, which every answer depends on that depends on one of these. */
+/* Replaces the slots by fewer ones, on which every entry depends that depends on one of these. */
 void
 Coarsen(Changed *changed)
 {

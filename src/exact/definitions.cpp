@@ -2,18 +2,18 @@
  * definitions.cpp
  *		From the invalidation messages of a transaction to the slots that it changes.
  *
- * Each change of a catalog's row is told for every system cache of that catalog; one of these is
- * judged here, the others are passed over.  A cache that is on no list counts as one that any answer
- * of the database depends on.
+ * When a catalog row changes, PostgreSQL sends a message for every system cache of that catalog.  One of
+ * these caches is looked at here, and the messages for the others are ignored.  A cache that is on no list
+ * counts as one that every entry of the database depends on.
  *
- * Not judged by a cache of their own, because a relation's definition is told by its relcache
- * message: attributes, indexes, rules, triggers, policies, partitions, constraints of tables.  A
- * domain's constraint comes with a message of its type.  Aggregates and ranges never change
- * without their function or type.  Statistics change plans and no answers.
+ * Attributes, indexes, rules, triggers, policies, partitions and constraints of tables need no cache here,
+ * because they come with a relcache message of their relation.  A domain's constraint comes with a message
+ * of its type.  Aggregates and ranges never change without their function or type.  Statistics change
+ * plans, but not results.
  *
- * Nobody depends on an object that this transaction makes.  But a name may mean it now: that matters
- * to code that looks names up while it runs, see NameSlot().  A query's own names are resolved
- * again by each session (query/handle.cpp), and what they mean is in the key.
+ * No entry depends on an object that this transaction creates.  But the object's name may now be found by
+ * code that looks names up while it runs, see NameSlot().  The names in a query itself are resolved again
+ * by each session (query/handle.cpp), and the objects they name are part of the key.
  */
 #include "pg.h"
 #include "exact/changed.h"
@@ -71,7 +71,7 @@ JudgeObject(Definitions *d, const Catalog &kind, NameKind what, int cacheid, Oid
 		AddEverything(d, MyDatabaseId);
 	else if (!IsTemporary(catalog, kind, versions))
 	{
-		/* Of those that are built in nobody notes that he depends on them. */
+		/* Entries do not list built-in objects among their dependencies. */
 		if (versions.existed && oid < FirstUnpinnedObjectId)
 			AddEverything(d, MyDatabaseId);
 		else if (versions.existed)
@@ -81,7 +81,7 @@ JudgeObject(Definitions *d, const Catalog &kind, NameKind what, int cacheid, Oid
 	table_close(catalog, AccessShareLock);
 }
 
-/* A new schema is empty.  One that is renamed, dropped or that others may now use is not. */
+/* A new schema is empty.  Renaming or dropping a schema, or a GRANT on it, changes what names mean. */
 void
 JudgeSchema(Definitions *d, Oid oid)
 {
@@ -110,8 +110,8 @@ JudgeLabel(Definitions *d, Oid oid)
 }
 
 /*
- * Casts, operator classes and the like of a user's type matter to answers with that type, those of
- * built-in types alone to anybody who has the machinery among his dependencies.
+ * Casts, operator classes and the like of a user's type concern the entries that use that type.  Those of
+ * built-in types only concern all entries that depend on Group::machinery.
  */
 struct Machinery
 {
@@ -154,7 +154,7 @@ JudgePart(Definitions *d, const Machinery &kind, Relation catalog, HeapTuple tup
 		Add(d, GroupSlot(Group::machinery, MyDatabaseId));
 }
 
-/* The message's key can't be read from its hash value: all that our transaction did is looked for. */
+/* The hash value does not tell which row it is, so all rows that this transaction made or ended count. */
 void
 JudgeMachinery(Definitions *d, int cacheid)
 {
@@ -179,7 +179,7 @@ JudgeMachinery(Definitions *d, int cacheid)
 	}
 }
 
-/* Do two versions of a role say the same, but for its password and how it may log in? */
+/* Do two versions of a role differ at most in the password and in how it may log in? */
 bool
 SameRights(Relation catalog, HeapTuple before, HeapTuple after)
 {
@@ -241,7 +241,7 @@ JudgeMemberships(Definitions *d)
 		AddUnknownRole(d);
 }
 
-/* Indexes and TOAST tables are read by way of their tables only. */
+/* Indexes and TOAST tables are read only as part of their tables, on which entries depend. */
 bool
 IsRead(char kind)
 {
@@ -342,7 +342,7 @@ AddDefinition(Definitions *d, const SharedInvalidationMessage &message)
 			return;
 		if (!OidIsValid(message.rc.relId))
 		{
-			/* all relations: publications FOR ALL TABLES do that */
+			/* all relations at once, as for publications FOR ALL TABLES */
 			if (!OwnIsNeutral(kSlotAllDdl))
 				Add(d, kSlotAllDdl);
 		}

@@ -27,12 +27,12 @@ struct Changed
 	SlotNo slots[kMaxChanged];
 };
 /*
- * Adds one to a Changed; when there is no more room, the database's slot takes the place of all that only answers
- * in it depend on, and one for all roles that of the roles'.
+ * Adds a slot to a Changed.  If there is no room, the database's slot takes the place of all slots that only
+ * entries of this database depend on, and one slot for all roles takes the place of the roles' slots.
  */
 extern void AddChanged(SlotNo slot, void *changed);
 
-/* What may be known of a transaction beside its messages; one for each transaction. */
+/* What was found out while the messages of one transaction were read. */
 struct Definitions
 {
 	AddSlot add;
@@ -42,11 +42,11 @@ struct Definitions
 };
 
 /*
- * Of this transaction, before it commits: reads catalogs, so it may raise.  What is new or temporary
- * has nobody who depends on it; a command that changes no contents is passed over.
+ * The slots of a message of this transaction, before it commits.  It reads catalogs, so it may raise.  No
+ * entry depends on objects that are new or temporary; neutral commands change nothing.
  */
 extern void AddDefinition(Definitions *definitions, const SharedInvalidationMessage &message);
-/* Of one that is being replayed: no catalogs can be read, so more is taken to have changed. */
+/* The same for a transaction that is being replayed.  Catalogs cannot be read, so more slots count as changed. */
 extern void AddReplayed(Definitions *definitions, const SharedInvalidationMessage &message);
 
 /* Catalogs that any answer may depend on, for OwnChangedEverything(). */

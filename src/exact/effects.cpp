@@ -1,6 +1,6 @@
 /*
  * effects.cpp
- *		Which invalidation message tells of what: one line for each system cache.
+ *		What a message for a system cache means: one line for each cache.
  *
  * Part of exact.h.
  */
@@ -51,7 +51,7 @@ EffectOf(int cacheid)
 		return Effect::collation;
 	case NAMESPACEOID:
 		return Effect::schema;
-	case ENUMOID: /* ADD VALUE, RENAME VALUE: no TYPEOID message */
+	case ENUMOID: /* ALTER TYPE .. ADD VALUE and RENAME VALUE send no TYPEOID message */
 		return Effect::label;
 	case AMOPOPID:
 	case AMPROCNUM:
@@ -60,7 +60,7 @@ EffectOf(int cacheid)
 	case LANGOID:
 	case TRFOID:
 		return Effect::machinery;
-	case TSCONFIGMAP: /* ALTER MAPPING: no TSCONFIGOID message */
+	case TSCONFIGMAP: /* ALTER TEXT SEARCH CONFIGURATION .. ALTER MAPPING sends no TSCONFIGOID message */
 	case TSCONFIGOID:
 	case TSDICTOID:
 	case TSPARSEROID:
@@ -115,7 +115,7 @@ EffectOf(int cacheid)
 	case AGGFNOID:
 	case RANGEMULTIRANGE:
 	case RANGETYPE:
-	/* no answer depends on them; of an operator family it does on the members */
+	/* no result depends on them; of an operator family results depend on the members only */
 	case OPFAMILYOID:
 	case AMNAME:
 	case AMOID:

@@ -1,23 +1,23 @@
 /*
  * elsewhere.cpp
- *		Answers from elsewhere: of another server, or of before a restart of this one.
+ *		Results from elsewhere: of another server, or from before a restart of this one.
  *
- * Positions are of one incarnation of shared memory; beyond that only time is left.  A slot tells when
- * its last change was over: of a definition, when its messages were out, of others when somebody
- * first saw it, so never before it was made.
- * An answer whose snapshot is younger than that shows the change; an older one, or one too close to
- * tell, is refused.  That is enough for definitions and explicit invalidation within a ttl; exact
- * answers never come from elsewhere.
+ * A position has a meaning only while the same shared memory exists.  A result from elsewhere has no
+ * position that could be compared, so only its time is left.  Each slot stores when its last change was
+ * over: for a definition, when its messages had been sent; for other changes, when a snapshot first saw
+ * them complete.  Both are never before the change.  A result whose snapshot is younger than that shows the
+ * change.  A result that is older, or too close to tell, is refused.  That is enough for definitions and
+ * explicit invalidations within a ttl.  Exact results never come from elsewhere.
  *
- * What happened before a restart is kept in a file: the age of each slot's last change.  It is
- * written by the postmaster when all others have ended, and read and removed at the next start.  It
- * is believed only if the cluster was shut down cleanly and not touched since: then pg_control is
- * as it was.  Without it everything of before the start is refused.  Ages are taken to stand still
- * while the server is down: changes then seem younger than they are, which costs misses only.  What has its
- * time from this server's own clock is compared with changes by that clock, which went on.
+ * A file keeps the age of each slot's last change over a restart.  The postmaster writes it when all other
+ * processes have ended, and reads and removes it at the next start.  It is used only if pg_control is as it
+ * was then: the cluster was shut down cleanly and not changed since.  Without the file, all results from
+ * before the start are refused.  Ages do not grow while the server is down: changes then seem younger than
+ * they are, which only costs misses.  A result whose time comes from this server's own clock is compared
+ * with changes by that clock, which went on.
  *
- * Another server's explicit invalidations have no position either: what they void is told by time,
- * in `voided_at`, also for answers of this incarnation.
+ * Explicit invalidations by another server have no position either.  `voided_at` has their times, which
+ * entries of this server are compared with, too.
  *
  * Locking: `changed_at`, `unsettled` and `voided_at` are atomic.  The file is the postmaster's alone.
  *
@@ -52,7 +52,7 @@ struct Saved
 {
 	uint32 magic;
 	uint32 slots;
-	XLogRecPtr checkpoint; /* of pg_control when all was written */
+	XLogRecPtr checkpoint; /* the checksum of pg_control when the file was written */
 	XLogRecPtr min_recovery_point;
 	TimestampTz saved_at;
 	int64 ages_ms[kSlots];
@@ -85,7 +85,7 @@ ChecksumOf(const Saved *saved)
 	return crc;
 }
 
-/* False: there is none that can be believed. */
+/* False: there is no file that can be used. */
 bool
 ReadSaved(Saved *saved)
 {
@@ -121,7 +121,7 @@ RaiseTo(pg_atomic_uint64 *value, int64 to)
 		;
 }
 
-/* When did it change last?  Changes of before the start: by the wall clock, or as if no time had passed since. */
+/* The time of the last change; of one before the start by the wall clock, or as if the downtime had been none. */
 int64
 ChangedAt(SlotNo slot, bool own_clock)
 {
@@ -148,8 +148,9 @@ Incarnation()
 }
 
 /*
- * The slots as for an answer computed under our own snapshot: that takes out what we see complete
- * and objects to definitions in flight.  What is left to ask is whether the answer came after.
+ * The slots are checked as for a result that was computed under our own snapshot.  That retires what we see
+ * complete, and objects to definitions that are being changed.  Then the times tell whether the result is
+ * younger than the last change.
  */
 SlotCheck
 CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms, bool own_clock)
@@ -158,7 +159,7 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 
 	if (UnseenBooters(view) > 0)
 	{
-		/* they may change definitions without telling, and we have no number to compare */
+		/* such transactions may change definitions without being listed, and there is no nboot to compare */
 		pg_atomic_write_u64(&shared->unsettled, static_cast<uint64>(MonotonicMs()));
 		return SlotCheck::in_ddl;
 	}
@@ -177,7 +178,7 @@ CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_m
 	return SlotCheck::valid;
 }
 
-/* The time is stored last: who sees it sees that fills in flight are void, too. */
+/* The time is stored last: a session that sees it also sees that results of running queries are not kept. */
 void
 InvalidatedElsewhere(SlotNo slot, int64 when_ms)
 {
@@ -208,7 +209,7 @@ VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms)
 	return false;
 }
 
-/* At the start of shared memory, by the postmaster: when did what change last? */
+/* By the postmaster, when shared memory is new: reads the file. */
 void
 InitChanges()
 {
@@ -224,14 +225,14 @@ InitChanges()
 		pg_atomic_write_u64(&shared->slots[i].changed_at,
 							static_cast<uint64>(believed ? now - saved->ages_ms[i] : now));
 	pfree(saved);
-	/* what such a server does makes the file one that is not believed, as it moves the checkpoint */
+	/* such a server moves the checkpoint, so the file could not be used afterwards anyway */
 	if (!alone)
 		ForgetSavedChanges();
 	if (!pg_strong_random(&shared->incarnation, sizeof(shared->incarnation)))
 		ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not get random bytes")));
 }
 
-/* Everybody else has ended: what is still listed is complete, and nobody has seen it. */
+/* All others have ended, so what is still listed is complete, though no snapshot has seen it. */
 void
 SaveChanges()
 {

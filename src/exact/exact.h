@@ -86,7 +86,7 @@ enum class Standing
 	serializable, // a hit would leave no SIREAD locks
 	foreign,      // imported, historic or walsender snapshot: not on our order
 	parallel_worker,
-	committing, // we have published already: other modules' PRE_COMMIT code
+	committing, // this transaction has published already: PRE_COMMIT code of another module
 	crowded     // more transactions in progress than a position can count
 };
 /* Of GetActiveSnapshot(), which must stay while the view is used.  Sets *view for ok and for
@@ -109,11 +109,11 @@ enum class SlotCheck
 extern SlotCheck Check(SlotNo slot, const View &view, uint64 pe);
 /* The first objection of several slots. */
 extern SlotCheck CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe);
-/* Is an answer of position pe out of date whoever asks?  No snapshot needed; may say no too
- * long. */
+/* Is a result of position pe out of date for every caller?  It needs no snapshot.  After a change it may
+ * still answer false until some snapshot has seen the change complete. */
 extern bool MovedSince(SlotNo slot, uint64 pe);
-/* Let MovedSince() know of all that is complete by now: a look at each slot.  In a transaction, which
- * has no need of a snapshot; no lock but a slot's spinlock. */
+/* Retires in all slots what is complete by now, so that MovedSince() knows of it.  To be called in a
+ * transaction, which needs no snapshot; takes no lock but a slot's spinlock. */
 extern void SettleAll();
 
 /* --- this transaction's own changes -------------------------------------------------------- */
@@ -123,7 +123,7 @@ extern bool OwnWroteCatalogs();          // system catalogs
 extern bool OwnWroteOpaque();            // tables that no statistics tell about, see hooks.cpp
 extern bool OwnAnything();               // quick: false = none of the above can be true
 extern bool OwnInvalidated(SlotNo slot); // Invalidate() called, or a type behind it altered
-/* More of one transaction void all of its database. */
+/* A transaction that invalidates more slots than this voids all entries of its database. */
 constexpr int kMaxPending = 4096;
 /* Explicit invalidation: at commit `slot` changes for everybody, at rollback nothing happens.
  * Assigns a transaction id.  Not in recovery: there call InvalidateNow(). */
@@ -161,14 +161,14 @@ extern uint64 Incarnation();
 extern SlotCheck CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms,
 								bool own_clock);
 /*
- * Another server of the cluster has invalidated this at that moment, or has not made it known until
- * then.  Answers of before are void, wherever they are; whoever has them asks VoidedSince().
+ * Another server has invalidated this slot at that moment, or earlier without having told us.  Results from
+ * before are void on all servers: a server that has one asks VoidedSince().
  */
 extern void InvalidatedElsewhere(SlotNo slot, int64 when_ms);
 extern bool VoidedSince(const SlotNo *slots, uint32 count, int64 then_ms);
-/* When was that last?  0: never, and VoidedSince() is false for anything. */
+/* When InvalidatedElsewhere() was last called; 0: never, and then VoidedSince() is always false. */
 extern int64 LastVoided();
-/* Keep over a clean restart when what changed last; from the postmaster's exit callback. */
+/* Saves the times of changes for the next start; from the postmaster's exit callback. */
 extern void SaveChanges();
 
 /* --- set-up -------------------------------------------------------------------------------- */

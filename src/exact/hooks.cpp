@@ -1,6 +1,6 @@
 /*
  * hooks.cpp
- *		What only statements tell: settings and commands that the ends of transactions don't show.
+ *		What can be learned only while statements run, since the end of the transaction does not show it.
  *
  * The module's hooks (src/hooks.cpp) call what is here for every statement, so it costs a few instructions.
  * Writes themselves are not found here, but at the end of their transaction (publish.cpp).
@@ -27,12 +27,15 @@ bool imported = false;      // its snapshot came from another
 bool uncounted = false;     // track_counts was off
 bool unseen_writes = false; // it may have written where only other modules see it
 
-/* Of the innermost utility command that runs.  It may end transactions, so nothing resets it there. */
+/*
+ * The innermost utility command that runs is neutral.  A command may end transactions, so the end of a
+ * transaction does not reset it.
+ */
 bool neutral = false;
 
 GucBoolAssignHook next_track_counts = nullptr;
 
-/* Off and on again within one statement: no hook of a statement would see it. */
+/* Code in one statement may switch it off and on again, which no hook of a statement would see. */
 void
 OnTrackCounts(bool on, void *extra)
 {
@@ -42,7 +45,7 @@ OnTrackCounts(bool on, void *extra)
 		next_track_counts(on, extra);
 }
 
-/* What each statement does in passing. */
+/* Done in each statement. */
 inline void
 Notice()
 {
@@ -65,7 +68,7 @@ IsHeap(Oid table)
 	return heap;
 }
 
-/* Foreign tables, also behind a partitioned one, and those whose access method may not count. */
+/* Writes to it may be missing in the statistics: a foreign table, also as a partition, or another access method. */
 bool
 IsOpaque(const RangeTblEntry *entry)
 {
@@ -77,7 +80,7 @@ IsOpaque(const RangeTblEntry *entry)
 		   !IsHeap(entry->relid);
 }
 
-/* What it only reads counts, too: an UPDATE of one partition may move a row to another. */
+/* All tables of the plan count, also those it reads: an UPDATE of one partition may move a row to another. */
 void
 NoticeWrites(const PlannedStmt *plan)
 {
@@ -100,8 +103,9 @@ BootersLeft(uint32 *n)
 }
 
 /*
- * While a hold lasts kSlotAllDdl objects.  Not by PG_ENSURE_ERROR_CLEANUP: COMMIT PREPARED
- * registers an exit callback of its own the first time, and then ours could not be taken back.
+ * While a hold lasts, kSlotAllDdl objects to every entry.  It is not ended by PG_ENSURE_ERROR_CLEANUP:
+ * COMMIT PREPARED registers an exit callback of its own the first time, and then ours would not be the last
+ * one any more, which is the only one that can be cancelled.
  */
 struct
 {
@@ -109,7 +113,7 @@ struct
 	uint32 booters; // when it began
 } hold;
 
-/* Others may look again; if one of those transactions ended, nothing of before is valid. */
+/* If one of those transactions has ended meanwhile, all entries from before are void. */
 void
 EndHold()
 {
@@ -139,7 +143,7 @@ BeginHold(uint32 booters)
 	AddUnsent(kHold | compat::BackendNumber());
 }
 
-/* Is this the one setting that makes a snapshot of elsewhere ours? */
+/* SET TRANSACTION SNAPSHOT: the transaction gets a snapshot that another session has taken. */
 bool
 ImportsSnapshot(Node *node)
 {
@@ -149,9 +153,10 @@ ImportsSnapshot(Node *node)
 }
 
 /*
- * COMMIT PREPARED of a transaction that may be older than our shared memory: it is listed nowhere, so
- * refuse everybody from before it becomes visible until its messages are out, as a listed DDL would.
- * Then answers of before are void even for snapshots that don't see it (TRUNCATE).
+ * COMMIT PREPARED may complete a transaction that is older than our shared memory and is listed in no slot.
+ * So all look-ups are refused from before it becomes visible until its messages have been sent, as a listed
+ * DDL would do.  Then all entries from before are void, even for snapshots that do not see the transaction,
+ * because a TRUNCATE affects those, too.
  */
 bool
 NeedsHold(Node *node, uint32 *booters)
@@ -191,12 +196,12 @@ BeginUtility(Node *node)
 		imported = true;
 	if (IsA(node, TruncateStmt) ||
 		(IsA(node, CopyStmt) && reinterpret_cast<CopyStmt *>(node)->is_from))
-		unseen_writes = true; /* whatever table that is */
+		unseen_writes = true; /* without looking at which table it is */
 	if (NeedsHold(node, &booters))
 		BeginHold(booters);
 	/*
-	 * What came before is told to this session first, so that what is told meanwhile is the command's
-	 * (own.cpp).
+	 * Messages of earlier commands are executed first.  So the messages that own.cpp sees while the neutral
+	 * command runs are those of the command.
 	 */
 	if (is_neutral && OwnAnything() && !IsInParallelMode())
 		CommandCounterIncrement();
@@ -223,7 +228,7 @@ Uncounted()
 	return uncounted || !pgstat_track_counts;
 }
 
-/* Also of a subtransaction that was rolled back: then a query is run that needn't be. */
+/* A subtransaction that was rolled back counts, too: then a query is run that need not be. */
 bool
 OwnWroteOpaque()
 {

@@ -1,9 +1,9 @@
 /*
  * neutral.cpp
- *		Commands that leave alone what any query answers, though they tell that a relation changed.
+ *		Commands that change no query's result, though they send relcache messages.
  *
- * They send relcache messages so that plans are made again: an index is there or gone, a table has new
- * files, the planner knows more.  Whatever is not known to be like that changes contents.
+ * They send these messages so that queries are planned again: an index was created or dropped, a table has
+ * new files, or the planner's statistics changed.  A command that is not on the list counts as a change.
  *
  * Part of exact.h.
  */
@@ -85,7 +85,7 @@ IsNeutralAlter(const AlterTableStmt *statement)
 	return true;
 }
 
-/* CASCADE may take anything along. */
+/* With CASCADE anything may be dropped. */
 bool
 IsNeutralDrop(const DropStmt *statement)
 {

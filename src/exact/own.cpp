@@ -3,15 +3,16 @@
  *		What this transaction has changed itself: it must not be served from, or stored into, the
  *		cache where that matters.
  *
- * Rows: the statistics of the current and all outer levels of subtransaction, see written.cpp.  A
- * level that was rolled back is gone from there, and so is what it wrote.
+ * Rows: the statistics of the current and all outer levels of subtransaction tell, see written.cpp.  When
+ * a level is rolled back, its statistics go with it.
  *
- * Definitions: pending invalidation messages of inner levels can't be asked for, but each command's
- * are executed locally at its end (CommandCounterIncrement), so a relcache callback sees them.  It
- * also sees other sessions' messages, and those of a rolled back level: then we run a query that we
- * needn't have run.  Catalogs that any answer may depend on are told by the statistics again.
+ * Definitions: PostgreSQL has no function that returns the pending invalidation messages of inner levels.
+ * But it executes the messages of each command locally at the command's end (CommandCounterIncrement), so a
+ * relcache callback sees them.  The callback also sees messages of other sessions and of a level that was
+ * rolled back; then a query is run that need not be.  For catalogs that every entry may depend on, the
+ * statistics tell again.
  *
- * All of it presupposes a transaction id; without one there is nothing to look for.
+ * A transaction without a transaction id has changed nothing.
  *
  * Part of exact.h.
  */
@@ -28,7 +29,7 @@ constexpr int kMaxOwnDefinitions = 256;
 struct OwnChange
 {
 	SlotNo slot;
-	bool neutral; // seen while neutral commands ran, and at no other time
+	bool neutral; // seen only while neutral commands ran
 };
 struct
 {
@@ -127,7 +128,7 @@ OnType(Datum, compat::CacheId cacheid, uint32 hash)
 		Note(hash != 0, CatalogSlot(cacheid, hash, MyDatabaseId));
 }
 
-/* A level ends: its requests go with it, or to the one outside. */
+/* A subtransaction ends: its requests are dropped with it, or become those of the level around it. */
 void
 OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
@@ -197,8 +198,8 @@ OwnInvalidated(SlotNo slot)
 }
 
 /*
- * What wasn't executed here yet is of the last command, which is the one that commits now, such as
- * CREATE INDEX CONCURRENTLY: before a neutral command all of the others was executed (hooks.cpp).
+ * Messages that were not executed locally yet belong to the last command, which may be the one that commits
+ * now, such as CREATE INDEX CONCURRENTLY.  Those of earlier commands were executed before it (hooks.cpp).
  */
 bool
 OwnIsNeutral(SlotNo slot)

@@ -58,14 +58,14 @@ struct
 {
 	Stage stage;
 	uint64 xid;
-	bool everything; // more than was thought possible: listed in the slots of everything
+	bool everything; // more than expected: listed in the slots that every entry depends on
 	int nlisted;
 	Listed listed[kMaxListed];
 	PgStat_SubXactStatus *watched; // the statistics' outermost level, to see later writes
 	PgStat_TableXactStatus *seen;  // its first table at PRE_COMMIT
 } xact;
 
-/* That ListStragglers() found some is said once, by the next transaction. */
+/* ListStragglers() found some: the next transaction logs it, once. */
 enum class Complaint
 {
 	none,
@@ -208,7 +208,7 @@ PlanInvalidations()
 void
 Publish()
 {
-	/* Autovacuum changes no contents; parallel workers have other events than these. */
+	/* Autovacuum changes no query's result; parallel workers get other events than these. */
 	if (shared == nullptr || compat::IsAutoVacuumWorker())
 		return;
 	xact.xid = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
@@ -252,7 +252,7 @@ ListStragglers()
 	stragglers = stragglers == Complaint::none ? Complaint::due : stragglers;
 }
 
-/* A commit callback must not raise, and to log may. */
+/* Not in the commit callback itself: writing to the log may raise an error. */
 void
 TellOfStragglers()
 {
@@ -271,7 +271,7 @@ Withdraw()
 	RemoveUnsent(xact.xid);
 }
 
-/* Prepared: nobody of us will be there when it commits. */
+/* Prepared: when it commits, no callback of ours runs. */
 void
 HandOver()
 {
@@ -307,7 +307,7 @@ OnXact(XactEvent event, void *)
 	{
 	case XACT_EVENT_PRE_COMMIT:
 	case XACT_EVENT_PRE_PREPARE:
-		/* A session of one call would never come to the next Look(). */
+		/* A session that ends now would never call Look() again. */
 		if (unlikely(settle_wanted))
 			SettlePrepared();
 		if (unlikely(stragglers == Complaint::due))

@@ -1,6 +1,6 @@
 /*
  * slot_check.cpp
- *		The reader's side of a slot: does what is listed there object?.
+ *		The reader's side of a slot: do its contents object to an entry?
  *
  * Part of exact.h.
  */
@@ -61,8 +61,9 @@ namespace
 {
 
 /*
- * An id that no transaction has had, or none that could still run: no writer has listed that.  Its word was
- * read before we look at the next id, and a writer has its id before it lists it.
+ * An id that has not been given to a transaction yet, or is too old to be in progress, was listed by no
+ * writer: the word is damaged.  A writer gets its id before it lists it, and the next id is read here after
+ * the word was.
  */
 bool
 CannotBe(uint64 xid)
@@ -93,7 +94,7 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		const bool running = IsRunning(m, xid);
 		const bool unsent = (word & kDdl) != 0 && (word & kSent) == 0;
 
-		/* Retired, a damaged word voids what there is; believed, it would object for ever. */
+		/* A damaged word is retired, which voids the entries of now.  Otherwise it would object for ever. */
 		if ((!running && !unsent) || CannotBe(xid))
 		{
 			judgement->gone[judgement->ngone++] = word;
@@ -116,7 +117,7 @@ Judge(SlotNo no, const Contents &contents, const Moment &m, Judgement *judgement
 		const uint64 xid = contents.overflow & kXidMask;
 		const bool ddl = (contents.overflow & kDdl) != 0;
 
-		/* A DDL among them has no word here that could say that its messages are out. */
+		/* An overflowed DDL has no word here that could carry kSent. */
 		if (CannotBe(xid) || (xid < Widen(m.xmin, m.latest) && !(ddl && UnsentUpTo(xid))))
 			judgement->overflow = contents.overflow;
 		else
@@ -150,7 +151,7 @@ Retire(Slot &slot, const Judgement &judgement, uint64 pos)
 namespace
 {
 
-/* The answer's position and ours against the newest change that everybody knows of. */
+/* Compares the entry's position and ours with the newest retired change. */
 SlotCheck
 Compare(Slot &slot, uint64 pos, uint64 pe)
 {
@@ -161,7 +162,7 @@ Compare(Slot &slot, uint64 pos, uint64 pe)
 	return last > pos ? SlotCheck::too_old : SlotCheck::valid;
 }
 
-/* Who is listed decides, too.  Not inlined: the contents take room on the stack. */
+/* Judges the listed transactions, too.  Not inlined, as the copy of the words needs much stack. */
 pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)
 {
@@ -198,12 +199,12 @@ CheckOne(SlotNo no, const View &view, uint64 pe)
 		return SlotCheck::valid;
 #endif
 
-	/* Before `last`: who ends a hold raises that first. */
+	/* Looked at before `last`, as the end of a hold raises `last` first. */
 	const bool held = no == kSlotAllDdl && AnyHold();
 
 	/*
-	 * Empty: `last` tells all.  Whoever lists himself between these two reads was not complete when
-	 * our snapshot was taken.  Whoever is retired in between raised `last` first.
+	 * If nothing is listed, `last` is enough.  A transaction that is listed between these two reads was not
+	 * complete when our snapshot was taken.  One that is retired in between has raised `last` first.
 	 */
 	if (likely(pg_atomic_read_u32(&slot.state) == 0))
 	{
@@ -245,8 +246,8 @@ MovedSince(SlotNo no, uint64 pe)
 }
 
 /*
- * Nobody may look at a slot for a long time after a change, least of all at that of a tag that was
- * invalidated.  A snapshot of our own sees what is complete, as any reader's would.
+ * After a change, no reader may look at the slot for a long time, for example at that of a tag that was
+ * invalidated.  So this looks at all slots, with a snapshot of its own, as a reader would.
  */
 void
 SettleAll()

@@ -1,6 +1,6 @@
 /*
  * slot_numbers.cpp
- *		Which thing has which slot: numbers by hash, in regions.
+ *		The slot of each object: a number by hash, within a region for its kind.
  *
  * Part of exact.h.
  */
@@ -22,10 +22,10 @@ Mix(uint64 h)
 }
 
 /*
- * Each sort of change has slots of its own, or a name that is made now and then would hit, by its hash,
- * an answer that depends on no names.  In each region a database has one stripe: what its sessions change
- * meets no answers in databases of another stripe, however much it is.  Databases that were made one after
- * the other have different ones.
+ * Each kind of change has a region of slots of its own.  Otherwise a new name could have, by its hash, the
+ * slot of a relation, and void entries that depend on no names.  In each region a database has one stripe,
+ * so changes in it void no entries in databases of other stripes.  Databases that were created one after the
+ * other have different stripes.
  */
 struct Region
 {
@@ -71,7 +71,7 @@ Striped(const Region &region, uint32 kind, Oid database, uint64 b)
 		   static_cast<uint32>(HashOf(kind, database, b) % size);
 }
 
-/* What there is once for a database: the number is below 16. */
+/* Slots that a database has once; `number` is below 16. */
 SlotNo
 OfDatabase(Oid database, uint32 number)
 {
@@ -80,7 +80,7 @@ OfDatabase(Oid database, uint32 number)
 
 } // namespace
 
-/* Slots that answers of several databases depend on. */
+/* Do entries of several databases depend on the slot? */
 bool
 IsShared(SlotNo slot)
 {

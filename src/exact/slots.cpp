@@ -63,7 +63,7 @@ EndChange(Slot &slot)
 namespace
 {
 
-/* Places that may be taken. */
+/* Places that may be used; tests make it less than kRoom. */
 int
 Room()
 {
@@ -94,8 +94,8 @@ TryList(Slot &slot, uint64 word)
 }
 
 /*
- * One that found no room: until a snapshot sees all up to it complete, and the messages of DDL are out, who depends
- * on this slot is refused.
+ * The transaction found no room.  Entries that depend on the slot are refused until a snapshot sees all
+ * transactions up to this one complete, and until the messages of a DDL have been sent.
  */
 void
 Overflow(Slot &slot, uint64 word)
@@ -143,7 +143,7 @@ List(SlotNo no, uint64 word)
 	if (TryList(slot, word))
 		return;
 
-	/* Prepared DDL that has ended may fill it: nobody set kSent. */
+	/* It may be full of prepared DDL that has ended, for which no callback set kSent. */
 	if (settle_wanted)
 	{
 		SettlePrepared();
@@ -153,8 +153,8 @@ List(SlotNo no, uint64 word)
 	}
 
 	/*
-	 * An overflowed DDL can't carry kSent, so until its messages are out the slot refuses.  First the list, for
-	 * who sees it in the slot looks there.
+	 * An overflowed DDL has no word that could carry kSent, so the slot refuses until its messages have been
+	 * sent.  It is added to the list first: a reader who sees the overflow looks there.
 	 */
 	if ((word & kDdl) != 0)
 		AddUnsent(word & kXidMask);
@@ -211,8 +211,8 @@ Unlist(SlotNo no, uint64 word)
 }
 
 /*
- * Its messages are out.  A fill that began before may have used the old definition and must not
- * believe a later Check(): so the generation moves first.
+ * Its messages have been sent.  A query that began before may have used the old definition, and a later
+ * Check() would not tell.  So the generation is raised first, and Unmoved() refuses to keep the result.
  */
 void
 MarkSent(SlotNo no, uint64 word)
@@ -256,8 +256,8 @@ Raise(SlotNo no, uint64 pos)
 }
 
 /*
- * A change elsewhere, for which there is no position.  Fills in flight may be of before: they are
- * not kept.
+ * A change on another server, which has no position here.  Results of queries that are running may be from
+ * before it, so they are not kept.
  */
 void
 NoteChange(SlotNo no, int64 when_ms)

@@ -1,11 +1,11 @@
 /*
  * unsent.cpp
- *		DDL whose invalidation messages may not be out, where its slot can't tell.
+ *		DDL whose invalidation messages may not have been sent, where its slot cannot tell.
  *
- * Three cases.  An overflowed DDL has no word in a slot that could carry kSent: it is in the list of
- * unsent ones, and the slots that it found full object as long as it is there.  A backend that holds
- * everybody up for a moment (hooks.cpp) is in the list, too, and kSlotAllDdl objects.  A prepared
- * DDL is in its slot, but when it commits no callback of ours runs, so readers look after it.
+ * There are three cases.  An overflowed DDL has no word in a slot that could carry kSent: it is in a list,
+ * and the slots that it found full object as long as it is there.  A backend that refuses all look-ups for
+ * a moment (hooks.cpp) is in the list, too, and then kSlotAllDdl objects.  A prepared DDL is listed in its
+ * slot, but no callback of ours runs when it commits, so readers find out whether its messages were sent.
  *
  * Locking: the list is under unsent_lock, a few instructions; its length is read without.
  *
@@ -32,7 +32,7 @@ constexpr int kMaxSuspects = kRoom; // those of a full slot
 Suspect suspects[kMaxSuspects];
 int nsuspects = 0;
 
-/* Is the transaction's own lock free?  It goes after the invalidation messages went out. */
+/* Is the lock on the transaction's own id free?  It is released after the invalidation messages were sent. */
 bool
 LockIsFree(TransactionId xid)
 {
@@ -44,7 +44,7 @@ LockIsFree(TransactionId xid)
 	return n == 0;
 }
 
-/* Fills in flight may have used a definition of a slot that isn't known. */
+/* Running queries may have used an old definition, and it is not known whose: none of their results are kept. */
 void
 RaiseAllGenerations()
 {
@@ -135,7 +135,7 @@ MarkUnsentPrepared(uint64 xid)
 	SpinLockRelease(&shared->unsent_lock);
 }
 
-/* Is kSlotAllDdl to object? */
+/* Must kSlotAllDdl object? */
 bool
 AnyHold()
 {
@@ -144,8 +144,8 @@ AnyHold()
 }
 
 /*
- * Is a slot to object that was overflowed by DDL, of which `xid` was the last?  The list doesn't say which slots a
- * transaction overflowed, so an older one that overflowed another slot counts as well.
+ * Must a slot object whose last overflowed DDL was `xid`?  The list does not tell which slots a transaction
+ * overflowed, so an older transaction that overflowed another slot counts as well.
  */
 bool
 UnsentUpTo(uint64 xid)
@@ -171,8 +171,8 @@ UnsentUpTo(uint64 xid)
 void
 SettlePrepared()
 {
-	const uint32 most =
-		pg_atomic_read_u32(&shared->nunsent); /* who comes later is for the next time */
+	const uint32 most = pg_atomic_read_u32(
+		&shared->nunsent); /* those that are suspected later are looked at the next time */
 	uint64 *prepared = NewArray<uint64>(most + 1);
 	uint32 nprepared = 0;
 

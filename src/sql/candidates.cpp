@@ -18,7 +18,7 @@ namespace cq
 namespace
 {
 
-/* Could an answer of it be kept for a time, by a call? */
+/* Does this reason forbid only exact results, so that a call could cache the result for a ttl? */
 bool
 IsForCalls(Reason reason)
 {
@@ -39,7 +39,7 @@ IsForCalls(Reason reason)
 	}
 }
 
-/* A quarter of its runs is, or would be, spared at the least. */
+/* "exact" if a quarter of its runs or more are hits, or would be. */
 const char *
 Advice(const Candidate &candidate)
 {

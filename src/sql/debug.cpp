@@ -1,6 +1,6 @@
 /*
  * debug.cpp
- *		Tests only (CQ_DEBUG): the Redis client by itself.  The tests make the SQL functions.
+ *		For tests (CQ_DEBUG): the Redis client by itself.  The tests create the SQL functions.
  *
  * Part of sql.h.
  */
@@ -141,7 +141,7 @@ extern "C" {
 
 PGDLLEXPORT void cached_query_redis_worker_main(Datum);
 
-/* A process without a database and without a transaction. */
+/* The main function of a process without a database and without a transaction. */
 void
 cached_query_redis_worker_main(Datum)
 {
@@ -232,7 +232,7 @@ cached_query_redis_status(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(cached_query_redis_resolve);
-/* Looks up the names that are wanted, as the worker process does; was there one? */
+/* Resolves the host names that are wanted, as the Redis writer does.  Was there one? */
 Datum
 cached_query_redis_resolve(PG_FUNCTION_ARGS)
 {
@@ -250,7 +250,7 @@ cached_query_redis_resolve(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(cached_query_list_word);
-/* (bigint) returns void: a change of a definition by this transaction, listed as if it was under way. */
+/* (bigint) returns void: lists this transaction in the slot as one that changes a definition. */
 Datum
 cached_query_list_word(PG_FUNCTION_ARGS)
 {

@@ -2,11 +2,12 @@
  * invalidate.cpp
  *		Explicit invalidation: by query, by relation, by tag, of everything.
  *
- * It takes effect when the transaction commits, by the rule that exact/ has for every change, and
- * our own transaction sees it at once.  Nothing here looks at entries, but for the one with a given
- * key: what it costs does not depend on how many there are, so a trigger may do it at each write.  Their
- * memory is given back by the sweeper (workers/sweeper.cpp), which is asked to after the commit.  On a
- * standby there is no transaction id to publish, so it acts at once and voids fills in flight.
+ * An invalidation takes effect when the transaction commits, by the rule of exact/ for all changes.  The
+ * transaction itself sees it at once.  No code here walks over entries; only the entry with a given key is
+ * looked up.  So the cost does not depend on the number of entries, and a trigger can invalidate at each
+ * write.  After the commit the sweeper (workers/sweeper.cpp) is asked to free the memory.  On a standby
+ * there is no transaction id to publish: there an invalidation acts at once, and results of queries that
+ * are running are not kept.
  *
  * Part of sql.h.
  */
@@ -36,14 +37,14 @@ namespace
 {
 
 /*
- * What was asked to go.  Slots are shared by hash, so that a collision costs a miss.  A key of a hash
- * table, so without gaps of any value.
+ * What is to be invalidated.  Targets with the same slot are invalidated together, which costs a miss.  It
+ * is the key of a hash table, which compares bytes, so the struct has no padding.
  */
 struct Target
 {
 	exact::SlotNo slot;
 	bool everything;
-	bool named; /* it has a name in Redis, too */
+	bool named; /* one value in Redis, whose name is known */
 	uint16 unused;
 	redis::EntryHash name;
 };
@@ -53,25 +54,26 @@ static_assert(std::has_unique_object_representations_v<Target>);
 struct Told
 {
 	Target target;
-	int level; /* the subtransaction that asked for it, the outermost of several */
+	int level; /* the level of subtransaction that asked for it; of several, the outermost */
 	Told *next;
 };
 
 /*
- * What Redis is to be told of this transaction, each target once: in TopTransactionContext, or null.
- * With more than this it is the whole database, as exact/own.cpp has it.
+ * The targets that Redis is to be told of at commit, each once, in TopTransactionContext; or null.  If there
+ * are more than kMaxPending, the whole database is invalidated, as in exact/own.cpp.
  */
 HTAB *pending = nullptr;
-Told *first_told = nullptr; /* no scan of the table: that may raise */
+Told *first_told =
+	nullptr; /* linked as a list, since a scan of a hash table may raise, and a commit callback must not */
 constexpr long kMaxTold = exact::kMaxPending;
 
 /*
- * So many values of one transaction are removed from Redis; the Redis writer's queue would lose more of them, and
- * then clear everything.  The rest is as what has no name, see TellRedis().
+ * A transaction removes at most so many values from Redis.  More would overflow the Redis writer's queue,
+ * which then clears everything.  The other targets are handled like those without a name, see TellRedis().
  */
 constexpr int kMaxRemoved = 128;
 
-/* Has the transaction voided anything that is in memory? */
+/* Has this transaction invalidated an entry in memory? */
 bool void_entries = false;
 
 HTAB *
@@ -102,15 +104,15 @@ Remember(const Target &target)
 	Told *told = static_cast<Told *>(hash_search(pending, key, HASH_ENTER, &found));
 
 	if (found)
-		return; /* of this level or an outer one */
+		return; /* asked for at this level or an outer one */
 	told->level = GetCurrentTransactionNestLevel();
 	told->next = first_told;
 	first_told = told;
 }
 
 /*
- * Have the other servers told, and what has a name removed from Redis.  Values that have none, by relation
- * or tag, are refused by all who were told, and end with their ttl.
+ * Tells the other servers, and removes the values whose names are known from Redis.  For a relation or a tag
+ * the names are not known.  Servers that were told refuse such values, and they expire with their ttl.
  */
 void
 TellRedis(const Target &target, bool remove)
@@ -125,7 +127,7 @@ TellRedis(const Target &target, bool remove)
 		QueueRemoval(target.name);
 }
 
-/* In recovery there is no commit to wait for. */
+/* In recovery there is no commit to wait for: at once. */
 void
 InvalidateAtOnce(const Target *targets, int count)
 {
@@ -135,7 +137,7 @@ InvalidateAtOnce(const Target *targets, int count)
 		TellRedis(targets[i], true);
 }
 
-/* Invalidate the targets, of which as many entries are in memory; returns that. */
+/* `entries`: how many entries in memory depend on the targets; this is returned. */
 int64
 InvalidateTargets(const Target *targets, int count, int64 entries)
 {
@@ -156,7 +158,7 @@ InvalidateTargets(const Target *targets, int count, int64 entries)
 	return entries;
 }
 
-/* A level ends: what it asked for goes with it, or to the one outside. */
+/* A subtransaction ends: its requests are dropped with it, or become those of the level around it. */
 void
 OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 {
@@ -179,7 +181,7 @@ OnSubXact(SubXactEvent event, SubTransactionId, SubTransactionId, void *)
 	}
 }
 
-/* No error, no memory: the transaction is committed. */
+/* The transaction is committed: nothing here may raise or allocate. */
 void
 Announce()
 {
@@ -229,7 +231,7 @@ NewTarget(exact::SlotNo slot)
 	return target;
 }
 
-/* The answer of this shape, if it can have an entry at all; counts the one that is in memory. */
+/* Adds the target of the query's result in this shape, if it can be cached; counts the entry in memory. */
 int
 AddKeyTarget(Target *targets, int count, const Call &call, Shape shape, int64 *entries)
 {
@@ -269,7 +271,7 @@ InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 	return Int64GetDatum(InvalidateTargets(targets, count, entries));
 }
 
-/* What has this name, or reads this relation. */
+/* All entries with this tag, or all that read this relation. */
 int64
 InvalidateSlot(exact::SlotNo slot)
 {

@@ -2,8 +2,8 @@
  * readers.cpp
  *		The reader functions: cached_query, _with, _as, _json, _refresh, _columns, _explain.
  *
- * A streaming function called as a function (in the select list, with ORDINALITY, ..) returns a
- * tuplestore, as every set-returning function; in FROM the Custom Scan takes its place.
+ * In FROM a Custom Scan (scan/) usually takes the place of these functions and streams the rows.  Where
+ * PostgreSQL calls the function itself (in the select list, WITH ORDINALITY, ...), it returns a tuplestore.
  *
  * Part of sql.h.
  */
@@ -87,7 +87,7 @@ PutWithDropped(Tuplestorestate *store, TupleDesc desc, TupleTableSlot *slot)
 	pfree(nulls);
 }
 
-/* The domain over a row type that the rows are to be of, or InvalidOid. */
+/* The domain over a row type that the caller wants, or InvalidOid. */
 struct RowDomain
 {
 	Oid type;
@@ -110,7 +110,7 @@ DomainOfRows(FunctionCallInfo fcinfo, TupleDesc desc, MemoryContext context)
 	return domain;
 }
 
-/* Raises what a value of the domain would raise that violates a constraint. */
+/* Checks the domain's constraints for one row; the error is that of a cast to the domain. */
 void
 CheckRowDomain(RowDomain *domain, TupleDesc desc, TupleTableSlot *slot)
 {
@@ -144,7 +144,7 @@ CopyRows(Answer *answer, Tuplestorestate *store, TupleDesc desc, RowDomain *doma
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* The columns the caller expects: its list, or its row type; nullptr when it takes what comes. */
+/* The columns that the caller expects, by its list or row type; nullptr: any columns. */
 TupleDesc
 ExpectedRow(FunctionCallInfo fcinfo, const Signature &signature)
 {
@@ -250,7 +250,7 @@ ReturnRefreshed(FunctionCallInfo fcinfo, const char *symbol)
 	return Int64GetDatum(rows);
 }
 
-/* Parameters not given count as NULLs of inferred types. */
+/* explain() may be called without arguments: missing ones become NULLs of inferred types. */
 void
 SupplyMissingArgs(Call *call)
 {
@@ -394,7 +394,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 
 extern "C" {
 
-/* One C symbol for each signature, so that an old installation script keeps finding its own. */
+/* Each signature has a C symbol of its own, so the script of an older version still finds its functions. */
 #define CQ_FUNCTION(name, body)                                                                    \
 	PG_FUNCTION_INFO_V1(name);                                                                     \
 	Datum name(PG_FUNCTION_ARGS)                                                                   \

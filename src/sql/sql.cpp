@@ -1,6 +1,6 @@
 /*
  * sql.cpp
- *		Small things that several SQL-callable functions need.
+ *		Helpers of several SQL-callable functions.
  */
 #include "pg.h"
 #include "query/statement.h"

@@ -1,6 +1,6 @@
 /*
  * sql.h
- *		Small things that several SQL-callable functions need.
+ *		Helpers of several SQL-callable functions.
  */
 #pragma once
 
@@ -10,17 +10,17 @@
 namespace cq
 {
 
-/* Error with the line for postgresql.conf unless the library was preloaded. */
+/* Raises an error, with the line for postgresql.conf, unless the library was preloaded. */
 extern void RequirePreload();
 extern Datum IntervalFromUs(int64 us);
-/* n of the highest $n in a query text. */
+/* The largest n of all $n in a query text. */
 extern int HighestParameter(const char *query);
 
-/* views.cpp: a text that may be of a database with another encoding; may its role's texts be shown? */
+/* views.cpp: a text as the current database can show it; whether the user may see texts of this role. */
 extern char *Shown(const char *text, uint32 length, int encoding);
 extern bool MaySee(Oid role);
 
-/* Entries invalidated by this transaction give back their memory when it commits. */
+/* From _PG_init: what invalidations do at the end of a transaction. */
 extern void InitInvalidation();
 
 } // namespace cq

@@ -1,9 +1,9 @@
 /*
  * support.cpp
- *		Planner support: how many rows will a call return?
+ *		Planner support: estimates of how many rows a call returns.
  *
- * When the arguments are constants and an entry exists, the entry knows.  Its age doesn't matter
- * for an estimate.
+ * If the arguments are constants and an entry exists, the entry tells the number of rows.  For an estimate
+ * an expired entry is good enough.
  *
  * Part of sql.h.
  */
@@ -48,7 +48,7 @@ ConstantArgs(FuncExpr *call, RawArgs *raw)
 	return true;
 }
 
-/* False when nothing is known. */
+/* False: there is no entry, or the arguments are not constant. */
 bool
 RowsOfEntry(FuncExpr *call, double *rows)
 {

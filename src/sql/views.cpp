@@ -1,6 +1,6 @@
 /*
  * views.cpp
- *		What the views cached_query_stats, _reasons and _entries show.
+ *		The functions of the views cached_query_stats, _redis, _reasons, _entries and _usage.
  *
  * Part of sql.h.
  */
@@ -26,7 +26,10 @@ extern "C" {
 namespace cq
 {
 
-/* A text of an entry, which may be one of a database with another encoding: then as far as it is ASCII. */
+/*
+ * A text of an entry.  An entry of another database may have another encoding; then all characters beyond
+ * ASCII are shown as question marks.
+ */
 char *
 Shown(const char *text, uint32 length, int encoding)
 {
@@ -43,8 +46,9 @@ Shown(const char *text, uint32 length, int encoding)
 }
 
 /*
- * As pg_stat_statements shows queries: others' by their numbers only.  A tag can hold a name, the relations tell
- * what is asked for, rows and bytes how much there is.
+ * Like pg_stat_statements, the views show only counters and times of entries of other roles.  Query,
+ * arguments and tag may contain data; relations, rows and bytes tell what was asked for and how much there
+ * is.
  */
 bool
 MaySee(Oid role)
@@ -136,7 +140,7 @@ PutUse(Row *row, const Entry *entry, const EntrySummary &summary, bool visible)
 	PutText(row, NameOf(StateOf(entry)));
 }
 
-/* Of a pinned entry, in short-lived memory. */
+/* The row of a pinned entry; the current memory context is reset for each row. */
 Datum
 EntryDatum(Pin *pin, TupleDesc desc)
 {
@@ -271,8 +275,9 @@ cached_query_get_reasons(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(cached_query_get_entries);
 /*
- * One row a call, so that whoever stops reading stops the walk.  The executor puts all that a function in
- * FROM returns into a tuplestore, but not what one in the select list does: the view calls it there.
+ * Returns one row for each call, so that a LIMIT or a closed cursor ends the walk over the entries.  The
+ * executor stores all rows of a function in FROM in a tuplestore first, but not those of a function in the
+ * select list; so the view calls it there.
  */
 Datum
 cached_query_get_entries(PG_FUNCTION_ARGS)
@@ -334,7 +339,7 @@ cached_query_stats_reset(PG_FUNCTION_ARGS)
 
 #ifdef CQ_DEBUG
 PG_FUNCTION_INFO_V1(cached_query_check);
-/* Tests only: recount the store; an error says what is wrong. */
+/* For tests: counts everything in the store again; the error says what is wrong. */
 Datum
 cached_query_check(PG_FUNCTION_ARGS)
 {
@@ -356,7 +361,7 @@ cached_query_check(PG_FUNCTION_ARGS)
 }
 
 PG_FUNCTION_INFO_V1(cached_query_redis_identity);
-/* Tests only: whose namespace, its name, and names of the keys of an entry and of its chunk 7. */
+/* For tests: where the namespace comes from, its name, and the Redis keys of an entry and of its chunk 7. */
 Datum
 cached_query_redis_identity(PG_FUNCTION_ARGS)
 {

@@ -1,10 +1,10 @@
 /*
  * reason.h
- *		Every outcome a call can have, once: its code, its kind and what it means.
+ *		The one list of all outcomes that a call can have: code, kind and description.
  *
- * A call of a reader function has exactly one outcome.  The codes are the user's interface: they
- * stand in cached_query_reasons, cached_query_explain() and EXPLAIN, and docs/reasons.md explains each.
- * Codes are only ever added.
+ * A call of a reader function has exactly one outcome.  Users see the codes in cached_query_reasons,
+ * cached_query_explain() and EXPLAIN, and docs/reasons.md explains each.  Applications may compare with
+ * codes, so codes are added but never renamed or removed.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ namespace cq
 enum class Kind : uint8_t
 {
 	hit,   // rows came from the cache
-	miss,  // the query ran, and its rows were kept if they could be
-	bypass // the query ran, and its rows were not meant to be kept
+	miss,  // the query ran, and its rows were cached if possible
+	bypass // the query ran, and its rows may not be cached
 };
 
 /* code, kind, description */
@@ -83,7 +83,7 @@ enum class Reason : uint8_t
 	CQ_REASONS(CQ_ENUM)
 #undef CQ_ENUM
 	count,
-	none = hit // nothing objects, so far: what is true of a hit in the end
+	none = hit // no objection found so far
 };
 
 constexpr int kReasons = static_cast<int>(Reason::count);

@@ -2,10 +2,10 @@
  * stats.cpp
  *		Counters of outcomes and work.
  *
- * Counting must not make cores that serve different hits meet, so there are kShards copies of all
- * counters and a backend adds to the one its number gives, with relaxed atomics and no lock.  A
- * reader sums the copies; the sum is no snapshot.  A reset stores zeros and can lose a count that
- * is added at that moment: these are statistics.
+ * If all backends counted in the same cache lines, hits on different cores would wait for each other.  So
+ * there are kShards copies of all counters.  A backend adds to the copy that its number selects, with
+ * relaxed atomics and without a lock.  A reader sums the copies one after the other, so the sums are not of
+ * one moment.  A reset stores zeros and can lose a count that is added at that moment.
  */
 #include "pg.h"
 #include "base/shared.h"
@@ -40,7 +40,7 @@ OwnShard()
 	return shared->shards[compat::BackendNumber() % kShards];
 }
 
-/* An increment that may be seen late by others, but is never lost to another backend's. */
+/* Relaxed: others may see the increment late, but no increment is lost. */
 void
 Add(pg_atomic_uint64 *counter, uint64 by)
 {

@@ -1,13 +1,14 @@
 /*
  * dismiss.cpp
- *		Sends refresh workers away from a database that somebody wants for himself.
+ *		Ends refresh workers in a database that a command needs for itself.
  *
- * DROP DATABASE, CREATE DATABASE .. TEMPLATE, ALTER DATABASE .. SET TABLESPACE and RENAME wait five
- * seconds for other sessions to go.  They tell autovacuum workers so, and nobody else.  Ours are as little
- * reason to wait: their requests are dropped, and whoever asks next runs the query himself.
+ * DROP DATABASE, CREATE DATABASE .. TEMPLATE, ALTER DATABASE .. SET TABLESPACE and RENAME fail if other
+ * sessions are still in the database after five seconds.  PostgreSQL ends autovacuum workers there, but
+ * no other processes.  A refresh worker is no reason for such a command to fail either.  So it is ended,
+ * and its requests are dropped: the next caller runs the query itself.
  *
- * An idle worker sees the lock on its database and goes (refresh_worker.cpp); one that runs a query is told here.
- * Who may not do what he says sends nobody away.
+ * An idle worker sees the lock on its database and ends (refresh_worker.cpp).  A worker that runs a query
+ * gets a signal from here.  A user who lacks the right to run the command ends no worker.
  */
 #include "pg.h"
 #include "call/refresh_queue.h"
@@ -40,7 +41,7 @@ Option(List *options, const char *name)
 	return nullptr;
 }
 
-/* What CREATE DATABASE asks before it copies a database that is not one's own. */
+/* The check of CREATE DATABASE for a template that the user does not own. */
 bool
 MayCopy(Oid database)
 {
@@ -57,7 +58,7 @@ MayCopy(Oid database)
 	return may;
 }
 
-/* The database that a statement wants for itself; nullptr: none.  *copied: it is only read. */
+/* The database that the command needs for itself, or nullptr.  *copied: as a template, which is only read. */
 const char *
 WantedDatabase(Node *node, bool *copied)
 {

@@ -1,6 +1,6 @@
 /*
  * dismiss.h
- *		Sends refresh workers away from a database that somebody wants for himself.
+ *		Ends refresh workers in a database that a command needs for itself.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 namespace cq
 {
 
-/* Before a utility command runs: is it one of those? */
+/* Before any utility command runs; it does nothing for other commands. */
 extern void DismissWorkersFor(Node *command);
 
 } // namespace cq

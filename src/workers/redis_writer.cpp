@@ -1,17 +1,19 @@
 /*
  * redis_writer.cpp
- *		The background worker that carries entries and removals to Redis.
+ *		The background process that writes entries and removals to Redis.
  *
- * It has no database: it reads entries in shared memory, pinned, and knows nothing of what is in
- * them.  An entry's chunks are written first, its head last, and then the chunks of the value that
- * it replaced are removed.  An entry that can't be written is dropped from the queue and counted;
- * removals and news for other servers (invalidations.cpp) are kept until they are done.  Until then nothing
- * depends on them: this server refuses what it has invalidated by the slots (exact/), others by
- * their ttl.
+ * It needs no database: it pins entries in shared memory and copies their bytes.  It writes an entry's
+ * chunks first and its head last, so that a reader who finds the head finds all chunks.  Then it removes
+ * the chunks of the value that the entry replaced.
  *
- * Where servers share a namespace it runs from the start, since others count on what it says.
+ * An entry that cannot be written is dropped from the queue and counted.  Removals, and invalidations for
+ * other servers (remote/invalidations.cpp), are retried until they succeed.  Correctness does not wait for
+ * them: this server refuses what it has invalidated by its slots (exact/), and on other servers the value
+ * ends with its ttl.
  *
- * Everything here belongs to the worker's process.
+ * Servers that share a namespace start it with the server, since the other servers rely on its messages.
+ *
+ * Locking: everything here belongs to the process.
  */
 #include "pg.h"
 #include "redis/resolve.h"
@@ -36,15 +38,15 @@ namespace
 constexpr int kMaxRetries = 1024;
 constexpr int kRetryMs = 1000;
 constexpr int kIdleMs = 60 * 1000;
-constexpr int kLastMs = 200; /* what SIGTERM leaves it */
+constexpr int kLastMs = 200; /* for the last requests, after SIGTERM */
 
-/* What Redis has not had yet. */
+/* What failed and is to be tried again. */
 Job retries[kMaxRetries];
 int nretries = 0;
 bool clear_pending = false;
 bool changes_pending = false;
 
-/* True when it was written. */
+/* Did it reach Redis? */
 bool
 DoEntry(const Job &job)
 {
@@ -78,14 +80,14 @@ Remove(const Job &job)
 	return identity.usable && redis::RunCommand(head, argv, 2);
 }
 
-/* The others hear of it before the memory is given back: that can take long. */
+/* The other servers are told first, since removing the values can take long. */
 bool
 Clear()
 {
 	return SendInvalidation(exact::kSlotClear) && ClearRedis();
 }
 
-/* Tell the others; what can't be told now is told later. */
+/* Tells the other servers which slots changed.  What cannot be sent is put back and sent later. */
 void
 TellChanges()
 {
@@ -108,12 +110,12 @@ TryJob(const Job &job)
 	return job.kind == Job::Kind::lease ? EndLease(job.lease, job.lease_end) : Remove(job);
 }
 
-/* Removals that didn't succeed are tried again later; too many of them become one of everything. */
+/* If more removals have failed than can be kept, all values of the namespace are removed instead. */
 void
 RetryLater(const Job &job)
 {
 	if (job.kind == Job::Kind::lease && nretries == kMaxRetries)
-		return; /* it ends by its life */
+		return; /* the lease expires by itself */
 	if (job.kind == Job::Kind::clear || nretries == kMaxRetries)
 	{
 		clear_pending = true;
@@ -123,7 +125,7 @@ RetryLater(const Job &job)
 		retries[nretries++] = job;
 }
 
-/* The lease on an entry's key, if there is one, now that the answer is there or won't be. */
+/* Ends the lease on an entry's key, if there is one: the value has been written, or will not be. */
 void
 EndLeaseOf(const Job &entry, bool written)
 {
@@ -167,7 +169,7 @@ Do(const Job &job)
 
 /* --- the process ---------------------------------------------------------------------------- */
 
-/* With the other servers.  Returns when to come again, in ms. */
+/* Exchanges invalidations with the other servers.  Returns after how many ms it is due again. */
 int
 Talk()
 {
@@ -175,7 +177,7 @@ Talk()
 	return NamespaceShared() ? PeersTick() : kIdleMs;
 }
 
-/* However much is to be written, what voids answers does not wait for it. */
+/* Invalidations are sent between any two jobs, so that they do not wait for a long queue. */
 void
 WorkOff(MemoryContext context)
 {
@@ -193,7 +195,7 @@ WorkOff(MemoryContext context)
 	}
 }
 
-/* One turn.  Returns when to come again, in ms. */
+/* One turn of the loop.  Returns after how many ms the next one is due. */
 int
 Turn(MemoryContext context)
 {
@@ -207,7 +209,7 @@ Turn(MemoryContext context)
 	pause_ms = Talk();
 	if (nretries > 0 || clear_pending || changes_pending)
 		pause_ms = Min(pause_ms, kRetryMs);
-	/* last, as what is done before may want a name */
+	/* last, as the steps before may have met a host name that is not resolved yet */
 	resolve_ms = redis::ResolveNames();
 	if (resolve_ms > 0)
 		pause_ms = Min(pause_ms, resolve_ms);
@@ -217,8 +219,8 @@ Turn(MemoryContext context)
 }
 
 /*
- * The others learn what is void even now, if Redis answers at once.  What is not written is not: the
- * queue is for the next Redis writer, if there is one.
+ * At exit the invalidations are still sent, if Redis answers within kLastMs.  The queue of writes stays in
+ * shared memory for the next Redis writer.
  */
 void
 Leave(int, Datum)

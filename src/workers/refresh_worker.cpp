@@ -1,17 +1,18 @@
 /*
  * refresh_worker.cpp
- *		The process that refreshes answers in the background.
+ *		The process that refreshes cached results in the background.
  *
- * It connects to the database as the session user of those who asked, with all that PostgreSQL
- * checks of a connection (LOGIN, CONNECT, limits), and serves no one else: whatever the text of a
- * query contrives, it can become nobody whom the asking session could not have become.  For each
- * request it sets that session's settings, takes its current role if the session user is still a
- * member of it, and runs the call in a security-restricted operation, as REFRESH MATERIALIZED VIEW
- * does: no change of role, no temporary objects.  Permissions and row security are those of that
- * role at this moment.
+ * It connects to the database as the session user of the sessions that made its requests.  PostgreSQL
+ * checks this connection like any other (LOGIN, CONNECT, limits).  The worker serves only this session
+ * user, so whatever a query does, it cannot get a role that the requesting session could not have set.
  *
- * Then it makes the key anew.  If that is not byte for byte the key of the request, this session
- * is not what the other one was, and nothing is run.
+ * For each request it applies the settings of the requesting session.  It sets that session's current
+ * role, if the session user is still a member of it.  Then it runs the call in a security-restricted
+ * operation, as REFRESH MATERIALIZED VIEW does: no change of role, no temporary objects.  Privileges and
+ * row security are checked for that role at this moment.
+ *
+ * Before the query runs, the worker builds the key again.  If it differs from the request's key in any
+ * byte, this session differs from the requesting one in something that matters, and nothing is run.
  */
 #include "pg.h"
 #include "call/answer.h"
@@ -34,10 +35,10 @@ namespace cq
 namespace
 {
 
-/* Less than DROP DATABASE waits for others to go. */
+/* DROP DATABASE waits five seconds for other sessions: both are shorter. */
 constexpr int64 kIdleMs = 2000;
-constexpr int64 kTurnMs = 500; /* then it is others' turn, if there are such */
-constexpr int64 kLookMs = 200; /* how often it is asked whether somebody wants the database */
+constexpr int64 kTurnMs = 500; /* then another database or role gets the place, if one waits */
+constexpr int64 kLookMs = 200; /* how often DatabaseWanted() is asked */
 
 int place = -1;
 uint64 serial = 0;
@@ -50,7 +51,6 @@ GoneAtExit(int, Datum)
 	LaunchForOthers();
 }
 
-/* The call that the request stands for. */
 Call
 CallOf(Request *request, KeyView *view)
 {
@@ -70,7 +70,7 @@ CallOf(Request *request, KeyView *view)
 	return call;
 }
 
-/* Would the call be filed under the request's key? */
+/* Does the call have the request's key in this session? */
 bool
 SameKey(const Request *request, const Call &call)
 {
@@ -85,7 +85,7 @@ SameKey(const Request *request, const Call &call)
 	return same;
 }
 
-/* Has somebody refreshed it meanwhile, or is about to? */
+/* Has another session refreshed the entry since the request, or is it doing so? */
 bool
 IsOver(const Request *request)
 {
@@ -97,7 +97,7 @@ IsOver(const Request *request)
 	return newer || IsBeingFilled(request->hash);
 }
 
-/* May this session be the role? */
+/* Sets the role, if it still exists and the session user is a member of it. */
 bool
 TakeRole(const Request *request)
 {
@@ -108,7 +108,7 @@ TakeRole(const Request *request)
 	return true;
 }
 
-/* Inside a transaction; `running` is set when an error is the query's own. */
+/* Inside a transaction.  *running is set from where on an error comes from the query. */
 Refreshed
 Refresh(Request *request, volatile bool *running)
 {
@@ -151,7 +151,7 @@ CountRefresh(Refreshed outcome, bool ran)
 		Count(Counter::refreshes);
 }
 
-/* The same with its transaction; an error is logged as any session's would be. */
+/* Refresh() in a transaction of its own.  An error is logged and ends the transaction, not the process. */
 Refreshed
 RefreshSafely(Request *request)
 {
@@ -189,7 +189,7 @@ RefreshSafely(Request *request)
 	return outcome;
 }
 
-/* Not longer at a time than DROP DATABASE may have to wait. */
+/* Ends the process if a command needs the database. */
 void
 Rest(int64 ms)
 {

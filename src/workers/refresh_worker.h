@@ -1,6 +1,6 @@
 /*
  * refresh_worker.h
- *		The process that refreshes answers in the background.
+ *		The process that refreshes cached results in the background.
  */
 #pragma once
 

@@ -1,18 +1,18 @@
 /*
  * sweeper.cpp
- *		The process that gives back the memory of what is void.
+ *		The process that frees the memory of invalid entries.
  *
- * An answer that is invalidated is refused by each look-up from the commit on; its memory is of no
- * interest to who invalidated it, who would have to look at every entry to find it.  So one process
- * does that, in small steps: some entries under a lock, then nothing held, and a pause after each
- * fraction of a millisecond, so that hits beside it do not wait.  Nothing depends on it: what it has
- * not come to yet is dropped by the next look-up, or is the first that is evicted.
+ * Look-ups refuse an invalidated entry from the commit on, so invalidation need not remove it.  The
+ * session that invalidates would have to look at every entry to find it.  This process does that instead,
+ * in small steps: it looks at some entries under a lock, releases the lock, and pauses after kWorkUs, so
+ * that hits do not wait for it.  Correctness does not depend on it.  An entry that it has not reached yet
+ * is dropped by the next look-up, or is the first to be evicted.
  *
- * It looks when something was invalidated, and then rests nine times as long as it worked: a
- * trigger that invalidates at each write must not keep a processor busy.  Once a minute it looks
- * anyway and takes its time: for what a definition has voided, and for what expired long ago.
+ * It makes a pass when something was invalidated.  Then it rests nine times as long as it worked: a
+ * trigger that invalidates at each write must not keep a processor busy.  Once a minute it makes a slow
+ * pass anyway, for entries that a change of a definition made invalid and for those that expired long ago.
  *
- * Locking: `wanted` and `idle` are atomic, a spinlock protects the latch.
+ * Locking: see validity/sweep.cpp for the request and the latch; everything else belongs to the process.
  */
 #include "pg.h"
 #include "exact/exact.h"
@@ -32,18 +32,19 @@ namespace cq
 namespace
 {
 
-constexpr int64 kWorkUs = 200;          /* in one go */
-constexpr int64 kPauseMs = 1;           /* after it, when somebody waits for memory */
-constexpr int64 kSlowPauseMs = 10;      /* ... and when nobody does */
-constexpr int64 kRestFactor = 9;        /* of the time that a pass has worked */
-constexpr int64 kMaxRestMs = 10 * 1000; /* before the next one that is asked for */
-constexpr int64 kIdleMs = 60 * 1000;    /* before the next one that isn't */
-constexpr int64 kExpiredUs = 60000000;  /* for so long it may be asked for with a longer ttl */
+constexpr int64 kWorkUs = 200;          /* between two pauses */
+constexpr int64 kPauseMs = 1;           /* in a pass that was requested */
+constexpr int64 kSlowPauseMs = 10;      /* in any other pass */
+constexpr int64 kRestFactor = 9;        /* rest after a pass, in parts of the time that it worked */
+constexpr int64 kMaxRestMs = 10 * 1000; /* no rest is longer */
+constexpr int64 kIdleMs = 60 * 1000;    /* after so long it makes a pass without a request */
+constexpr int64 kExpiredUs =
+	60000000; /* kept at least so long after its ttl, for a call with a longer ttl */
 
-/* The sweeper's: how far it is. */
+/* How far a pass has come. */
 struct Pass
 {
-	uint64 wanted; /* what it was begun for */
+	uint64 wanted; /* SweepsRequested() when it began */
 	uint32 below;
 	int64 worked_us;
 };
@@ -57,7 +58,7 @@ Microseconds()
 	return static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
 }
 
-/* Is it void?  Counted where it is, as who finds it out at a look-up does. */
+/* The argument of IsDead(), which counts invalid entries as a look-up that meets one does. */
 struct Tally
 {
 	TimestampTz now;
@@ -65,8 +66,8 @@ struct Tally
 };
 
 /*
- * Expired means older than anybody has asked for so far, and the next may ask for more.  So it stays
- * for as long again, and for a minute.
+ * An expired entry is older than the longest ttl that a call has asked for, but the next call may have a
+ * longer one.  So it is kept for its ttl once more, and for at least a minute.
  */
 bool
 ExpiredLongAgo(const Entry *entry, TimestampTz now)
@@ -77,7 +78,7 @@ ExpiredLongAgo(const Entry *entry, TimestampTz now)
 	return age >= facts.ttl_us && age - facts.ttl_us >= Max(facts.ttl_us, kExpiredUs);
 }
 
-/* Under the directory's lock. */
+/* Called under the directory's lock. */
 bool
 IsDead(const Entry *entry, void *arg)
 {
@@ -90,8 +91,9 @@ IsDead(const Entry *entry, void *arg)
 }
 
 /*
- * Who has committed is only listed in its slots until a snapshot sees it complete.  In a transaction,
- * as that gives the snapshot back at its end.
+ * A transaction that has committed stays listed in its slots until some snapshot sees it complete, and
+ * until then EntryInvalid() cannot tell.  SettleAll() looks with a snapshot, so it runs in a transaction,
+ * whose end releases the snapshot.
  */
 void
 Settle()
@@ -120,7 +122,7 @@ Begin(Pass *pass)
 	pass->worked_us = Microseconds() - start;
 }
 
-/* For a moment; false at the end of the pass. */
+/* Works for kWorkUs.  False at the end of the pass. */
 bool
 Work(Pass *pass)
 {
@@ -147,7 +149,10 @@ SleepUntil(int64 end_us)
 		workers::Wait(left / 1000 + 1);
 }
 
-/* Nobody waits: until a request comes, or it is time to look anyway.  First the flag, then the look. */
+/*
+ * Waits for a request, or until the next pass is due.  The flag is set before the request is looked for:
+ * a session that requests a pass in between sees the flag and sets the latch.
+ */
 void
 WaitForRequest(const Pass &pass)
 {

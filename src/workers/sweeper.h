@@ -1,6 +1,6 @@
 /*
  * sweeper.h
- *		The process that gives back the memory of what is void.
+ *		The process that frees the memory of invalid entries.
  */
 #pragma once
 

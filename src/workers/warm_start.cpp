@@ -2,15 +2,16 @@
  * warm_start.cpp
  *		Warm start: the most valuable queries over a clean restart.
  *
- * With cached_query.warm_start each entry carries what it takes to run its query again: whose it
- * is, its options and the settings of its session.  Key and text are the rest.  At shutdown the
- * postmaster, alone with the shared memory, writes the entries that saved most into a file; never
- * rows.  After the start a worker takes the file away and feeds the refresh workers from it, in order
- * of value: everything that holds for a refresh holds for these, the comparison of keys included.
+ * With cached_query.warm_start each entry also stores what a worker needs to run its query again: the
+ * roles, the call's options and the settings of its session.  The key and the text are stored anyway.  At
+ * shutdown the postmaster, when all other processes have ended, writes the entries that saved most time
+ * into a file, without their rows.  After the start a process reads and removes the file, and requests a
+ * refresh for each query, in order of value.  Refresh workers run these requests like any other, so the
+ * keys are compared before a query runs.
  *
- * The file: a FileHead, then records, each a Request up to its bytes and then as many of these as
- * it says.  In native byte order and with OIDs, so it is good for this cluster and this build
- * only.  What is wrong with it is logged, and the server starts cold.
+ * The file has a FileHead and then one record for each query: a Request without the unused part of its
+ * `bytes`.  It is in native byte order and has OIDs, so it can be used by this cluster and this build
+ * only.  If anything is wrong with the file, that is logged and the server starts with an empty cache.
  */
 #include "pg.h"
 #include "call/rerun.h"
@@ -65,7 +66,7 @@ struct Candidate
 	double value;
 };
 
-/* The best so far, and which of them is the worst. */
+/* The best entries so far; the heap finds the worst of them, which a better one replaces. */
 struct Candidates
 {
 	Candidate list[kMaxQueries];
@@ -91,7 +92,7 @@ CompareInHeap(Datum a, Datum b, void *)
 	return ByValue(DatumGetPointer(a), DatumGetPointer(b));
 }
 
-/* Has it an origin, and is all of it small enough for a request? */
+/* Has the entry what a worker needs, and does it fit into a request? */
 bool
 Fits(const Entry *entry)
 {
@@ -104,7 +105,7 @@ Fits(const Entry *entry)
 		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(RerunHead)) <= kRequestBytes;
 }
 
-/* A server that is being stopped has no time for more than this. */
+/* A shutdown must not wait longer than kMaxSaveMs for us. */
 bool
 IsLate(Candidates *candidates)
 {
@@ -145,7 +146,7 @@ Consider(const Entry *entry, uint64 hits, void *arg)
 	return true;
 }
 
-/* The entry as a request; false if it has no origin, or one that no request could hold. */
+/* The entry as a request; false if it lacks what a worker needs, or does not fit. */
 bool
 RequestOf(const Entry *entry, Request *request)
 {
@@ -177,7 +178,7 @@ RequestOf(const Entry *entry, Request *request)
 	return true;
 }
 
-/* All of it; false with errno. */
+/* write() may write less than it was given.  False: errno tells. */
 bool
 WriteAll(int fd, const char *bytes, Size length)
 {
@@ -228,7 +229,10 @@ WriteFile(const StringInfoData &records, uint32 count)
 	(void) durable_rename(kNewFile, kFile, LOG);
 }
 
-/* After an immediate shutdown, too, the postmaster exits in peace, but its backends did not. */
+/*
+ * After an immediate shutdown the postmaster exits with code 0, too, but its backends were killed, perhaps
+ * in the middle of a change of shared memory.  Only pg_control tells the difference.
+ */
 bool
 WasShutDown()
 {
@@ -239,7 +243,7 @@ WasShutDown()
 		   (control->state == DB_SHUTDOWNED || control->state == DB_SHUTDOWNED_IN_RECOVERY);
 }
 
-/* In the postmaster, when nobody else is left.  After a crash memory is not to be believed. */
+/* In the postmaster, when all others have ended.  After a crash shared memory may be inconsistent: no file. */
 void
 SaveAtExit(int code, Datum)
 {
@@ -272,7 +276,7 @@ SaveAtExit(int code, Datum)
 
 /* --- after the start -------------------------------------------------------------------------- */
 
-/* The file's bytes, and the file is gone; nullptr when there is none. */
+/* Reads and removes the file; nullptr if there is none. */
 char *
 TakeFile(Size *length)
 {
@@ -316,7 +320,7 @@ WhatIsWrong(const FileHead &head, const char *records, Size length)
 	return EQ_CRC32C(crc, head.crc) ? nullptr : "its checksum is wrong";
 }
 
-/* The next record; false at the end, or when what follows is none. */
+/* The next record; false at the end, or if the rest is no record. */
 bool
 NextRecord(const char **at, const char *end, Request *request)
 {
