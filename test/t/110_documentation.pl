@@ -142,9 +142,9 @@ foreach (@views)
 
 # ---- Wait events and background processes, as the sources name them ----
 
-my $sources = join "\n", map { slurp_file($_) } glob("$root/src/*.h $root/src/*.cpp $root/src/*/*.cpp");
+my $sources = join "\n", map { slurp_file($_) } glob("$root/src/*.h $root/src/*.cpp $root/src/*/*.h $root/src/*/*.cpp");
 my @events = ($sources =~ /NamedWaitEvent\(&event, "(\w+)"/g, $sources =~ /(?:tranche_name = |RequestNamedLWLockTranche\()"(\w+)"/g);
-my @processes = $sources =~ /workers::Process \w+ = \{\s*"([^"]+)"/g;
+my @processes = $sources =~ /\bProcess k\w+ = \{\s*"([^"]+)"/g;
 
 cmp_ok(scalar @events, '>', 5, 'there are wait events');
 is_deeply(missing(\@events, section($monitoring, 'Wait events') =~ /`(\w+)`/g), [], 'every wait event is documented');
