@@ -1,6 +1,6 @@
 /*
  * auto.cpp
- *		The start of what answers statements that do not know of the cache.
+ *		The start of this room: its hooks, its shared memory.
  */
 #include "pg.h"
 #include "auto/auto.h"

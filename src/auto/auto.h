@@ -1,6 +1,6 @@
 /*
  * auto.h
- *		The start of what answers statements that do not know of the cache.
+ *		The start of this room, which answers statements without a call from the cache.
  */
 #pragma once
 

@@ -23,7 +23,7 @@ constexpr uint32 kPlaces = 4; /* in each */
 struct Place
 {
 	slock_t lock;        /* protects what follows */
-	Candidate candidate; /* key also read without, as a hint */
+	Candidate candidate; /* the key is also read without the lock, as a hint */
 };
 
 Place *places = nullptr;
@@ -36,7 +36,7 @@ KeyOf(const Subject &subject)
 	return key != 0 ? key : 1;
 }
 
-/* Its place, or the one that it may take.  Without a lock: who is wrong takes another one's. */
+/* Its place, or the one that it may take.  Read without a lock: a wrong guess only drops another candidate. */
 Place *
 PlaceFor(uint64 key)
 {

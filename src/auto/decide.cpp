@@ -1,6 +1,6 @@
 /*
  * decide.cpp
- *		May a statement be answered from the cache, and is it kept if not?
+ *		May a statement be answered from the cache, and is its result cached if not?
  *
  * Part of statement.h.
  */
@@ -130,9 +130,10 @@ PrepareCall(Statement *statement)
 /* --- looking up ----------------------------------------------------------------------------- */
 
 /*
- * In REPEATABLE READ the query itself would lock what it reads until the transaction ends, so that nobody
- * can truncate a partition between two statements of one snapshot.  The plan's own locks are on what the tree
- * names; those on partitions come with the entry.  The entry's id, 0: there is none.
+ * In REPEATABLE READ the query itself would lock all relations that it reads until the transaction ends, so
+ * that no other session can truncate a partition between two statements of one snapshot.  A hit has only the
+ * locks on the relations that the tree names.  The entry lists the partitions, which are locked here.
+ * Returns the entry's id, or 0 if there is none.
  */
 uint64
 LockWhatItRead(const Key &key)
@@ -168,7 +169,7 @@ LookUpLocked(Statement *statement)
 		reason = LookUpFor(attempt, answer);
 		if (Describe(reason).kind != Kind::hit || Summarize(answer->pin).id == locked)
 			return reason;
-		/* another one has taken its place meanwhile */
+		/* another entry has replaced it meanwhile */
 		Unpin(answer->pin);
 		answer->pin = nullptr;
 	}
@@ -196,7 +197,7 @@ LookUpStatement(Statement *statement)
 namespace
 {
 
-/* What is built next takes the place of our key. */
+/* The next key is built in the same buffer, so ours is copied. */
 void
 KeepKey(Statement *statement)
 {
@@ -209,7 +210,7 @@ KeepKey(Statement *statement)
 
 /* --- keeping -------------------------------------------------------------------------------- */
 
-/* For how long is another one's run worth waiting for? */
+/* How long is it worth waiting for a session that runs the same statement? */
 WaitLimit
 WaitLimitOf(const Statement *statement, int64 ghost_us)
 {
@@ -217,7 +218,7 @@ WaitLimitOf(const Statement *statement, int64 ghost_us)
 		Min(static_cast<int64>(statement->call.options.wait_timeout_ms) * 1000, 2 * ghost_us);
 	WaitLimit limit = {};
 
-	/* a transaction that has written holds locks that the other one may come to need */
+	/* a transaction that has written holds locks that the other session may need: no waiting */
 	limit.deadline = TransactionIdIsValid(GetTopTransactionIdIfAny())
 						 ? DT_NOBEGIN
 						 : statement->attempt.now + wait_us;
@@ -226,7 +227,7 @@ WaitLimitOf(const Statement *statement, int64 ghost_us)
 	return limit;
 }
 
-/* Lead, or wait for somebody who does.  A hit: he has published it. */
+/* Become the leader, or wait for the session that is.  A hit: it has published the entry. */
 Reason
 JoinOrLead(Statement *statement, int64 ghost_us, Reason miss)
 {
@@ -241,7 +242,7 @@ JoinOrLead(Statement *statement, int64 ghost_us, Reason miss)
 		statement->leads = true;
 		if (miss == Reason::miss_refresh)
 			break;
-		/* somebody may have finished before we became the leader */
+		/* another leader may have finished before we became one */
 		reason = LookUpStatement(statement);
 		if (Describe(reason).kind != Kind::miss)
 			FinishLead(statement, JoinResult::stored);
@@ -358,7 +359,7 @@ AskGhost(Statement *statement)
 	return settings::debug_auto_fill_first ? 1 : report.run_us;
 }
 
-/* Nothing is looked up: would the answer of the last run be good? */
+/* Nothing is looked up: would the result of the last run still be valid? */
 void
 Observe(Statement *statement)
 {
@@ -371,13 +372,13 @@ Observe(Statement *statement)
 		UnmarkWorth(statement->known->text_hash);
 }
 
-/* A miss: keep the rows if they seem to be worth it, else leave a ghost. */
+/* A miss: cache the rows if that seems to be worth it, else leave a ghost. */
 void
 DecideMiss(Statement *statement)
 {
 	int64 ghost_us;
 
-	/* an answer that is kept around this one sees what we run, not what we keep */
+	/* a fill around this statement watches the plan that runs here, not this fill */
 	if (statement->call.options.mode == Mode::read_only)
 		statement->reason = Reason::read_only;
 	if (statement->reason == Reason::read_only || statement->reason == Reason::no_memory ||

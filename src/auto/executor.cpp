@@ -18,7 +18,7 @@ namespace
 
 /* --- slow statements ------------------------------------------------------------------------ */
 
-/* Could it have our node?  By what the plan shows. */
+/* Could the statement have our node, as far as its plan tells? */
 bool
 MayBeWorth(const QueryDesc *query)
 {
@@ -77,7 +77,7 @@ NoteKeptPlan(const QueryDesc *query)
 	PlanAgainNextTime(query->plannedstmt);
 }
 
-/* Was it slow?  One look at the clock. */
+/* Was it slow?  Costs one look at the clock. */
 void
 NoteTime(const QueryDesc *query)
 {
@@ -87,7 +87,7 @@ NoteTime(const QueryDesc *query)
 		MarkWorth(HashOf(query));
 }
 
-/* Their own statement is on the level of the command. */
+/* EXECUTE and PREPARE are on the same level as their statement. */
 bool
 IsPartOf(const Node *command)
 {
@@ -143,7 +143,7 @@ AutoEndRun(const AutoRun &run)
 	EndDeeper(run.outer_depth);
 }
 
-/* Who fetches some rows now and others later holds nobody up. */
+/* A cursor may fetch the other rows much later, so other sessions stop waiting for it. */
 void
 AutoFinishRun(const QueryDesc *query, const AutoRun &run)
 {

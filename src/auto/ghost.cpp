@@ -1,6 +1,6 @@
 /*
  * ghost.cpp
- *		Would the answer of the last run be good now?
+ *		Would the result of the last run still be valid?
  */
 #include "pg.h"
 #include "validity/lookup.h"
@@ -13,11 +13,11 @@ namespace
 {
 
 constexpr int kGhostSlots =
-	22; /* two to a word; of more relations the last ones are not looked at */
+	22; /* slots, two in a word; if there are more relations, the last ones are ignored */
 
 struct Place
 {
-	/* all atomic; if they don't belong together, a prediction is wrong */
+	/* all atomic; if a reader sees parts of two ghosts, one prediction is wrong */
 	pg_atomic_uint64 key; /* its hash; 0: none.  Written last */
 	pg_atomic_uint64 position;
 	pg_atomic_uint64 as_of;
@@ -105,7 +105,7 @@ LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
 	Place &place = PlaceOf(attempt);
 	const Slots slots = SlotsOf(attempt, relations);
 
-	/* retires what our snapshot sees of those who wrote before: they would seem to have come later */
+	/* retires the writers that our snapshot sees: otherwise they would seem to have written after this run */
 	if (exact::CheckAll(slots.numbers, slots.count, attempt.view, attempt.view.pos) !=
 		exact::SlotCheck::valid)
 		return;

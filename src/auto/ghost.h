@@ -1,15 +1,15 @@
 /*
  * ghost.h
- *		Would the answer of the last run be good now?
+ *		Would the result of the last run still be valid?
  *
- * A statement that is not in the cache leaves a ghost: when it ran, how long it took, and what it read.
- * Only if an answer of that run would be a hit now are rows kept.  So statements with literals that never
- * come back, tables that are written all the time and statements that run once are never kept, without a
- * rule about any of them.
+ * A statement whose result was not cached leaves a ghost: when it ran, how long it took, and what it read.
+ * At the next run, rows are cached only if the result of the run before would be a hit now.  So the cache
+ * is not filled by statements with literals that never come back, by statements on tables that are always
+ * written, or by statements that run once.  No rule names any of these.
  *
- * Ghosts stand in a table of fixed size in shared memory, by the hash of the key; nothing is locked, and who
- * comes last has the place.  A ghost is a prediction: if it is wrong, rows are kept that nobody asks for, or
- * kept one run later.
+ * Ghosts are in a table of fixed size in shared memory, by the hash of the key.  There is no lock, and a new
+ * ghost replaces the one in its place.  A ghost is only a prediction: if it is wrong, a result is cached
+ * that is never reused, or it is cached one run later.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ namespace cq
 
 struct GhostReport
 {
-	int64 run_us;       /* what the run of which it would be took; 0: no answer would be good now */
+	int64 run_us;       /* the time of the run whose result would be valid; 0: there is none */
 	bool voided;        /* there was a run, but something that it read has changed */
 	exact::SlotNo slot; /* what has */
 };

@@ -26,14 +26,14 @@ struct Hint
 	bool given;
 	bool valid; /* all of it was understood */
 	bool off;   /* leave the statement alone */
-	bool exact; /* it is a candidate, however short it takes */
+	bool exact; /* it is a candidate, even if it is fast */
 	char tag[kMaxHintTag + 1];
 };
 
 /* Does a comment begin with a hint?  The comment is given with its marks. */
 extern bool IsHint(const char *comment, int length, HintText *hint);
 extern Hint ReadHint(const HintText &text);
-/* Said once a session. */
+/* Logged once in a session. */
 extern void WarnOfHint(const HintText &text);
 
 } // namespace cq

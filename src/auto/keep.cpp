@@ -1,6 +1,6 @@
 /*
  * keep.cpp
- *		Rows that are handed on while they are kept.
+ *		Rows go to the client and into an entry at the same time.
  */
 #include "pg.h"
 #include "validity/lookup.h"
@@ -18,7 +18,10 @@ namespace cq
 namespace
 {
 
-/* Reading the clock takes as long as keeping a short row: the first rows each, then every 64th for 64. */
+/*
+ * Reading the clock takes as long as keeping a short row.  So each of the first rows is measured, then only
+ * every 64th, which counts as 64.
+ */
 constexpr uint64 kTimedRows = 16;
 constexpr uint64 kTimedEvery = 64;
 
@@ -91,7 +94,7 @@ KeepRow(Keeping *keeping, TupleTableSlot *slot)
 	Rows *rows = &keeping->rows;
 
 	rows->receiver.receiveSlot(slot, &rows->receiver);
-	/* one that only has to wait for room is measured, so that the next one knows what to ask for */
+	/* if only room is lacking, the size is still measured, so that the next fill knows what to ask for */
 	if (rows->too_large || rows->no_memory)
 	{
 		keeping->statement->reason = rows->too_large ? Reason::too_large : Reason::no_memory;

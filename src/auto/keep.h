@@ -1,10 +1,10 @@
 /*
  * keep.h
- *		Rows that are handed on while they are kept.
+ *		Rows go to the client and into an entry at the same time.
  *
- * The client gets each row when the plan brings it; a copy goes into the entry that is being filled.  What
- * finds no room there is dropped, as the client has it.  The entry is published when the plan has
- * said that there are no more rows; a run that ends earlier is not kept.
+ * The client gets each row when the plan returns it, and a copy goes into the entry that is being filled.
+ * If the entry gets no more memory, it is dropped; the client has its rows anyway.  The entry is published
+ * when the plan has returned its last row.  A run that ends earlier is not cached.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ extern void AfterRow(Keeping *keeping);
 /* A row to be kept; and there are no more. */
 extern void KeepRow(Keeping *keeping, TupleTableSlot *slot);
 extern void FinishKeeping(Keeping *keeping);
-/* It ends without being kept. */
+/* The fill ends, and nothing is published. */
 extern void StopKeeping(Keeping *keeping);
 
 } // namespace cq

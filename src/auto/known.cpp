@@ -1,6 +1,6 @@
 /*
  * known.cpp
- *		What this session knows of a statement of the client's own.
+ *		What this session knows of a statement without a call.
  */
 #include "pg.h"
 #include "query/findings.h"
@@ -50,7 +50,7 @@ Destroy(Known *known)
 	MemoryContextDelete(known->context);
 }
 
-/* Nobody finds it any more; the last release frees it. */
+/* No look-up finds it any more; the last release frees it. */
 void
 Forget(Known *known)
 {
@@ -149,7 +149,7 @@ FindParameters(Known *known)
 		RefuseBoth(&known->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
 }
 
-/* Does a part of it write or lock rows?  At the top that is seen before; it may be in a subquery. */
+/* Does a subquery write or lock rows?  The caller has checked the top level. */
 bool
 DoesMoreThanRead(Node *node, void *arg)
 {
@@ -187,7 +187,7 @@ ExamineTree(Known *known)
 		findings->role = false;
 	FindParameters(known);
 	known->digest = findings->inside_digest;
-	/* a literal that is another one tomorrow stands for a moment that the tree doesn't show */
+	/* a literal such as 'today' was replaced by a value, which the tree does not show */
 	known->identified =
 		!findings->unidentified && !findings->time_literal && findings->inlined == NIL &&
 		DigestTrees(list_make1(known->tree), {}, findings->long_lists, &known->digest);
@@ -284,7 +284,7 @@ FindKnown(uint64 text_hash, const Query *tree)
 	return nullptr;
 }
 
-/* In a subtransaction: whatever is wrong with it, the statement is planned and run as if we weren't there. */
+/* In a subtransaction: if anything in here fails, the statement is planned and run without us. */
 Known *
 MakeKnown(const StatementText &statement, const Query *tree)
 {

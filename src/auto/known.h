@@ -1,16 +1,16 @@
 /*
  * known.h
- *		What this session knows of a statement of the client's own: its tree, and what was found out about it.
+ *		What this session knows of a statement without a call: its tree, and what the examination found.
  *
- * A statement is recognised by its rewritten tree, in which names, types, operators, views, policies and
- * literals are resolved: PostgreSQL has analysed it, each time, so all that a text leaves open is settled.
- * In the session the hash of the text finds candidates and equal() confirms one; between sessions the
- * digest of the tree is the identity (query/tree.h), in the key.
+ * A statement is recognised by its rewritten tree.  PostgreSQL analyses the text for each execution, and in
+ * the tree all names, types, operators, views, policies and literals are resolved, so the meaning is fixed.
+ * Within the session, the hash of the text finds candidates, and equal() compares the trees.  Between
+ * sessions, the digest of the tree (query/tree.h) is the identity, as a part of the key.
  *
- * Nothing of a plan is in it: what the plan reads besides what the tree names (partitions, children) is seen
- * when the rows are kept.  So a hit needs no plan.
+ * It has nothing of a plan, so a hit needs no plan.  Relations that only the plan reads (partitions,
+ * children) are noted when the rows are cached.
  *
- * Backend-local.  A list of least recent use bounds the memory: cached_query.handle_memory.
+ * Backend-local.  The least recently used ones are freed, so that all fit into cached_query.handle_memory.
  */
 #pragma once
 
@@ -46,7 +46,7 @@ struct Known : KnownLink, Examined
 	const char *text; /* for the views: of the first one of this tree */
 	int text_length;
 
-	/* under what it was examined */
+	/* the state under which it was examined */
 	Oid role;
 	bool row_security;
 	char *path;

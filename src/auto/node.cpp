@@ -26,7 +26,7 @@ struct StatementNode
 {
 	CustomScanState css; /* must be first */
 	Statement *statement;
-	JunkFilter *junk; /* columns that only the plan needs don't go out */
+	JunkFilter *junk; /* removes columns that only the plan needs */
 	WireRun *wire;    /* of the run in progress if its rows may go out as messages */
 	bool one_row;     /* the plan brings one, and no more */
 	bool begun;
@@ -71,8 +71,8 @@ BeginHit(StatementNode *node)
 }
 
 /*
- * Who asks for one row alone, as SELECT INTO of PL/pgSQL does, never hears that it was the last.  An aggregate
- * without groups says it by what it is.
+ * A caller that fetches only one row, such as SELECT INTO of PL/pgSQL, never learns that it was the last one.
+ * An aggregate without GROUP BY returns exactly one row, so there it is known.
  */
 bool
 IsOneRow(const Plan *plan)
@@ -118,7 +118,7 @@ BeginNode(CustomScanState *css, EState *estate, int eflags)
 	if (conduct == Conduct::hit)
 		BeginHit(node);
 	else if (outerPlan(css->ss.ps.plan) == nullptr)
-		/* nobody started it by ExecutorStart() */
+		/* it was not started through our ExecutorStart hook */
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("plan of cached_query was not started by the executor's hooks"),
@@ -160,7 +160,7 @@ KeptOfPlan(StatementNode *node)
 	return slot;
 }
 
-/* The rows go out as messages: their number is all that counts. */
+/* The rows are sent as stored messages: only their number matters. */
 TupleTableSlot *
 OnWire(StatementNode *node)
 {
@@ -206,7 +206,7 @@ ExecuteNode(CustomScanState *css)
 	return Stored(node);
 }
 
-/* Nobody does it: what rewinds or goes back runs without us. */
+/* Never called: statements that need a rescan or go backward run without our node. */
 void
 RescanNode(CustomScanState *css)
 {

@@ -5,7 +5,7 @@
  * The module's only planner hook is here.  First scan/typed.cpp gives arguments of our functions their types
  * back, for every statement; then a statement that is a candidate and known to be slow gets its node.
  *
- * Nothing here raises but what planning would raise.
+ * Nothing here raises an error that planning would not raise without us.
  *
  * Part of known.h.
  */
@@ -38,7 +38,7 @@ namespace
 planner_hook_type previous_planner = nullptr;
 bool passing = false; /* the next one comes from PlanNow() */
 
-/* A longer text is hardly ever the same again: it has a list of keys. */
+/* A longer text rarely comes again: such texts have long lists of literals. */
 constexpr int kMaxText = 16 * 1024;
 
 /* --- nodes ---------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ WalkRelations(Node *node, void *arg)
 	return compat::WalkExpression(node, WalkRelations, arg);
 }
 
-/* A new head: the plan may be somebody else's. */
+/* The plan may belong to another module or to the plan cache, so its head is copied. */
 PlannedStmt *
 Wrap(const PlannedStmt *plan, PlanNote *note)
 {
@@ -133,7 +133,7 @@ Wrap(const PlannedStmt *plan, PlanNote *note)
 	scan->scan.plan.allParam = bms_copy(child->allParam);
 	scan->custom_private = list_make1(note);
 	head->planTree = reinterpret_cast<Plan *>(scan);
-	/* what is known of it is of this role */
+	/* the findings hold for this role only */
 	head->dependsOnRole = true;
 	return head;
 }
@@ -254,7 +254,7 @@ ShellFor(Known *known, const Query *query, int options)
 	return head;
 }
 
-/* By its syntax alone: a few comparisons for each statement that is planned. */
+/* By its syntax alone, since every statement that is planned comes here. */
 bool
 IsCandidate(const Query *query, const char *text, int options)
 {
@@ -265,7 +265,7 @@ IsCandidate(const Query *query, const char *text, int options)
 		   IsOwnLevel() && !IsParallelWorker();
 }
 
-/* Does the hint let us have to do with the statement?  One that isn't understood doesn't. */
+/* Does the hint allow us to look at the statement?  A hint that is not understood does not. */
 bool
 MayUseHint(const StatementText &statement)
 {
@@ -282,7 +282,7 @@ MayUseHint(const StatementText &statement)
 	return false;
 }
 
-/* What is known of a slow statement; nullptr: it is planned as if we weren't there. */
+/* What is known of a slow statement; nullptr: it is planned without us. */
 Known *
 KnownFor(const Query *query, const char *text)
 {
@@ -361,8 +361,9 @@ StatementScan(const PlannedStmt *plan)
 }
 
 /*
- * It is if anything was told since planning began that may concern it.  Which partitions a table has depends
- * on the planner's snapshot, too, while one is being detached concurrently: PlanOutdated() in query/handle.h.
+ * A plan is old if an invalidation message has come since planning began that may concern it.  While a
+ * partition is being detached concurrently, the list of partitions also depends on the planner's snapshot;
+ * PlanOutdated() in query/handle.h tells more.
  */
 bool
 IsPlanOld(const PlannedStmt *plan, const PlanNote &note, const exact::View &view)

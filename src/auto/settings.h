@@ -9,7 +9,7 @@
 namespace cq
 {
 
-/* Which statements are answered from the cache though they don't know of it. */
+/* Which statements without a call are answered from the cache. */
 enum class Auto : int
 {
 	off,

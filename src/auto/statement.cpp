@@ -1,8 +1,8 @@
 /*
  * statement.cpp
- *		One execution of a statement that may be answered from the cache: what becomes of it.
+ *		One execution of a statement that may be answered from the cache.
  *
- * Whatever is not known to be harmless is passed on: the plan runs without our node.
+ * A statement that is not known to be harmless runs its plan without our node.
  */
 #include "pg.h"
 #include "auto/candidates.h"
@@ -59,8 +59,8 @@ ForgetStatement(void *arg)
 }
 
 /*
- * After an error that was caught the memory of a statement may live on, in the cache of a SQL function: its
- * fill must not.  Raises nothing.
+ * After an error that was caught, the memory of a statement may stay in the cache of a SQL function, but its
+ * fill must end.  Raises nothing.
  */
 void
 FinishAllLeads()
@@ -137,7 +137,7 @@ ChoosePlan(Statement *statement, int eflags)
 		PlanAgainNextTime(statement->planned);
 		ReplaceByNewPlan(statement);
 	}
-	/* EXPLAIN shows the node, with why nothing came of it */
+	/* EXPLAIN shows the node, and the reason why it does nothing */
 	if (statement->conduct == Conduct::pass && query->instrument_options == 0 &&
 		!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 	{
@@ -177,7 +177,7 @@ BeginStatement(QueryDesc *query, int eflags)
 	if (scan == nullptr)
 		return nullptr;
 	statement = MakeStatement(query, NoteOf(scan));
-	/* a plan that is made for each execution is saved by a hit, too */
+	/* if the statement is planned for each execution, a hit also saves the planning */
 	if (ActivePortal != nullptr && ActivePortal->cplan == nullptr)
 		statement->plan_us = statement->note->plan_us;
 	if (IsOurs(statement, eflags))

@@ -2,9 +2,9 @@
  * statement.h
  *		One execution of a statement that may be answered from the cache.
  *
- * It begins in ExecutorStart, where snapshot and parameters are known, before PostgreSQL sets anything up:
- * a hit initialises no plan, and what is nobody's business of ours runs without our node.  It ends in
- * ExecutorEnd, or with its memory after an error.
+ * It begins in ExecutorStart, where snapshot and parameters are known and PostgreSQL has not initialised the
+ * plan yet.  So a hit initialises no plan, and a statement that we cannot cache runs without our node.  It
+ * ends in ExecutorEnd, or with its memory after an error.
  */
 #pragma once
 
@@ -42,7 +42,7 @@ struct Statement
 	Reason reason;
 	char *detail;
 	bool counts;       /* it has an outcome */
-	bool leads;        /* others wait for its rows: Finish() */
+	bool leads;        /* the leader of its key: others may wait for Finish() */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */
 	bool voided;       /* what its last run read has changed since */
@@ -60,13 +60,13 @@ extern Statement *BeginStatement(QueryDesc *query, int eflags);
 /* The one whose plan is being started, for the node. */
 extern Statement *StartingStatement();
 extern void SetStarting(Statement *statement);
-/* That runs this query. */
+/* The statement that runs this query, or nullptr. */
 extern Statement *StatementOf(const QueryDesc *query);
-/* It has run well, and its snapshot is still there. */
+/* It has run without an error, and its snapshot is still there. */
 extern void FinishStatement(const Statement *statement);
 /* The executor has ended it. */
 extern void EndStatement(Statement *statement);
-/* Nobody need wait for its rows any more. */
+/* Ends its leadership: sessions that wait for its rows go on. */
 extern void FinishLead(Statement *statement, JoinResult outcome);
 
 /* What is found out about keeping: the known statement holds, and what a run showed. */

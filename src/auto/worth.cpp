@@ -34,7 +34,7 @@ MayBeSkipped(char c)
 	return static_cast<unsigned char>(c) <= ' ' || c == ';' || c == '/' || c == '-';
 }
 
-/* Behind spaces and comments; those that begin inside others end too early, which only costs a match. */
+/* Skips spaces and comments.  With nested comments it stops too early, which only costs a match. */
 const char *
 SkipBefore(const char *at, const char *end, HintText *hint)
 {

@@ -2,9 +2,10 @@
  * worth.h
  *		Which statements took so long that answering them from the cache is worth it.
  *
- * Measured on the whole server, by a hash of the text: planner costs are wrong exactly where it hurts, and say
- * nothing of the time that planning takes.  A small table in shared memory (base/hint_table.h); who is forgotten
- * in it is measured again.
+ * The time is measured by all sessions of the server, for a hash of the text.  Planner costs would not do:
+ * they are often wrong for just those statements that are slow, and they do not include planning.  The
+ * result is kept in a small table in shared memory (base/hint_table.h).  A statement that loses its place
+ * there is measured again.
  */
 #pragma once
 
