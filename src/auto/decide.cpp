@@ -7,6 +7,8 @@
 #include "pg.h"
 #include "auto/decide.h"
 #include "call/miss.h"
+#include "remote/server.h"
+#include "validity/staleness.h"
 #include "query/findings.h"
 #include "validity/meta.h"
 #include "call/answer.h"
@@ -107,24 +109,26 @@ PrepareCall(Statement *statement)
 {
 	Call *call = &statement->call;
 	Attempt *attempt = &statement->attempt;
+	const Terms terms = TermsOf(*statement->known);
 
 	call->query = statement->known->text;
 	call->query_length = statement->known->text_length;
 	call->shape = Shape::rows;
 	call->again = Again::no;
-	call->ttl_us = AutoTtl();
+	call->ttl_us = terms.ttl_us;
 	call->options = SessionOptions();
-	call->options.consistency = Consistency::exact;
-	call->options.store = StoreKind::memory;
+	call->options.consistency = terms.exact ? Consistency::exact : Consistency::ttl;
 	call->options.min_fill_time_ms = 0;
 	if (statement->known->tag != nullptr)
 		call->options.tag = statement->known->tag;
+	/* names inside a function are those of its variables, too */
+	call->bound_here = !IsTopLevel();
 	attempt->call = call;
 	attempt->examiner = &statement_examiner;
 	attempt->statement = statement;
 	attempt->examined = statement->known;
 	attempt->context = statement->context;
-	attempt->exact = true;
+	attempt->exact = terms.exact;
 }
 
 /* --- looking up ----------------------------------------------------------------------------- */
@@ -132,66 +136,36 @@ PrepareCall(Statement *statement)
 /*
  * In REPEATABLE READ the query itself would lock all relations that it reads until the transaction ends, so
  * that no other session can truncate a partition between two statements of one snapshot.  A hit has only the
- * locks on the relations that the tree names.  The entry lists the partitions, which are locked here.
- * Returns the entry's id, or 0 if there is none.
+ * locks on the relations that the tree names.  The entry lists the partitions.  They are locked here, and then the
+ * entry is judged again.
  */
-uint64
-LockWhatItRead(const Key &key)
+Reason
+LockWhatItRead(Attempt *attempt, Pin *pin)
 {
-	Pin *pin = FindEntry(key.hash, key.bytes, key.length);
-	uint64 id;
-	Meta meta;
+	const Entry *entry = PinnedEntry(pin);
+	const EntryFacts facts = FactsOf(entry);
+	const Meta meta = ReadEntryMeta(entry);
+	Reason reason;
 
-	if (pin == nullptr)
-		return 0;
-	id = Summarize(pin).id;
-	meta = ReadEntryMeta(PinnedEntry(pin));
 	for (uint32 i = 0; i < meta.head.relations; i++)
 		LockRelationOid(meta.relations[i], AccessShareLock);
-	Unpin(pin);
-	return id;
-}
-
-Reason
-LookUpLocked(Statement *statement)
-{
-	constexpr int kTries = 3;
-	Attempt *attempt = &statement->attempt;
-	Answer *answer = &statement->answer;
-
-	for (int tries = 0; tries < kTries; tries++)
-	{
-		const uint64 locked = LockWhatItRead(attempt->key);
-		Reason reason;
-
-		if (locked == 0)
-			return Reason::miss_cold;
-		reason = LookUpFor(attempt, answer);
-		if (Describe(reason).kind != Kind::hit || Summarize(answer->pin).id == locked)
-			return reason;
-		/* another entry has replaced it meanwhile */
-		Unpin(answer->pin);
-		answer->pin = nullptr;
-	}
-	return Reason::miss_cold;
+	reason = JudgeFacts(attempt, facts);
+	if (reason == Reason::none || reason == Reason::stale_hit)
+		reason = JudgeMeta(attempt, facts, meta);
+	return reason;
 }
 
 } // namespace
 
 Reason
-LookUpStatement(Statement *statement)
+AcceptForStatement(Attempt *attempt, const Served &served)
 {
-	Answer *answer = &statement->answer;
-	const Reason reason = IsolationUsesXactSnapshot() && !settings::debug_auto_no_locks
-							  ? LookUpLocked(statement)
-							  : LookUpFor(&statement->attempt, answer);
-
-	if (Describe(reason).kind != Kind::hit ||
-		(HeldBytes() <= MaxPinnedBytes() && !TooMuchPinned(answer->pin)))
-		return reason;
-	Unpin(answer->pin);
-	answer->pin = nullptr;
-	return Reason::no_memory;
+	if (HeldBytes() > MaxPinnedBytes() || TooMuchPinned(served.pin))
+		return Reason::no_memory;
+	if (!IsolationUsesXactSnapshot() || settings::debug_auto_no_locks)
+		return Reason::none;
+	/* rows that only pass through from Redis don't say what they were computed from */
+	return served.in_memory ? LockWhatItRead(attempt, served.pin) : Reason::miss_not_exact;
 }
 
 namespace
@@ -210,57 +184,22 @@ KeepKey(Statement *statement)
 
 /* --- keeping -------------------------------------------------------------------------------- */
 
-/* How long is it worth waiting for a session that runs the same statement? */
-WaitLimit
-WaitLimitOf(const Statement *statement, int64 ghost_us)
+/*
+ * A session that runs the same statement is waited for up to twice the time that the statement is known to take.
+ * A transaction that has written doesn't wait: it holds locks that the other session may need.
+ */
+void
+LimitWait(Statement *statement, int64 run_us)
 {
-	const int64 wait_us =
-		Min(static_cast<int64>(statement->call.options.wait_timeout_ms) * 1000, 2 * ghost_us);
-	WaitLimit limit = {};
+	int *wait_ms = &statement->call.options.wait_timeout_ms;
 
-	/* a transaction that has written holds locks that the other session may need: no waiting */
-	limit.deadline = TransactionIdIsValid(GetTopTransactionIdIfAny())
-						 ? DT_NOBEGIN
-						 : statement->attempt.now + wait_us;
-	limit.expected_us = ghost_us;
-	limit.cost = statement->planned->planTree->total_cost;
-	return limit;
-}
-
-/* Become the leader, or wait for the session that is.  A hit: it has published the entry. */
-Reason
-JoinOrLead(Statement *statement, int64 ghost_us, Reason miss)
-{
-	WaitLimit limit = WaitLimitOf(statement, ghost_us);
-	Reason reason = miss;
-
-	if (miss == Reason::miss_refresh)
-		limit.deadline = DT_NOBEGIN;
-	switch (Join(statement->attempt.key.hash, limit))
-	{
-	case JoinResult::lead:
-		statement->leads = true;
-		if (miss == Reason::miss_refresh)
-			break;
-		/* another leader may have finished before we became one */
-		reason = LookUpStatement(statement);
-		if (Describe(reason).kind != Kind::miss)
-			FinishLead(statement, JoinResult::stored);
-		break;
-	case JoinResult::stored:
-	case JoinResult::late:
-		reason = LookUpStatement(statement);
-		if (Describe(reason).kind == Kind::hit)
-			Count(Counter::coalesced);
-		break;
-	case JoinResult::alone:
-	case JoinResult::unstorable:
-	case JoinResult::elsewhere:
-	case JoinResult::failed:
-	case JoinResult::stopped:
-		break;
-	}
-	return reason;
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		*wait_ms = 0;
+	else
+		*wait_ms = static_cast<int>(Min(static_cast<int64>(*wait_ms), (2 * run_us + 999) / 1000));
+	if (statement->attempt.fill_us == 0)
+		statement->attempt.fill_us = run_us;
+	statement->attempt.plan_cost = statement->planned->planTree->total_cost;
 }
 
 } // namespace
@@ -318,28 +257,49 @@ IsReadyToKeep(Statement *statement)
 	return false;
 }
 
-void
+/* Why not, or Reason::none: the node keeps the rows. */
+Reason
 DecideToKeep(Statement *statement)
 {
 	const Known *known = statement->known;
-	Reason *reason = &statement->reason;
 
 	if (!IsReadyToKeep(statement))
-		*reason = Reason::changed_during_fill;
-	else if (list_length(statement->query->plannedstmt->relationOids) >
-			 static_cast<int>(kMaxDependencies))
-		/* more would come, if any: what watching each run costs would be for nothing */
-		*reason = Reason::too_many_dependencies;
-	else if (known->findings.user_function && statement->query->plannedstmt->parallelModeNeeded)
-		*reason = Reason::parallel_function;
-	else
-	{
-		statement->as_of = TimeOf(statement->attempt.view, &statement->lag_ms);
-		statement->conduct = Conduct::keep;
-		return;
-	}
-	FinishLead(statement, JoinResult::unstorable);
+		return Reason::changed_during_fill;
+	/* more would come, if any: what watching each run costs would be for nothing */
+	if (list_length(statement->query->plannedstmt->relationOids) >
+		static_cast<int>(kMaxDependencies))
+		return Reason::too_many_dependencies;
+	if (known->findings.user_function && statement->query->plannedstmt->parallelModeNeeded)
+		return Reason::parallel_function;
+	statement->as_of = TimeOf(statement->attempt.view, &statement->lag_ms);
+	statement->conduct = Conduct::keep;
+	return Reason::none;
 }
+
+} // namespace
+
+Reason
+FillForStatement(Attempt *attempt, Answer *, Reason miss, bool leads)
+{
+	Statement *statement = static_cast<Statement *>(attempt->statement);
+	const Reason reason = statement->promising ? DecideToKeep(statement) : Reason::ghost;
+
+	if (reason == Reason::none)
+		statement->leads = leads;
+	else if (leads)
+		EndLead(JoinResult::unstorable);
+	statement->leaves_ghost = reason == Reason::ghost;
+	return reason == Reason::none ? miss : reason;
+}
+
+/* Nothing is needed for that: the plan runs without our node. */
+void
+RunStatement(Attempt *, Answer *, Reason)
+{
+}
+
+namespace
+{
 
 /* Does it take as long as is asked for?  A hint asks for nothing. */
 bool
@@ -372,35 +332,93 @@ Observe(Statement *statement)
 		UnmarkWorth(statement->known->text_hash);
 }
 
-/* A miss: cache the rows if that seems to be worth it, else leave a ghost. */
-void
-DecideMiss(Statement *statement)
+/*
+ * Will the rows be asked for again?  A ghost that is still good says so.  After an entry that was hit and has become too
+ * old there is none, as its ghost has become too old as well.
+ */
+bool
+IsPromisingMiss(Statement *statement, int64 ghost_us)
 {
+	const Attempt &attempt = statement->attempt;
+
+	if (statement->reason == Reason::miss_refresh ||
+		(statement->reason == Reason::miss_expired && attempt.was_hit))
+		return true;
+	if (ghost_us > 0 && !IsLongEnough(statement, ghost_us))
+		UnmarkWorth(statement->known->text_hash);
+	return ghost_us > 0 && IsLongEnough(statement, ghost_us);
+}
+
+/* A miss: rows from Redis; else keep those of the run if that seems to be worth it, or leave a ghost. */
+Reason
+DecideMiss(Statement *statement, Reason miss)
+{
+	Attempt *attempt = &statement->attempt;
 	int64 ghost_us;
 
 	/* a fill around this statement watches the plan that runs here, not this fill */
+	if (miss == Reason::no_memory || Watching())
+		return miss;
 	if (statement->call.options.mode == Mode::read_only)
-		statement->reason = Reason::read_only;
-	if (statement->reason == Reason::read_only || statement->reason == Reason::no_memory ||
-		Watching())
-		return;
+		return LookUpRedisFor(attempt, &statement->answer, miss) ? Reason::redis_hit
+																 : Reason::read_only;
 	KeepKey(statement);
 	ghost_us = AskGhost(statement);
-	if (statement->reason == Reason::miss_refresh)
-		ghost_us = Max(ghost_us, static_cast<int64>(settings::auto_min_time * 1000) + 1);
-	if (ghost_us == 0 || !IsLongEnough(statement, ghost_us))
+	statement->promising = IsPromisingMiss(statement, ghost_us);
+	if (!statement->promising && !UsesRedis(statement->call.options))
 	{
-		if (ghost_us != 0)
-			UnmarkWorth(statement->known->text_hash);
 		statement->leaves_ghost = true;
-		statement->reason = Reason::ghost;
+		return Reason::ghost;
+	}
+	/* nobody waits for what is not going to be kept */
+	if (!statement->promising)
+		statement->call.options.redis_lease_ms = 0;
+	LimitWait(statement, Max(ghost_us, attempt->fill_us));
+	return FillOrShare(attempt, &statement->answer, miss);
+}
+
+/* What is there, and is good enough. */
+Reason
+LookUpOrRefresh(Statement *statement)
+{
+	Attempt *attempt = &statement->attempt;
+	Reason reason;
+
+	if (statement->call.options.mode == Mode::refresh)
+	{
+		InheritTtl(attempt);
+		return Reason::miss_refresh;
+	}
+	attempt->may_take_stale = MayTakeStale(attempt);
+	reason = LookUpFor(attempt, &statement->answer);
+	attempt->may_take_stale = false;
+	if (reason != Reason::stale_hit && !attempt->early)
+		return reason;
+	KeepKey(statement);
+	statement->promising = true;
+	attempt->plan_cost = statement->planned->planTree->total_cost;
+	return RefreshOrServe(attempt, &statement->answer, reason);
+}
+
+/* Which outcome it is to have, and what the node is to do. */
+void
+Choose(Statement *statement)
+{
+	Reason reason = JudgeStatement(statement);
+
+	if (reason == Reason::none && settings::automatic == static_cast<int>(Auto::observe))
+	{
+		KeepKey(statement);
+		Observe(statement);
 		return;
 	}
-	statement->reason = JoinOrLead(statement, ghost_us, statement->reason);
+	if (reason == Reason::none)
+		reason = LookUpOrRefresh(statement);
+	statement->reason = reason;
+	if (Describe(reason).kind == Kind::miss && !statement->promising)
+		statement->reason = DecideMiss(statement, reason);
 	if (Describe(statement->reason).kind == Kind::hit)
 		statement->conduct = Conduct::hit;
-	else if (Describe(statement->reason).kind == Kind::miss)
-		DecideToKeep(statement);
 }
 
 } // namespace
@@ -409,33 +427,18 @@ void
 Decide(Statement *statement)
 {
 	Attempt *attempt = &statement->attempt;
-	Reason reason;
+	MemoryContext caller;
 
 	PrepareCall(statement);
-	MemoryContext caller = MemoryContextSwitchTo(statement->context);
-
-	if (!UsedParams(statement->known, statement->query->params, false, &attempt->params))
-	{
-		MemoryContextSwitchTo(caller);
+	/* with a ttl of 0 nothing is good for anybody */
+	if (statement->call.ttl_us == 0)
 		return;
-	}
-	statement->counts = true;
-	reason = JudgeStatement(statement);
-	if (reason == Reason::none && settings::automatic == static_cast<int>(Auto::observe))
+	caller = MemoryContextSwitchTo(statement->context);
+	if (UsedParams(statement->known, statement->query->params, false, &attempt->params))
 	{
-		KeepKey(statement);
-		Observe(statement);
-		MemoryContextSwitchTo(caller);
-		return;
+		statement->counts = true;
+		Choose(statement);
 	}
-	if (reason == Reason::none)
-		reason = statement->call.options.mode == Mode::refresh ? Reason::miss_refresh
-															   : LookUpStatement(statement);
-	statement->reason = reason;
-	if (Describe(reason).kind == Kind::hit)
-		statement->conduct = Conduct::hit;
-	else if (Describe(reason).kind == Kind::miss)
-		DecideMiss(statement);
 	MemoryContextSwitchTo(caller);
 }
 

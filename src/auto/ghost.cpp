@@ -30,16 +30,23 @@ static_assert(kGhostSlots < 64);
 
 Places<Place, 8192> places;
 
+/* What is too old for one is good for the other: they don't share a ghost. */
+uint64
+HashOf(const Attempt &attempt)
+{
+	return attempt.exact ? attempt.key.hash : ~attempt.key.hash;
+}
+
 uint64
 KeyOf(const Attempt &attempt)
 {
-	return attempt.key.hash | 1;
+	return HashOf(attempt) | 1;
 }
 
 Place &
 PlaceOf(const Attempt &attempt)
 {
-	return places.Of(attempt.key.hash >> 1);
+	return places.Of(HashOf(attempt) >> 1);
 }
 
 struct Slots
@@ -85,7 +92,8 @@ ReadGhost(const Attempt &attempt)
 	const uint32 count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
 
 	if (pg_atomic_read_u64(&place.key) != KeyOf(attempt) || head / 64 != exact::Generation() ||
-		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >= attempt.call->ttl_us)
+		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >=
+			LifeFor(*attempt.call))
 		return {};
 	for (uint32 i = 0; i < count; i++)
 	{

@@ -38,6 +38,24 @@ Is(const HintText &text, const char *word)
 		   pg_strncasecmp(text.text, word, static_cast<size_t>(text.length)) == 0;
 }
 
+/* A number of seconds, or one with a unit as settings have them: 500ms, 5min. */
+bool
+ReadTtl(Hint *hint, const HintText &value)
+{
+	constexpr double kLongest = 10.0 * 365 * 86400;
+	char text[32];
+	double seconds;
+
+	if (value.length >= static_cast<int>(sizeof(text)))
+		return false;
+	memcpy(text, value.text, static_cast<size_t>(value.length));
+	text[value.length] = '\0';
+	if (!parse_real(text, &seconds, GUC_UNIT_S, nullptr) || !(seconds <= kLongest))
+		return false;
+	hint->ttl_us = static_cast<int64>(seconds * USECS_PER_SEC);
+	return hint->ttl_us > 0;
+}
+
 /* One of the parts between commas. */
 bool
 ReadPart(Hint *hint, HintText part)
@@ -55,6 +73,8 @@ ReadPart(Hint *hint, HintText part)
 	}
 	key = Trimmed({part.text, static_cast<int>(equals - part.text)});
 	value = Trimmed({equals + 1, static_cast<int>(part.text + part.length - equals - 1)});
+	if (Is(key, "ttl"))
+		return ReadTtl(hint, value);
 	if (!Is(key, "tag") || value.length == 0 || value.length > kMaxHintTag)
 		return false;
 	memcpy(hint->tag, value.text, static_cast<size_t>(value.length));
@@ -101,12 +121,12 @@ WarnOfHint(const HintText &text)
 	static bool warned = false;
 
 	if (!warned)
-		ereport(
-			WARNING,
-			(errmsg("hint for cached_query was not understood: \"%.*s\"", text.length, text.text),
-			 errdetail("The statement is run without the cache."),
-			 errhint("A hint is off, exact or tag=name, separated by commas. This is said once a "
-					 "session; cached_query_reasons counts it.")));
+		ereport(WARNING, (errmsg("hint for cached_query was not understood: \"%.*s\"", text.length,
+								 text.text),
+						  errdetail("The statement is run without the cache."),
+						  errhint("A hint is off, exact, ttl=time or tag=name, separated by "
+								  "commas. This is said once a "
+								  "session; cached_query_reasons counts it.")));
 	warned = true;
 }
 

@@ -1,6 +1,6 @@
 /*
  * hint.h
- *		Hints in a comment before or behind a statement: cached_query: exact, tag=report
+ *		Hints in a comment before or behind a statement: cached_query: ttl=60s, tag=report
  *
  * The comment is one of the form that ORMs write, with the name of the extension at its beginning. The text
  * is looked at only if it begins or ends with such a comment.
@@ -24,9 +24,10 @@ constexpr int kMaxHintTag = 256; /* as cached_query.tag */
 struct Hint
 {
 	bool given;
-	bool valid; /* all of it was understood */
-	bool off;   /* leave the statement alone */
-	bool exact; /* it is a candidate, even if it is fast */
+	bool valid;   /* all of it was understood */
+	bool off;     /* leave the statement alone */
+	bool exact;   /* it is a candidate, even if it is fast */
+	int64 ttl_us; /* the same, and its results may be so old; 0: not said */
 	char tag[kMaxHintTag + 1];
 };
 

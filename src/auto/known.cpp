@@ -8,16 +8,19 @@
 #include "query/inside.h"
 #include "validity/judge.h"
 #include "auto/known.h"
+#include "auto/nesting.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "query/body.h"
 #include "query/fingerprint.h"
 #include "query/key.h"
 #include "query/news.h"
+#include "query/statement.h"
 #include "settings.h"
 
 extern "C" {
 #include "optimizer/optimizer.h"
+#include "parser/parser.h"
 #include "optimizer/planmain.h"
 #include "utils/rls.h"
 }
@@ -126,6 +129,23 @@ WalkParams(Node *node, void *arg)
 	return compat::WalkExpression(node, WalkParams, arg);
 }
 
+/* Is the text a statement on its own, not that of a PREPARE or a function's? */
+bool
+IsOneSelect(const char *text, int params)
+{
+	MemoryContext scratch =
+		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryParse", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	const List *list = raw_parser(text, RAW_PARSE_DEFAULT);
+	const bool is_select = list_length(list) == 1 &&
+						   IsA(linitial_node(RawStmt, list)->stmt, SelectStmt) &&
+						   HighestParam(linitial_node(RawStmt, list)) == params;
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+	return is_select;
+}
+
 void
 FindParameters(Known *known)
 {
@@ -145,6 +165,9 @@ FindParameters(Known *known)
 	}
 	traits = TraitsOf(known->params, known->param_count);
 	known->params_refused = traits.refused;
+	/* a text is run again with $1 to $n, all of them */
+	known->params_lasting = traits.lasting && list_length(walk.types) == known->param_count &&
+							IsOneSelect(known->text, known->param_count);
 	if (traits.refused > 0)
 		RefuseBoth(&known->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
 }
@@ -227,6 +250,8 @@ Allocate(const StatementText &statement, const Query *tree)
 		const Hint hint = ReadHint(statement.hint);
 
 		known->tag = hint.tag[0] != '\0' ? pstrdup(hint.tag) : nullptr;
+		known->hint_exact = hint.exact;
+		known->hint_ttl_us = hint.ttl_us;
 	}
 	known->role = GetUserId();
 	known->row_security = row_security;
@@ -340,6 +365,27 @@ HoldKnown(Known *known, MemoryContext context)
 	callback->arg = known;
 	MemoryContextRegisterResetCallback(context, callback);
 	known->holds++;
+}
+
+Terms
+TermsOf(const Known &known)
+{
+	const bool within_ttl =
+		known.hint_ttl_us > 0 || settings::automatic == static_cast<int>(Auto::ttl);
+	Terms terms = {known.hint_exact || !within_ttl, known.hint_ttl_us};
+
+	if (terms.ttl_us == 0)
+		terms.ttl_us =
+			terms.exact ? AutoTtl() : static_cast<int64>(settings::default_ttl_s) * USECS_PER_SEC;
+	return terms;
+}
+
+int64
+OldestFor(const Terms &terms)
+{
+	return terms.exact || terms.ttl_us == 0
+			   ? terms.ttl_us
+			   : terms.ttl_us + static_cast<int64>(settings::stale_for_ms) * 1000;
 }
 
 Reason

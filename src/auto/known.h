@@ -42,8 +42,10 @@ struct Known : KnownLink, Examined
 	bool forgotten; /* unlinked while held: the last release frees it */
 
 	Query *tree;
-	const char *tag;  /* of its hint; or nullptr */
-	const char *text; /* for the views: of the first one of this tree */
+	const char *tag; /* of its hint; or nullptr */
+	bool hint_exact;
+	int64 hint_ttl_us; /* 0: it says nothing of that */
+	const char *text;  /* for the views: of the first one of this tree */
 	int text_length;
 
 	/* the state under which it was examined */
@@ -73,6 +75,15 @@ extern bool StillKnown(Known *known);
 extern void LearnOfKnown(Known *known, const Findings &seen);
 /* It is in use until the memory context is reset: plans have pointers to it. */
 extern void HoldKnown(Known *known, MemoryContext context);
+/* What its hint says, or the session's setting: which answers it takes. */
+struct Terms
+{
+	bool exact;
+	int64 ttl_us;
+};
+extern Terms TermsOf(const Known &known);
+/* How old may one be, if it is handed out while another one is computed? */
+extern int64 OldestFor(const Terms &terms);
 /* May its answers be kept and served here and now?  Reason::none, or why not. */
 extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */

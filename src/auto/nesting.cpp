@@ -12,9 +12,15 @@ namespace cq
 Deeper depth = {0, 0};
 
 bool
+IsTopLevel()
+{
+	return depth.level == 0;
+}
+
+bool
 IsOwnLevel()
 {
-	return depth.level == 0 || settings::auto_nested;
+	return IsTopLevel() || settings::auto_nested;
 }
 
 bool

@@ -41,7 +41,9 @@ EndDeeper(const Deeper &outer)
 	depth = outer;
 }
 
-/* Is what comes now on a level that cached_query.auto is for? */
+/* Is what comes now the client's own statement? */
+extern bool IsTopLevel();
+/* ... or on a level that cached_query.auto is for? */
 extern bool IsOwnLevel();
 /* Is it run to be explained? */
 extern bool IsExplaining();

@@ -195,15 +195,19 @@ PlanAndWrap(Known *known, Query *query, const char *text, int options,
 
 /* An entry that is not void, as far as can be told without a snapshot? */
 bool
-SeemsGood(Pin *pin)
+SeemsGood(const Known &known, Pin *pin)
 {
+	const Terms terms = TermsOf(known);
 	const Entry *entry = PinnedEntry(pin);
 	const EntryFacts facts = FactsOf(entry);
 	char buffer[512];
 	Meta meta;
 
-	if (EntryInvalid(entry) || GetCurrentStatementStartTimestamp() - facts.as_of >= AutoTtl())
+	if (EntryInvalid(entry) ||
+		GetCurrentStatementStartTimestamp() - facts.as_of >= OldestFor(terms))
 		return false;
+	if (!terms.exact)
+		return true;
 	meta = ReadDependencies(entry, buffer, sizeof(buffer));
 	for (uint32 i = 0; i < meta.head.write_slots; i++)
 	{
@@ -231,7 +235,7 @@ IsPromising(const Known *known, ParamListInfo params)
 	pin = FindEntry(key.hash, key.bytes, key.length);
 	if (pin == nullptr)
 		return false;
-	good = SeemsGood(pin);
+	good = SeemsGood(*known, pin);
 	Unpin(pin);
 	return good;
 }
@@ -301,7 +305,7 @@ KnownFor(const Query *query, const char *text)
 		known = MakeKnown(statement, query);
 	if (known == nullptr)
 		return nullptr;
-	reason = JudgeKnown(known, true, &detail);
+	reason = JudgeKnown(known, TermsOf(*known).exact, &detail);
 	if (reason == Reason::none)
 		return known;
 	MarkSettled(hash);

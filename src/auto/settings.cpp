@@ -25,6 +25,7 @@ const config_enum_entry auto_options[] = {{"off", static_cast<int>(Auto::off), f
 										  {"observe", static_cast<int>(Auto::observe), false},
 										  {"hinted", static_cast<int>(Auto::hinted), false},
 										  {"exact", static_cast<int>(Auto::exact), false},
+										  {"ttl", static_cast<int>(Auto::ttl), false},
 										  {nullptr, 0, false}};
 
 void
@@ -47,7 +48,7 @@ DefineAutoSettings()
 		"off: none; observe: none, but cached_query_candidates shows what would be; hinted: those "
 		"with a hint in a comment; exact: those "
 		"that took cached_query.auto_min_time and whose results can be "
-		"exact.",
+		"exact; ttl: those that took it, with results not older than cached_query.default_ttl.",
 		&settings::automatic, static_cast<int>(Auto::off), auto_options, PGC_USERSET, 0, nullptr,
 		nullptr, nullptr);
 	DefineCustomRealVariable(

@@ -166,7 +166,8 @@ LearnOfStatement(Attempt *attempt, const Findings &seen)
 
 } // namespace
 
-const Examiner statement_examiner = {StatementHolds, LearnOfStatement, kEntryAuto};
+const Examiner statement_examiner = {StatementHolds, LearnOfStatement, AcceptForStatement,
+									 FillForStatement, RunStatement};
 
 Statement *
 BeginStatement(QueryDesc *query, int eflags)
@@ -198,7 +199,7 @@ BeginStatement(QueryDesc *query, int eflags)
 void
 LookUpAgain(Statement *statement)
 {
-	const Reason reason = LookUpStatement(statement);
+	const Reason reason = LookUpFor(&statement->attempt, &statement->answer);
 
 	if (Describe(reason).kind != Kind::hit)
 		return;
@@ -233,7 +234,7 @@ void
 FinishLead(Statement *statement, JoinResult outcome)
 {
 	if (statement->leads)
-		Finish(outcome);
+		EndLead(outcome);
 	statement->leads = false;
 }
 

@@ -42,7 +42,8 @@ struct Statement
 	Reason reason;
 	char *detail;
 	bool counts;       /* it has an outcome */
-	bool leads;        /* the leader of its key: others may wait for Finish() */
+	bool leads;        /* the leader of its key: others may wait for EndLead() */
+	bool promising;    /* its rows seem to be worth keeping: they will be asked for again */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */
 	bool voided;       /* what its last run read has changed since */

@@ -107,8 +107,13 @@ ReadStatement(const char *source, int location, int length)
 		text.hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(text.hint.text),
 										text.hint.length, text.hash);
 	text.hash = (text.hash | 1) & ~kHinted;
-	if (unlikely(text.hint.text != nullptr) && ReadHint(text.hint).exact)
-		text.hash |= kHinted;
+	if (unlikely(text.hint.text != nullptr))
+	{
+		const Hint hint = ReadHint(text.hint);
+
+		if (hint.exact || hint.ttl_us > 0)
+			text.hash |= kHinted;
+	}
 	return text;
 }
 
@@ -140,16 +145,28 @@ UnmarkWorth(uint64 hash)
 		pg_atomic_write_u64(place, 0);
 }
 
+namespace
+{
+
+/* What can't be exact may do within a ttl. */
+uint64
+ForMode(uint64 hash)
+{
+	return settings::automatic == static_cast<int>(Auto::ttl) ? ~hash : hash;
+}
+
+} // namespace
+
 bool
 IsSettled(uint64 hash)
 {
-	return settled[(hash >> 2) % lengthof(settled)] == hash;
+	return settled[(hash >> 2) % lengthof(settled)] == ForMode(hash);
 }
 
 void
 MarkSettled(uint64 hash)
 {
-	settled[(hash >> 2) % lengthof(settled)] = hash;
+	settled[(hash >> 2) % lengthof(settled)] = ForMode(hash);
 }
 
 void

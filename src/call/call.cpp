@@ -183,6 +183,7 @@ Prepare(Attempt *attempt, Answer *answer)
 	const Call &call = *attempt->call;
 
 	FindHandle(attempt);
+	attempt->plan_cost = attempt->handle->plan_cost;
 
 	MemoryContext caller = MemoryContextSwitchTo(attempt->context);
 
@@ -245,7 +246,13 @@ LearnOfHandle(Attempt *attempt, const Findings &seen)
 	Learn(attempt->handle, seen);
 }
 
-const Examiner handle_examiner = {HandleHolds, LearnOfHandle, 0};
+Reason
+AcceptAny(Attempt *, const Served &)
+{
+	return Reason::none;
+}
+
+const Examiner handle_examiner = {HandleHolds, LearnOfHandle, AcceptAny, FillForCall, RunOnly};
 
 /* Everything after the handle is known. */
 void

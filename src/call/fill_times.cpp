@@ -30,17 +30,17 @@ struct Place
 Places<Place, 4096> places;
 
 Place &
-PlaceOf(const Handle &handle)
+PlaceOf(const Examined &query)
 {
-	return places.Of(handle.prefix_hash);
+	return places.Of(query.prefix_hash);
 }
 
 int64
-Learned(const Handle &handle)
+Learned(const Examined &query)
 {
-	Place &place = PlaceOf(handle);
+	Place &place = PlaceOf(query);
 
-	return pg_atomic_read_u64(&place.query) == handle.prefix_hash
+	return pg_atomic_read_u64(&place.query) == query.prefix_hash
 			   ? static_cast<int64>(pg_atomic_read_u64(&place.fill_us))
 			   : 0;
 }
@@ -64,12 +64,12 @@ NoteFillTime(const Handle &handle, int64 fill_us)
 WaitLimit
 WaitLimitOf(const Attempt &attempt, TimestampTz deadline)
 {
-	WaitLimit limit = {deadline, attempt.fill_us, attempt.handle->plan_cost};
+	WaitLimit limit = {deadline, attempt.fill_us, attempt.plan_cost};
 	int64 learned;
 
 	if (limit.expected_us > 0)
 		return limit;
-	learned = Learned(*attempt.handle);
+	learned = Learned(*attempt.examined);
 	if (learned > 0)
 		limit.expected_us = Max(learned * kOtherArguments, kLeastOtherUs);
 	return limit;

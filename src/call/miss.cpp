@@ -5,67 +5,23 @@
 #include "pg.h"
 #include "call/refresh_queue.h"
 #include "call/answer.h"
-#include "call/rows.h"
 #include "validity/watch.h"
 #include "remote/queue.h"
 #include "validity/staleness.h"
 #include "validity/judge.h"
 #include "call/fill_times.h"
-#include "call/cheap.h"
-#include "call/publish.h"
 #include "call/miss.h"
 #include "validity/age.h"
 #include "validity/lookup.h"
 #include "call/singleflight.h"
 #include "remote/lease.h"
-#include "call/sizes.h"
 #include "remote/lookup.h"
-#include "query/kept.h"
 #include "stats/stats.h"
-
-extern "C" {
-#include "portability/instr_time.h"
-}
 
 namespace cq
 {
 namespace
 {
-
-int64
-ElapsedUs(const instr_time &start)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
-}
-
-void
-TakeRows(Answer *answer, Rows *rows)
-{
-	answer->pin = rows->fill;
-	answer->next = rows->next;
-	answer->stream = rows->stream;
-	answer->rest = rows->rest;
-	answer->rows = rows->total;
-}
-
-/* We lead no more: those who wait go on at once, and the lease in Redis ends, too. */
-void
-EndLead(JoinResult outcome)
-{
-	GiveUpLease(outcome == JoinResult::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
-	Finish(outcome);
-}
-
-/* The rows can't be kept: nobody need wait for the rest of them. */
-void
-GaveUp()
-{
-	EndLead(JoinResult::unstorable);
-}
 
 /* The entry is handed out. */
 void
@@ -76,101 +32,58 @@ Serve(Answer *answer, const Served &served)
 	answer->age_us = served.age_us;
 }
 
-/* Run the query and keep its rows, for the attempt's key. */
-Reason
-Fill(Attempt *attempt, Answer *answer, Reason miss, bool leads)
-{
-	Watch watch;
-	Rows rows;
-	exact::FillMark mark;
-	instr_time start;
-	int32 lag_ms;
-	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
-	volatile int64 fill_us = 0;
-	const SizeNote known = RecallSize(attempt->key.hash);
-	const bool too_large = known.too_large && known.bytes > MaxEntryBytes();
-	Pin *fill =
-		too_large ? nullptr : BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
-	bool published = false;
-	Reason reason;
-
-	attempt->key_slot =
-		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
-	/* while they mean what they did when the call was made */
-	attempt->args_text = attempt->params ? TextOfParams(attempt->params) : "";
-	exact::MarkFill(&mark);
-	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
-	if (leads)
-		rows.gave_up = GaveUp;
-	if (too_large)
-		ExpectTooLarge(&rows);
-	else if (fill != nullptr && !known.too_large)
-		ExpectSize(fill, known.bytes);
-	BeginWatch(&watch, attempt->context, attempt->examined->findings);
-	Count(Counter::fills);
-	INSTR_TIME_SET_CURRENT(start);
-	PG_TRY();
-	{
-		RunQuery(attempt->handle, attempt->params, &rows);
-		fill_us = ElapsedUs(start);
-		if (rows.stream == nullptr)
-			NoteFillTime(*attempt->handle, fill_us);
-	}
-	PG_CATCH();
-	{
-		Distrust(attempt->handle);
-		DropWatch(&watch);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	EndWatch(&watch);
-
-	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
-	if (leads)
-		EndLead(published ? JoinResult::stored : JoinResult::unstorable);
-	if (rows.fill != nullptr && !published)
-		SealFill(rows.fill, rows.kept);
-	TakeRows(answer, &rows);
-	return reason;
-}
-
 } // namespace
 
 void
-RunOnly(Attempt *attempt, Answer *answer, Reason reason)
+EndLead(JoinResult outcome)
 {
-	Rows rows;
-	instr_time start;
-
-	if (reason == Reason::volatile_function)
-		NoticeVolatile(answer->detail);
-	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
-	INSTR_TIME_SET_CURRENT(start);
-	rows.some_at_once = reason == Reason::cheap;
-	RunQuery(attempt->handle, attempt->params, &rows);
-	TakeRows(answer, &rows);
-	/* who was cheap has few rows */
-	if (reason == Reason::cheap)
-		NoteDirectRun(attempt, ElapsedUs(start));
+	GiveUpLease(outcome == JoinResult::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
+	Finish(outcome);
 }
 
 Reason
 LookUpFor(Attempt *attempt, Answer *answer)
 {
 	Served served = {};
-	const Reason reason = LookUp(attempt, &served);
+	Reason reason = LookUp(attempt, &served);
+	Reason refused;
 
-	if (served.pin != nullptr)
+	if (served.pin == nullptr)
+		return reason;
+	refused = attempt->examiner->accepts(attempt, served);
+	if (refused == Reason::none)
+	{
 		Serve(answer, served);
-	return reason;
+		return reason;
+	}
+	attempt->early = false;
+	Unpin(served.pin);
+	return refused;
 }
+
+namespace
+{
+
+bool
+FindInRedis(Attempt *attempt, Reason miss, Served *served)
+{
+	if (!LookUpRedis(attempt, miss, served))
+		return false;
+	if (attempt->examiner->accepts(attempt, *served) == Reason::none)
+		return true;
+	Unpin(served->pin);
+	*served = {};
+	return false;
+}
+
+} // namespace
 
 bool
 LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss)
 {
 	Served served = {};
 
-	if (!LookUpRedis(attempt, miss, &served))
+	if (!FindInRedis(attempt, miss, &served))
 		return false;
 	Serve(answer, served);
 	return true;
@@ -184,7 +97,7 @@ Reason
 Take(Attempt *attempt, Answer *answer, Reason reason)
 {
 	if (Describe(reason).kind != Kind::hit)
-		RunOnly(attempt, answer, reason);
+		attempt->examiner->run(attempt, answer, reason);
 	return reason;
 }
 
@@ -194,7 +107,7 @@ Obtain(Attempt *attempt, Answer *answer, Reason miss, bool asked)
 {
 	if (!asked && LookUpRedisFor(attempt, answer, miss))
 		return Reason::redis_hit;
-	return Fill(attempt, answer, miss, false);
+	return attempt->examiner->fill(attempt, answer, miss, false);
 }
 
 /* Take the lease on the key, or wait until the deadline for the answer of the server that has it. */
@@ -209,7 +122,7 @@ AwaitLease(Attempt *attempt, Reason miss, TimestampTz deadline, Served *served)
 	{
 		const Claim claim = AskForLease(attempt, deadline, &wait);
 
-		if (wait.news && LookUpRedis(attempt, miss, served))
+		if (wait.news && FindInRedis(attempt, miss, served))
 		{
 			if (wait.began != 0)
 				Count(Counter::coalesced);
@@ -237,9 +150,9 @@ ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline
 		EndLead(JoinResult::stopped);
 		return Reason::stale_hit;
 	}
-	if ((asked || !LookUpRedis(attempt, miss, &served)) &&
+	if ((asked || !FindInRedis(attempt, miss, &served)) &&
 		!AwaitLease(attempt, miss, deadline, &served))
-		return Fill(attempt, answer, miss, true);
+		return attempt->examiner->fill(attempt, answer, miss, true);
 	Serve(answer, served);
 	GiveUpLease(LeaseEnd::free); /* the value is there */
 	if (served.in_memory)

@@ -6,15 +6,19 @@
 
 #include "pg.h"
 #include "call/answer.h"
+#include "call/singleflight.h"
 
 namespace cq
 {
 
-/* Run the query and keep nothing. */
 /* An entry in memory, or in Redis, as the answer. */
 extern Reason LookUpFor(Attempt *attempt, Answer *answer);
 extern bool LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss);
+/* Of a call: run the query and keep its rows, for the attempt's key; or keep nothing. */
+extern Reason FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads);
 extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
+/* We lead no more: those who wait go on at once, and the lease in Redis ends, too.  Raises nothing. */
+extern void EndLead(JoinResult outcome);
 /*
  * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts
  * up to the moment we asked, not to the end of our waiting: our own run would have shown the same

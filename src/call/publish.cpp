@@ -226,7 +226,7 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 	meta.args = attempt->args_text;
 	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
 	meta.head.encoding = GetDatabaseEncoding();
-	if (attempt->examined->params_lasting)
+	if (CanRunElsewhere(*attempt))
 		meta.origin = RerunInfoOf(*attempt->call, &meta.rerun_length);
 	if (exact::Generation() != mark.generation ||
 		!StillValid(attempt, mark, meta.slots, meta.head.slots) ||
@@ -274,7 +274,7 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 	facts.queryid = attempt->examined->queryid;
 	facts.flags = (exact_answer ? kEntryExact : 0) |
 				  (IsTransit(attempt->call->options) ? kEntryTransit : 0) |
-				  attempt->examiner->entry_flags;
+				  (attempt->examined->automatic ? kEntryAuto : 0);
 	bytes = EncodeMeta(meta, &length);
 	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
 	if (kept == Published::over_quota)

@@ -108,7 +108,7 @@ MakeRequest(const Attempt *attempt)
 	Request *request = NewZeroed<Request>();
 	StringInfoData settings;
 
-	if (!attempt->examined->params_lasting || !Describe(attempt, request))
+	if (!CanRunElsewhere(*attempt) || !Describe(attempt, request))
 		return nullptr;
 	initStringInfo(&settings);
 	AppendSessionSettings(&settings);

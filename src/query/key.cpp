@@ -246,6 +246,7 @@ ReadKeyBytes(const char *bytes, uint32 length)
 	KeyView view = {};
 
 	view.shape = static_cast<Shape>(head->shape);
+	view.automatic = head->automatic != 0;
 	view.param_count = head->param_count;
 	view.params = NewArray<Oid>(view.param_count);
 	memcpy(view.params, bytes + sizeof(Head), sizeof(Oid) * view.param_count);

@@ -59,6 +59,7 @@ extern Reason BuildKey(const Examined &query, Shape shape, ParamListInfo params,
 struct KeyView
 {
 	Shape shape;
+	bool automatic;
 	int param_count;
 	Oid *params;
 	const char *values;

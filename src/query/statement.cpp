@@ -175,6 +175,15 @@ AnalyzeForTypes(const Statement &statement, Oid **types, int *count)
 
 } // namespace
 
+int
+HighestParam(const RawStmt *raw)
+{
+	int highest = 0;
+
+	WalkParams(raw->stmt, &highest);
+	return highest;
+}
+
 Statement
 ParseStatement(const char *query)
 {
@@ -197,7 +206,7 @@ ParseStatement(const char *query)
 	statement.raw = linitial_node(RawStmt, list);
 	if (!IsA(statement.raw->stmt, SelectStmt) || HasInto(statement.raw->stmt))
 		NotASelect(statement.raw->stmt);
-	WalkParams(statement.raw->stmt, &statement.highest_param);
+	statement.highest_param = HighestParam(statement.raw);
 	if (statement.highest_param > kMaxParameters)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_PARAMETER),
 						errmsg("there is no parameter $%d", statement.highest_param),

@@ -16,6 +16,8 @@ struct Statement
 	int highest_param; /* n of the highest $n in the text */
 };
 
+/* n of the highest $n in it; 0: there is none. */
+extern int HighestParam(const RawStmt *raw);
 /* Exactly one SELECT, VALUES, TABLE or WITH; anything else is an error. */
 extern Statement ParseStatement(const char *query);
 /* Fill in the types given as UNKNOWNOID; complain of missing and superfluous parameters. */

@@ -136,7 +136,7 @@ StillServable(Attempt *attempt, const exact::FillMark &mark, const Candidate &ca
 {
 	const Meta &meta = candidate.meta;
 
-	return exact::Generation() == mark.generation && ExaminationHolds(attempt->handle) &&
+	return exact::Generation() == mark.generation && attempt->examiner->holds(attempt) &&
 		   StillValid(attempt, mark, meta.slots, meta.head.slots) && MayServe(attempt, candidate);
 }
 
@@ -155,6 +155,7 @@ Serve(Attempt *attempt, const Found &found, const Candidate &candidate, Pin *fil
 	if (!published)
 		SealFill(fill, found.head.header.rows);
 	*served = {fill, facts.rows, Max(GetCurrentTimestamp() - facts.as_of, 0), published};
+	attempt->fill_us = facts.fill_us;
 	TellWatch(attempt, facts, candidate.meta);
 	Count(Counter::redis_hits);
 	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));

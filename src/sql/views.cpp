@@ -185,7 +185,7 @@ cached_query_get_stats(PG_FUNCTION_ARGS)
 	RequirePreload();
 	totals = Totals();
 	PutNumber(&row, SumOfKind(Kind::hit));
-	PutNumber(&row, OutcomeTotal(Reason::stale_hit));
+	PutNumber(&row, OutcomeTotal(Reason::stale_hit) + StatementTotal(Reason::stale_hit));
 	PutNumber(&row, SumOfKind(Kind::miss));
 	PutNumber(&row, CounterTotal(Counter::fills));
 	PutNumber(&row, CounterTotal(Counter::stores));

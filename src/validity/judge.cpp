@@ -349,6 +349,7 @@ LookUp(Attempt *attempt, Served *served)
 			Count(Counter::invalidations);
 			attempt->inherited_ttl = 0;
 		}
+		attempt->was_hit = Summarize(pin).hits > 0;
 		Unpin(pin);
 		return reason;
 	}

@@ -18,6 +18,12 @@ LifeFor(const Call &call)
 	return call.ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : call.ttl_us + stale_us;
 }
 
+bool
+CanRunElsewhere(const Attempt &attempt)
+{
+	return attempt.examined->params_lasting && !attempt.call->bound_here;
+}
+
 /*
  * Who pays for what is kept: the role whose session it is, as its settings apply to all that the session
  * does, under whatever role.  A worker refreshes for whoever paid before.

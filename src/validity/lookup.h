@@ -46,10 +46,13 @@ struct Call
 	CallOptions options;
 	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
 	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
+	bool bound_here;    /* its text alone, elsewhere, would not be the same query */
 	Again again;        /* may the rows be read again? */
 };
 
 struct Attempt;
+struct Answer;
+struct Served;
 
 /* Whoever examined the query: a handle, or what is known of a statement of the client's own (auto/). */
 struct Examiner
@@ -58,7 +61,12 @@ struct Examiner
 	bool (*holds)(const Attempt *attempt);
 	/* The run showed what the key lacks. */
 	void (*learn)(Attempt *attempt, const Findings &seen);
-	uint32 entry_flags; /* of what it publishes: kEntryAuto */
+	/* A pinned entry that is good for the attempt: may it be handed out?  Reason::none, or why not. */
+	Reason (*accepts)(Attempt *attempt, const Served &served);
+	/* Nobody has the rows: run the query for them, and keep them if nothing speaks against it. */
+	Reason (*fill)(Attempt *attempt, Answer *answer, Reason miss, bool leads);
+	/* Run the query and keep nothing. */
+	void (*run)(Attempt *attempt, Answer *answer, Reason reason);
 };
 
 /* Everything that is known of a call while it is answered. */
@@ -86,6 +94,8 @@ struct Attempt
 	bool early;          /* the entry is fresh, and is to be refreshed early */
 	TimestampTz as_of;   /* of the entry that was looked at */
 	int64 fill_us;       /* what the fill of that one took; 0: there was none */
+	double plan_cost;    /* the planner's estimate of our own run */
+	bool was_hit;        /* that one was not good any more, but had been asked for */
 };
 
 /* An entry that is served. */
@@ -99,6 +109,8 @@ struct Served
 
 /* How long the call wants an entry to live: its ttl, and as long as it takes stale rows. */
 extern int64 LifeFor(const Call &call);
+/* May its query be run again in another session, or later? */
+extern bool CanRunElsewhere(const Attempt &attempt);
 /* Who pays for what this call keeps. */
 extern Owner OwnerHere(const Call &call);
 

@@ -64,22 +64,39 @@ CallOf(Request *request, KeyView *view)
 	call.shape = view->shape;
 	call.options = request->options;
 	call.options.mode = Mode::refresh;
-	call.options.consistency = Consistency::ttl;
+	if (!view->automatic)
+		call.options.consistency = Consistency::ttl;
 	call.options.tag = request->tag;
 	call.by_worker = true;
 	return call;
 }
 
+/* The key of a statement without a call differs from that of a call of the same query. */
+void
+UseKeysOf(Handle *handle, bool automatic)
+{
+	MemoryContext caller;
+
+	if (handle->automatic == automatic)
+		return;
+	caller = MemoryContextSwitchTo(handle->findings_context);
+	handle->automatic = automatic;
+	BuildKeyPrefix(handle, handle->parse_flags);
+	MemoryContextSwitchTo(caller);
+}
+
 /* Does the call have the request's key in this session? */
 bool
-SameKey(const Request *request, const Call &call)
+SameKey(const Request *request, const Call &call, bool automatic)
 {
 	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
 	ParamListInfo params = ParamsFromArgs(call.args, handle->params);
 	Key key;
-	bool same = BuildKey(*handle, call.shape, params, &key) == Reason::none &&
-				key.length == request->key_length &&
-				memcmp(key.bytes, request->bytes, key.length) == 0;
+	bool same;
+
+	UseKeysOf(&*handle, automatic);
+	same = BuildKey(*handle, call.shape, params, &key) == Reason::none &&
+		   key.length == request->key_length && memcmp(key.bytes, request->bytes, key.length) == 0;
 
 	Release(&handle);
 	return same;
@@ -125,7 +142,7 @@ Refresh(Request *request, volatile bool *running)
 	call = CallOf(request, &view);
 	pgstat_report_activity(STATE_RUNNING, call.query);
 	*running = true;
-	if (!SameKey(request, call))
+	if (!SameKey(request, call, view.automatic))
 	{
 		PopActiveSnapshot();
 		return Refreshed::unsuitable;

@@ -1,0 +1,133 @@
+/*
+ * fill.cpp
+ *		A call runs its query, and keeps the rows or not.
+ *
+ * Part of miss.h.
+ */
+#include "pg.h"
+#include "call/answer.h"
+#include "call/cheap.h"
+#include "call/fill_times.h"
+#include "call/miss.h"
+#include "call/publish.h"
+#include "call/rows.h"
+#include "call/sizes.h"
+#include "stats/stats.h"
+#include "validity/age.h"
+#include "validity/judge.h"
+#include "validity/watch.h"
+
+extern "C" {
+#include "portability/instr_time.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+int64
+ElapsedUs(const instr_time &start)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, start);
+	return static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));
+}
+
+void
+TakeRows(Answer *answer, Rows *rows)
+{
+	answer->pin = rows->fill;
+	answer->next = rows->next;
+	answer->stream = rows->stream;
+	answer->rest = rows->rest;
+	answer->rows = rows->total;
+}
+
+/* The rows can't be kept: nobody need wait for the rest of them. */
+void
+GaveUp()
+{
+	EndLead(JoinResult::unstorable);
+}
+
+} // namespace
+
+Reason
+FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads)
+{
+	Watch watch;
+	Rows rows;
+	exact::FillMark mark;
+	instr_time start;
+	int32 lag_ms;
+	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+	volatile int64 fill_us = 0;
+	const SizeNote known = RecallSize(attempt->key.hash);
+	const bool too_large = known.too_large && known.bytes > MaxEntryBytes();
+	Pin *fill =
+		too_large ? nullptr : BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	bool published = false;
+	Reason reason;
+
+	attempt->key_slot =
+		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
+	/* while they mean what they did when the call was made */
+	attempt->args_text = attempt->params ? TextOfParams(attempt->params) : "";
+	exact::MarkFill(&mark);
+	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
+	if (leads)
+		rows.gave_up = GaveUp;
+	if (too_large)
+		ExpectTooLarge(&rows);
+	else if (fill != nullptr && !known.too_large)
+		ExpectSize(fill, known.bytes);
+	BeginWatch(&watch, attempt->context, attempt->examined->findings);
+	Count(Counter::fills);
+	INSTR_TIME_SET_CURRENT(start);
+	PG_TRY();
+	{
+		RunQuery(attempt->handle, attempt->params, &rows);
+		fill_us = ElapsedUs(start);
+		if (rows.stream == nullptr)
+			NoteFillTime(*attempt->handle, fill_us);
+	}
+	PG_CATCH();
+	{
+		Distrust(attempt->handle);
+		DropWatch(&watch);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	EndWatch(&watch);
+
+	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
+	if (leads)
+		EndLead(published ? JoinResult::stored : JoinResult::unstorable);
+	if (rows.fill != nullptr && !published)
+		SealFill(rows.fill, rows.kept);
+	TakeRows(answer, &rows);
+	return reason;
+}
+
+void
+RunOnly(Attempt *attempt, Answer *answer, Reason reason)
+{
+	Rows rows;
+	instr_time start;
+
+	if (reason == Reason::volatile_function)
+		NoticeVolatile(answer->detail);
+	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
+	INSTR_TIME_SET_CURRENT(start);
+	rows.some_at_once = reason == Reason::cheap;
+	RunQuery(attempt->handle, attempt->params, &rows);
+	TakeRows(answer, &rows);
+	/* who was cheap has few rows */
+	if (reason == Reason::cheap)
+		NoteDirectRun(attempt, ElapsedUs(start));
+}
+
+} // namespace cq
