@@ -134,6 +134,20 @@ count_case()
 	COUNTS[$name]=$((count / divisor))
 }
 
+# The median of three sessions, for a small difference of two large counts: sessions differ by where their memory
+# lies.  median_case NAME KIND COUNT STATEMENT [SETTING...]
+median_case()
+{
+	local name=$1 session
+	local -a counts=()
+	shift
+	for session in a b c; do
+		count_case "${name}_$session" 1 "$@" || return 1
+		counts+=("${COUNTS[${name}_$session]}")
+	done
+	COUNTS[$name]=$(printf '%s\n' "${counts[@]}" | sort -n | sed -n 2p)
+}
+
 # All cases, each a TAP line: profile_cases MAJOR
 profile_cases()
 {
@@ -162,8 +176,8 @@ profile_cases()
 		count_case auto_simple 1 simple 100 "SELECT count(*) FROM payments" "${auto[@]}" &&
 		count_case key_off 1 prepared 300 "$key" "$uncounted" &&
 		count_case key 1 prepared 300 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" &&
-		count_case key_off_simple 1 simple 100 "$key" "$uncounted" &&
-		count_case key_simple 1 simple 100 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" || return 1
+		median_case key_off_simple simple 100 "$key" "$uncounted" &&
+		median_case key_simple simple 100 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" || return 1
 	# what is PostgreSQL's own cancels out, and with it what other minor versions of it do
 	COUNTS[row]=$((COUNTS[row] - COUNTS[select1]))
 	COUNTS[row_exact]=$((COUNTS[row_exact] - COUNTS[select1]))
