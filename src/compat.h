@@ -374,9 +374,11 @@ WalkExpression(Node *node, TreeWalker walker, void *context)
 	return expression_tree_walker(node, CQ_WALKER(walker), context);
 }
 
+/* Views may make a tree of any size: the walk over each query in it can be interrupted. */
 inline bool
 WalkQuery(Query *query, TreeWalker walker, void *context, int flags)
 {
+	CHECK_FOR_INTERRUPTS();
 	return query_tree_walker(query, CQ_WALKER(walker), context, flags);
 }
 
