@@ -152,7 +152,7 @@ median_case()
 profile_cases()
 {
 	local one list loop name line number=0 loops=1000
-	local -a judged=(row row_exact row_simple call scan wire tuples auto auto_simple key key_simple)
+	local -a judged=(row row_exact row_simple call scan wire tuples auto auto_ttl auto_simple key key_simple)
 	local key="SELECT payment_id FROM payments WHERE payment_id = 4711"
 	local -a auto=("cached_query.auto = exact" "cached_query.auto_min_time = 0")
 	# counters of table accesses are sent once a second, which takes some instructions or none
@@ -173,6 +173,7 @@ profile_cases()
 		count_case wire $((PROFILE_ROWS / 100)) simple 2 "SELECT * FROM $list" &&
 		count_case tuples $((PROFILE_ROWS / 100)) simple 1 "SELECT * FROM $list" "cached_query.wire_image = off" &&
 		count_case auto 1 prepared 300 "SELECT count(*) FROM payments" "${auto[@]}" &&
+		count_case auto_ttl 1 prepared 300 "SELECT count(*) FROM payments" "cached_query.auto = ttl" "${auto[1]}" &&
 		count_case auto_simple 1 simple 100 "SELECT count(*) FROM payments" "${auto[@]}" &&
 		count_case key_off 1 prepared 300 "$key" "$uncounted" &&
 		count_case key 1 prepared 300 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" &&
@@ -183,6 +184,7 @@ profile_cases()
 	COUNTS[row_exact]=$((COUNTS[row_exact] - COUNTS[select1]))
 	COUNTS[row_simple]=$((COUNTS[row_simple] - COUNTS[select1_simple]))
 	COUNTS[auto]=$((COUNTS[auto] - COUNTS[select1]))
+	COUNTS[auto_ttl]=$((COUNTS[auto_ttl] - COUNTS[select1]))
 	COUNTS[auto_simple]=$((COUNTS[auto_simple] - COUNTS[select1_simple]))
 	say "# a row by primary key takes ${COUNTS[key_off]}, by the simple protocol ${COUNTS[key_off_simple]}"
 	COUNTS[key]=$((COUNTS[key] - COUNTS[key_off]))
