@@ -427,3 +427,42 @@ COMMENT ON COLUMN cached_query_top.role IS 'role whose call cached the result, w
 COMMENT ON COLUMN cached_query_top.query IS 'its tag, and the beginning of its text in one line';
 
 GRANT SELECT ON cached_query_top, cached_query_stats, cached_query_redis, cached_query_reasons, cached_query_entries, cached_query_usage, cached_query_candidates TO PUBLIC;
+
+CREATE TABLE cached_query_rules (
+	role text,
+	relation text,
+	queryid bigint CONSTRAINT cached_query_rules_queryid CHECK (queryid <> 0),
+	query text CONSTRAINT cached_query_rules_query CHECK (pg_catalog.octet_length(query) <= 16384),
+	action text NOT NULL CONSTRAINT cached_query_rules_action CHECK (action IN ('off', 'exact', 'ttl')),
+	ttl interval CONSTRAINT cached_query_rules_ttl CHECK (ttl > interval '0' AND ttl <= interval '3650 days'),
+	tag text CONSTRAINT cached_query_rules_tag CHECK (pg_catalog.octet_length(tag) BETWEEN 1 AND 256),
+	CONSTRAINT cached_query_rules_action_ttl CHECK ((action = 'ttl') = (ttl IS NOT NULL)),
+	CONSTRAINT cached_query_rules_action_tag CHECK (action <> 'off' OR tag IS NULL),
+	CONSTRAINT cached_query_rules_one_statement CHECK (queryid IS NULL OR query IS NULL)
+);
+CREATE UNIQUE INDEX cached_query_rules_scope ON cached_query_rules
+	(role, relation, queryid, (pg_catalog.hashtextextended(query, 0))) NULLS NOT DISTINCT;
+ALTER TABLE cached_query_rules REPLICA IDENTITY FULL;
+COMMENT ON TABLE cached_query_rules IS
+'what a hint would say, for statements that cannot be changed: the most specific rule applies';
+COMMENT ON COLUMN cached_query_rules.role IS 'current role of the session; NULL: any';
+COMMENT ON COLUMN cached_query_rules.relation IS 'table or view that the statement names; NULL: any';
+COMMENT ON COLUMN cached_query_rules.queryid IS 'query identifier of the statement; NULL: any';
+COMMENT ON COLUMN cached_query_rules.query IS 'the statement, with any values for its constants and parameters; NULL: any';
+COMMENT ON COLUMN cached_query_rules.action IS 'off: it is run without the cache; exact: answered exactly; ttl: answered within a time to live';
+COMMENT ON COLUMN cached_query_rules.ttl IS 'time to live, for action ttl';
+COMMENT ON COLUMN cached_query_rules.tag IS 'tag of the results, as cached_query.tag; NULL: that of the hint or of the session';
+
+CREATE FUNCTION cached_query_rule_trigger()
+RETURNS trigger
+AS 'MODULE_PATHNAME'
+LANGUAGE C;
+COMMENT ON FUNCTION cached_query_rule_trigger() IS 'refuses bad rules, and tells sessions of changes';
+
+CREATE TRIGGER cached_query_rules_check BEFORE INSERT OR UPDATE OR DELETE ON cached_query_rules
+	FOR EACH ROW EXECUTE FUNCTION cached_query_rule_trigger();
+CREATE TRIGGER cached_query_rules_changed AFTER INSERT OR UPDATE OR TRUNCATE ON cached_query_rules
+	FOR EACH STATEMENT EXECUTE FUNCTION cached_query_rule_trigger();
+ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_check;
+ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_changed;
+SELECT pg_catalog.pg_extension_config_dump('cached_query_rules', '');

@@ -7,6 +7,7 @@
 #include "query/handle.h"
 #include "auto/executor.h"
 #include "auto/nesting.h"
+#include "auto/rules.h"
 #include "auto/settings.h"
 #include "auto/statement.h"
 #include "auto/worth.h"
@@ -59,6 +60,14 @@ HashOfKept(const QueryDesc *query)
 	return kept->hash;
 }
 
+/* With cached_query.auto = hinted a hint or a rule must say so. */
+bool
+MayBeChosen(uint64 hash)
+{
+	return settings::automatic != static_cast<int>(Auto::hinted) || (hash & kHinted) != 0 ||
+		   MayHaveRules();
+}
+
 /*
  * A plan that was kept before its statement was known to be slow is made again the next time.  Once, as there
  * may be a reason why it has no node.
@@ -71,7 +80,8 @@ NoteKeptPlan(const QueryDesc *query)
 	if (!MayBeWorth(query) || !ComesFromPlanCache(query->plannedstmt))
 		return;
 	hash = HashOfKept(query);
-	if (!IsWorth(hash) || IsSettled(hash))
+	(void) RulesVersion();
+	if (!IsWorth(hash) || !MayBeChosen(hash) || IsSettled(hash))
 		return;
 	MarkSettled(hash);
 	PlanAgainNextTime(query->plannedstmt);

@@ -229,8 +229,19 @@ CountMemory(Known *known)
 	total_memory += known->memory;
 }
 
+/* It says what the hint leaves open. */
+void
+ApplyRule(Known *known, const StatementText &statement, const Rule *rule)
+{
+	known->chosen = (statement.hash & kHinted) != 0 || rule != nullptr;
+	if (rule == nullptr)
+		return;
+	if (known->tag == nullptr && rule->tag != nullptr)
+		known->tag = pstrdup(rule->tag);
+}
+
 Known *
-Allocate(const StatementText &statement, const Query *tree)
+Allocate(const StatementText &statement, const Query *tree, const Rule *rule)
 {
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryKnown", ALLOCSET_SMALL_SIZES);
@@ -253,11 +264,13 @@ Allocate(const StatementText &statement, const Query *tree)
 		known->hint_exact = hint.exact;
 		known->hint_ttl_us = hint.ttl_us;
 	}
+	ApplyRule(known, statement, rule);
 	known->role = GetUserId();
 	known->row_security = row_security;
 	known->path = pstrdup(namespace_search_path);
 	known->parse_flags = ParseFlags();
 	known->trusted_version = settings::trusted_version;
+	known->rules_version = RulesVersion();
 	known->heard = news_count;
 	known->queryid = static_cast<uint64>(tree->queryId);
 	MemoryContextSwitchTo(caller);
@@ -275,6 +288,8 @@ SameSurroundings(const Known *known)
 bool
 IsOutdated(Known *known)
 {
+	if (known->rules_version != RulesVersion())
+		return true;
 	if (known->heard == news_count)
 		return false;
 	if (NewsConcern(known->heard, known->names, known->findings) ||
@@ -311,13 +326,13 @@ FindKnown(uint64 text_hash, const Query *tree)
 
 /* In a subtransaction: if anything in here fails, the statement is planned and run without us. */
 Known *
-MakeKnown(const StatementText &statement, const Query *tree)
+MakeKnown(const StatementText &statement, const Query *tree, const Rule *rule)
 {
 	Known *known;
 
 	if (IsInParallelMode())
 		return nullptr;
-	known = Allocate(statement, tree);
+	known = Allocate(statement, tree, rule);
 	if (!Tried(&known->findings, [known]() {
 			MemoryContextSwitchTo(known->context);
 			ExamineTree(known);

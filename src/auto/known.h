@@ -16,6 +16,7 @@
 
 #include "pg.h"
 #include "auto/candidates.h"
+#include "auto/rules.h"
 #include "auto/worth.h"
 #include "query/examined.h"
 #include "stats/reason.h"
@@ -39,6 +40,7 @@ struct Known : KnownLink, Examined
 	MemoryContext context;
 	Size memory;
 	int holds;
+	bool chosen;    /* by a hint or a rule */
 	bool forgotten; /* unlinked while held: the last release frees it */
 
 	Query *tree;
@@ -49,6 +51,7 @@ struct Known : KnownLink, Examined
 	int text_length;
 
 	/* the state under which it was examined */
+	uint64 rules_version;
 	Oid role;
 	bool row_security;
 	char *path;
@@ -68,7 +71,7 @@ struct Known : KnownLink, Examined
 /* The one with this tree, if there is one that is up to date. */
 extern Known *FindKnown(uint64 text_hash, const Query *tree);
 /* Examine it; the text is that of the statement alone.  nullptr: it could not be done. */
-extern Known *MakeKnown(const StatementText &statement, const Query *tree);
+extern Known *MakeKnown(const StatementText &statement, const Query *tree, const Rule *rule);
 /* Are role, settings and definitions still those under which it was examined? */
 extern bool StillKnown(Known *known);
 /* A run showed what the key lacks, as only plans name indexes: the next key has it. */

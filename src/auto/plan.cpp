@@ -15,6 +15,7 @@
 #include "validity/entry_state.h"
 #include "auto/candidates.h"
 #include "auto/nesting.h"
+#include "auto/rules.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
@@ -286,6 +287,33 @@ MayUseHint(const StatementText &statement)
 	return false;
 }
 
+/* By this the session's own setting is for statements with a hint or a rule only. */
+bool
+IsHintedOnly()
+{
+	return settings::automatic == static_cast<int>(Auto::hinted);
+}
+
+/* An examination of a statement that hints and rules leave to us; nullptr: they don't, or it can't be done. */
+Known *
+NewKnown(const StatementText &statement, const Query *query)
+{
+	const bool hinted = (statement.hash & kHinted) != 0;
+	const Rule *rule = MatchRule(statement, query);
+
+	if (rule == nullptr && !hinted && IsHintedOnly())
+		return nullptr;
+	if (rule != nullptr && rule->off && !hinted &&
+		settings::automatic != static_cast<int>(Auto::observe))
+	{
+		MarkSettled(statement.hash);
+		if (!IsExplaining())
+			CountStatement(Reason::rule_off);
+		return nullptr;
+	}
+	return MakeKnown(statement, query, rule);
+}
+
 /* What is known of a slow statement; nullptr: it is planned without us. */
 Known *
 KnownFor(const Query *query, const char *text)
@@ -298,12 +326,12 @@ KnownFor(const Query *query, const char *text)
 
 	if (statement.hint.text != nullptr && !MayUseHint(statement))
 		return nullptr;
-	if (statement.length > kMaxText || !IsWorth(hash))
+	if (statement.length > kMaxText || !IsWorth(hash) || !RulesReady())
 		return nullptr;
 	known = FindKnown(hash, query);
 	if (known == nullptr)
-		known = MakeKnown(statement, query);
-	if (known == nullptr)
+		known = NewKnown(statement, query);
+	if (known == nullptr || (IsHintedOnly() && !known->chosen))
 		return nullptr;
 	reason = JudgeKnown(known, TermsOf(*known).exact, &detail);
 	if (reason == Reason::none)

@@ -122,8 +122,6 @@ IsWorth(uint64 hash)
 {
 	if (hash & kHinted)
 		return true;
-	if (settings::automatic == static_cast<int>(Auto::hinted))
-		return false;
 	return settings::auto_min_time <= 0 || pg_atomic_read_u64(&places.Of(hash >> 2).hash) == hash;
 }
 
@@ -167,6 +165,12 @@ void
 MarkSettled(uint64 hash)
 {
 	settled[(hash >> 2) % lengthof(settled)] = ForMode(hash);
+}
+
+void
+ForgetSettled()
+{
+	memset(settled, 0, sizeof(settled));
 }
 
 void

@@ -40,6 +40,7 @@ extern void UnmarkWorth(uint64 hash);
 /* This session has decided what a kept plan of it is to be; backend-local. */
 extern bool IsSettled(uint64 hash);
 extern void MarkSettled(uint64 hash);
+extern void ForgetSettled();
 
 extern void WorthRequestShmem();
 extern void WorthInitShmem();

@@ -47,6 +47,7 @@ enum class Kind : uint8_t
 	X(parallel_function, miss, "ran, not kept: parallel workers run functions of users")           \
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
 	X(hint_invalid, bypass, "a hint in the statement's comment was not understood")                \
+	X(rule_off, bypass, "a rule of cached_query_rules says off")                                   \
 	X(disabled, bypass, "cached_query.enabled is off")                                             \
 	X(mode_off, bypass, "mode off")                                                                \
 	X(volatile_function, bypass, "the query calls a volatile function")                            \

@@ -1,0 +1,65 @@
+/*
+ * shape.cpp
+ *		The shape of a statement: its parse tree, with any value for any constant.
+ */
+#include "pg.h"
+#include "auto/shape.h"
+
+extern "C" {
+#include "parser/parser.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+static_assert(sizeof(ParamRef) <= sizeof(A_Const));
+
+/* Constants and parameters become the same: drivers send the one or the other. */
+bool
+BlurConstants(Node *node, void *arg)
+{
+	if (node == nullptr || IsA(node, TypeName))
+		return false;
+	if (IsA(node, A_Const) || IsA(node, ParamRef))
+	{
+		ParamRef *place = reinterpret_cast<ParamRef *>(node);
+
+		memset(static_cast<void *>(place), 0, sizeof(*place));
+		place->type = T_ParamRef;
+		place->location = -1;
+		return false;
+	}
+	return compat::WalkRaw(node, BlurConstants, arg);
+}
+
+/* The statement that a command is about. */
+Node *
+Inner(Node *statement)
+{
+	if (IsA(statement, ExplainStmt))
+		return Inner(reinterpret_cast<ExplainStmt *>(statement)->query);
+	if (IsA(statement, PrepareStmt))
+		return reinterpret_cast<PrepareStmt *>(statement)->query;
+	return statement;
+}
+
+} // namespace
+
+Node *
+ShapeOf(const char *text)
+{
+	List *list = raw_parser(text, RAW_PARSE_DEFAULT);
+	Node *statement;
+
+	if (list_length(list) != 1)
+		return nullptr;
+	statement = Inner(linitial_node(RawStmt, list)->stmt);
+	if (!IsA(statement, SelectStmt))
+		return nullptr;
+	BlurConstants(statement, nullptr);
+	return statement;
+}
+
+} // namespace cq
