@@ -59,6 +59,9 @@ AddCommon(Attempt *attempt, List *slots)
 	slots = AddSlot(slots, exact::DatabaseSlot(MyDatabaseId));
 	slots = AddSlot(slots, exact::ObjectSlot(DATABASEOID, MyDatabaseId));
 	slots = AddSlot(slots, attempt->key_slot);
+	if (attempt->examined->automatic)
+		slots = AddSlot(slots, exact::NamedSlot(exact::Named::query, MyDatabaseId,
+												&attempt->examined->digest, sizeof(Digest)));
 	slots = AddGroup(slots, exact::Group::extension, MyDatabaseId);
 	if (tag[0] != '\0')
 		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));

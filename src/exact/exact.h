@@ -34,10 +34,13 @@ extern SlotNo CatalogSlot(int cacheid, uint32 hash, Oid database);
 enum class Named : uint32
 {
 	key, // of one answer
-	tag
+	tag,
+	query // all answers of one: to statements of the client's own
 };
 /* for explicit invalidation */
 extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);
+/* Is it that of a key or of a query? */
+extern bool IsOfAnswers(SlotNo slot);
 
 /*
  * Definitions that an answer may depend on besides those of its relations, types and functions,

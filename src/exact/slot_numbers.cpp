@@ -88,6 +88,12 @@ IsShared(SlotNo slot)
 }
 
 bool
+IsOfAnswers(SlotNo slot)
+{
+	return slot - kKeys.first < kKeys.size;
+}
+
+bool
 IsRole(SlotNo slot)
 {
 	return slot - kRoles.first < kRoles.size;

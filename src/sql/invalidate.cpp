@@ -256,18 +256,36 @@ AddKeyTarget(Target *targets, int count, const Call &call, Shape shape, int64 *e
 	return count;
 }
 
+/* The results of the same query as a statement of an application, with any values and of any role. */
+int
+AddStatementTarget(Target *targets, int count, const Call &call, int64 *entries)
+{
+	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
+
+	if (handle->identified)
+	{
+		targets[count] = NewTarget(
+			exact::NamedSlot(exact::Named::query, MyDatabaseId, &handle->digest, sizeof(Digest)));
+		*entries += DependentsOf(targets[count++].slot);
+	}
+	Release(&handle);
+	return count;
+}
+
 Datum
 InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 {
 	Call call;
 	int64 entries = 0;
-	Target targets[2];
+	Target targets[3];
 	int count = 0;
 
 	RequirePreload();
 	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	SupplyMissingArgs(&call);
 	count = AddKeyTarget(targets, count, call, Shape::rows, &entries);
 	count = AddKeyTarget(targets, count, call, Shape::json, &entries);
+	count = AddStatementTarget(targets, count, call, &entries);
 	return Int64GetDatum(InvalidateTargets(targets, count, entries));
 }
 

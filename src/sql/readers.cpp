@@ -30,6 +30,27 @@ extern "C" {
 
 namespace cq
 {
+
+void
+SupplyMissingArgs(Call *call)
+{
+	int count = HighestParameter(call->query);
+	Args args;
+
+	if (call->args.count > 0 || count == 0)
+		return;
+	args.count = count;
+	args.types = NewArray<Oid>(count);
+	args.values = NewZeroedArray<Datum>(count);
+	args.nulls = NewArray<bool>(count);
+	for (int i = 0; i < count; i++)
+	{
+		args.types[i] = UNKNOWNOID;
+		args.nulls[i] = true;
+	}
+	call->args = args;
+}
+
 namespace
 {
 
@@ -248,27 +269,6 @@ ReturnRefreshed(FunctionCallInfo fcinfo, const char *symbol)
 	rows = static_cast<int64>(answer.rows);
 	EndAnswer(&answer);
 	return Int64GetDatum(rows);
-}
-
-/* explain() may be called without arguments: missing ones become NULLs of inferred types. */
-void
-SupplyMissingArgs(Call *call)
-{
-	int count = HighestParameter(call->query);
-	Args args;
-
-	if (call->args.count > 0 || count == 0)
-		return;
-	args.count = count;
-	args.types = NewArray<Oid>(count);
-	args.values = NewZeroedArray<Datum>(count);
-	args.nulls = NewArray<bool>(count);
-	for (int i = 0; i < count; i++)
-	{
-		args.types[i] = UNKNOWNOID;
-		args.nulls[i] = true;
-	}
-	call->args = args;
 }
 
 Datum

@@ -13,6 +13,9 @@ namespace cq
 /* Raises an error, with the line for postgresql.conf, unless the library was preloaded. */
 extern void RequirePreload();
 extern Datum IntervalFromUs(int64 us);
+/* Missing arguments become NULLs of inferred types. */
+struct Call;
+extern void SupplyMissingArgs(Call *call);
 /* The largest n of all $n in a query text. */
 extern int HighestParameter(const char *query);
 

@@ -51,6 +51,26 @@ AddRelations(const Entry *entry, const MetaHead &head, Oid database, int by)
 	}
 }
 
+/* Statements of the client's own are invalidated by their query, whatever the values and the role. */
+void
+AddQuery(const Entry *entry, const MetaHead &head, int by)
+{
+	exact::SlotNo slots[32];
+
+	for (uint32 i = 0; i < head.slots; i += lengthof(slots))
+	{
+		const uint32 count = Min(head.slots - i, static_cast<uint32>(lengthof(slots)));
+
+		ReadMeta(entry, static_cast<uint32>(sizeof(MetaHead) + i * sizeof(exact::SlotNo)), slots,
+				 count * static_cast<uint32>(sizeof(exact::SlotNo)));
+		for (uint32 j = 0; j < count; j++)
+		{
+			if (exact::IsOfAnswers(slots[j]))
+				Add(slots[j], by);
+		}
+	}
+}
+
 } // namespace
 
 void
@@ -62,6 +82,8 @@ CountDependents(const Entry *entry, int by)
 
 	ReadMeta(entry, 0, &head, sizeof(head));
 	AddRelations(entry, head, database, by);
+	if (FactsOf(entry).flags & kEntryAuto)
+		AddQuery(entry, head, by);
 	if (head.tag_length == 0 || head.tag_length > sizeof(tag))
 		return;
 	ReadMeta(entry, TagOffset(head), tag, head.tag_length);
