@@ -146,6 +146,17 @@ SET cached_query.auto = exact;
 SELECT thrice('SELECT count(*), 9 FROM t');
 SELECT thrice('SELECT count(*), 9 FROM v');
 SELECT thrice('SELECT count(*), 9 FROM quiet');
+-- within a ttl: own changes are seen, and others' later
+INSERT INTO cached_query_rules (query, action, ttl) VALUES ('SELECT count(*), 15 FROM quiet', 'ttl', '1 h');
+SELECT thrice('SELECT count(*), 15 FROM quiet');
+INSERT INTO quiet VALUES (2);
+SELECT thrice('SELECT count(*), 15 FROM quiet');
+SELECT thrice('/* cached_query: exact */ SELECT count(*), 15 FROM quiet');
+SET cached_query.auto = ttl;
+UPDATE cached_query_rules SET action = 'exact', ttl = NULL WHERE query IS NOT NULL;
+INSERT INTO quiet VALUES (3);
+SELECT thrice('SELECT count(*), 15 FROM quiet');
+DELETE FROM cached_query_rules WHERE query IS NOT NULL;
 -- observe: all is looked at
 SET cached_query.auto = observe;
 SELECT thrice('SELECT count(*), 10 FROM t');

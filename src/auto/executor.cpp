@@ -83,7 +83,9 @@ NoteKeptPlan(const QueryDesc *query)
 	(void) RulesVersion();
 	if (!IsWorth(hash) || !MayBeChosen(hash) || IsSettled(hash))
 		return;
-	MarkSettled(hash);
+	/* as long as the rules can't be read it is not known what it is to be */
+	if (RulesLoaded())
+		MarkSettled(hash);
 	PlanAgainNextTime(query->plannedstmt);
 }
 

@@ -238,6 +238,10 @@ ApplyRule(Known *known, const StatementText &statement, const Rule *rule)
 		return;
 	if (known->tag == nullptr && rule->tag != nullptr)
 		known->tag = pstrdup(rule->tag);
+	if (statement.hash & kHinted)
+		return;
+	known->hint_exact = rule->ttl_us == 0;
+	known->hint_ttl_us = rule->ttl_us;
 }
 
 Known *

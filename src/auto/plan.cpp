@@ -13,9 +13,8 @@
 #include "auto/plan_note.h"
 #include "validity/meta.h"
 #include "validity/entry_state.h"
-#include "auto/candidates.h"
+#include "auto/choose.h"
 #include "auto/nesting.h"
-#include "auto/rules.h"
 #include "auto/plan.h"
 #include "auto/settings.h"
 #include "auto/worth.h"
@@ -38,9 +37,6 @@ namespace
 
 planner_hook_type previous_planner = nullptr;
 bool passing = false; /* the next one comes from PlanNow() */
-
-/* A longer text rarely comes again: such texts have long lists of literals. */
-constexpr int kMaxText = 16 * 1024;
 
 /* --- nodes ---------------------------------------------------------------------------------- */
 
@@ -268,81 +264,6 @@ IsCandidate(const Query *query, const char *text, int options)
 		   !query->hasModifyingCTE && !query->hasForUpdate && text != nullptr &&
 		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN | kOfCall)) &&
 		   IsOwnLevel() && !IsParallelWorker();
-}
-
-/* Does the hint allow us to look at the statement?  A hint that is not understood does not. */
-bool
-MayUseHint(const StatementText &statement)
-{
-	const Hint hint = ReadHint(statement.hint);
-
-	if (hint.valid && !hint.off)
-		return true;
-	MarkSettled(statement.hash);
-	if (!hint.valid)
-	{
-		WarnOfHint(statement.hint);
-		CountStatement(Reason::hint_invalid);
-	}
-	return false;
-}
-
-/* By this the session's own setting is for statements with a hint or a rule only. */
-bool
-IsHintedOnly()
-{
-	return settings::automatic == static_cast<int>(Auto::hinted);
-}
-
-/* An examination of a statement that hints and rules leave to us; nullptr: they don't, or it can't be done. */
-Known *
-NewKnown(const StatementText &statement, const Query *query)
-{
-	const bool hinted = (statement.hash & kHinted) != 0;
-	const Rule *rule = MatchRule(statement, query);
-
-	if (rule == nullptr && !hinted && IsHintedOnly())
-		return nullptr;
-	if (rule != nullptr && rule->off && !hinted &&
-		settings::automatic != static_cast<int>(Auto::observe))
-	{
-		MarkSettled(statement.hash);
-		if (!IsExplaining())
-			CountStatement(Reason::rule_off);
-		return nullptr;
-	}
-	return MakeKnown(statement, query, rule);
-}
-
-/* What is known of a slow statement; nullptr: it is planned without us. */
-Known *
-KnownFor(const Query *query, const char *text)
-{
-	const StatementText statement = ReadStatement(text, query->stmt_location, query->stmt_len);
-	const uint64 hash = statement.hash;
-	Known *known;
-	char *detail;
-	Reason reason;
-
-	if (statement.hint.text != nullptr && !MayUseHint(statement))
-		return nullptr;
-	if (statement.length > kMaxText || !IsWorth(hash) || !RulesReady())
-		return nullptr;
-	known = FindKnown(hash, query);
-	if (known == nullptr)
-		known = NewKnown(statement, query);
-	if (known == nullptr || (IsHintedOnly() && !known->chosen))
-		return nullptr;
-	reason = JudgeKnown(known, TermsOf(*known).exact, &detail);
-	if (reason == Reason::none)
-		return known;
-	MarkSettled(hash);
-	if (!IsExplaining())
-	{
-		CountStatement(reason);
-		NoteCandidate(SubjectOf(*known), {reason, false, 0, 0, false, InvalidOid});
-	}
-	return nullptr;
 }
 
 PlannedStmt *

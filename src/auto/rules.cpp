@@ -199,6 +199,12 @@ RulesReady()
 }
 
 bool
+RulesLoaded()
+{
+	return loaded;
+}
+
+bool
 MayHaveRules()
 {
 	return !loaded || current.count > 0;

@@ -36,6 +36,8 @@ struct Rule
 extern uint64 RulesVersion();
 /* Read them if that is due.  False: that can't be done now. */
 extern bool RulesReady();
+/* Are those of now known, as far as this session has been told? */
+extern bool RulesLoaded();
 /* May there be any?  As far as is known without reading. */
 extern bool MayHaveRules();
 /* The one that applies to a statement of the current role, or nullptr.  After RulesReady(). */
