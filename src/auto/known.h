@@ -92,6 +92,8 @@ extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */
 extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,
 					   ParamListInfo *used);
+/* While it is examined: which ones its tree has. */
+extern void FindParameters(Known *known);
 /* For the view of candidates. */
 extern Subject SubjectOf(const Known &known);
 /* DISCARD ALL and DISCARD PLANS. */
