@@ -175,6 +175,7 @@ SELECT thrice('SELECT count(*), 14 FROM quiet');
 
 SET cached_query.auto = off;
 TRUNCATE public.cached_query_rules;
+SELECT cached_query_stats_reset();
 SET client_min_messages = warning;
 DROP SCHEMA cq_rules CASCADE;
 DROP ROLE cq_rules_bi, cq_rules_other;
