@@ -14,10 +14,8 @@
 #include "validity/lag.h"
 #include "validity/entry_state.h"
 #include "call/fill_times.h"
-#include "call/cheap.h"
 #include "exact/exact.h"
 #include "remote/writer.h"
-#include "call/cost.h"
 #include "validity/dependents.h"
 #include "call/refresh_queue.h"
 #include "remote/invalidations.h"
@@ -64,8 +62,6 @@ RequestShmem()
 	StoreRequestShmem(StoreMemory());
 	exact::RequestShmem();
 	StatsRequestShmem();
-	CostRequestShmem();
-	CheapRequestShmem();
 	FillTimesRequestShmem();
 	SizesRequestShmem();
 	SingleflightRequestShmem();
@@ -125,8 +121,6 @@ StartShmem()
 	StoreInitShmem(StoreMemory());
 	exact::InitShmem();
 	StatsInitShmem();
-	CostInitShmem();
-	CheapInitShmem();
 	FillTimesInitShmem();
 	SizesInitShmem();
 	SingleflightInitShmem();
@@ -163,7 +157,6 @@ _PG_init(void)
 #ifdef CQ_DEBUG
 	exact::DefineDebugSettings();
 	redis::DefineDebugSettings();
-	DefineCostDebugSettings();
 #endif
 	ReserveSettings();
 	exact::InitBackend();

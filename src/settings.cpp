@@ -37,9 +37,8 @@ char *tag = nullptr;
 int wire_image = 1;
 int stale_for_ms = 0;
 int refresh = static_cast<int>(Refresh::caller);
-double refresh_ahead = 0;
+bool refresh_ahead = false;
 int refresh_workers = 2;
-int refresh_load = 50;
 bool warm_start = false;
 int store = static_cast<int>(StoreKind::memory);
 int redis_compression = static_cast<int>(Compression::none);
@@ -219,10 +218,6 @@ DefineServerSettings()
 							"and counts toward max_worker_processes. 0: none.",
 							&settings::refresh_workers, 2, 0, kMaxRefreshWorkers, PGC_SIGHUP, 0,
 							nullptr, nullptr, nullptr);
-	DefineCustomIntVariable("cached_query.refresh_load",
-							"Share of its time that a refresh worker may run queries, in percent.",
-							nullptr, &settings::refresh_load, 50, 1, 100, PGC_SIGHUP, 0, nullptr,
-							nullptr, nullptr);
 	DefineCustomEnumVariable("cached_query.redis_compression",
 							 "How rows are compressed on their way to Redis.",
 							 "none, lz4 or zstd. What does not shrink by an eighth is kept as it "
@@ -251,10 +246,10 @@ DefineSessionSettings()
 							"Memory of this session for the plans of cached queries.", nullptr,
 							&settings::handle_memory_kb, 8192, 64, MAX_KILOBYTES, PGC_USERSET,
 							GUC_UNIT_KB, nullptr, nullptr, nullptr);
-	DefineCustomIntVariable(
-		"cached_query.min_fill_time", "Results that took less time to compute are not kept.",
-		"-1 means those that are cheaper to compute than to look up.", &settings::min_fill_time_ms,
-		0, -1, INT_MAX, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.min_fill_time",
+							"Results that took less time to compute are not kept.",
+							"0 keeps all of them.", &settings::min_fill_time_ms, 0, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 	DefineCustomEnumVariable(
 		"cached_query.nondeterministic", "What is done with queries that call volatile functions.",
 		"bypass: run the query; error: refuse it; cache: keep its result "
@@ -276,10 +271,11 @@ DefineSessionSettings()
 		"caller: one of the callers, in its call. background: a worker process.",
 		&settings::refresh, static_cast<int>(Refresh::caller), refresh_options, PGC_USERSET, 0,
 		nullptr, nullptr, nullptr);
-	DefineCustomRealVariable(
-		"cached_query.refresh_ahead", "How eagerly results are refreshed before they expire.",
-		"0: never. 1: about once, by the time the query takes. More: earlier.",
-		&settings::refresh_ahead, 0, 0, 1000, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomBoolVariable("cached_query.refresh_ahead",
+							 "Refreshes results that are often requested before they expire.",
+							 "The longer the query takes, the earlier it happens.",
+							 &settings::refresh_ahead, false, PGC_USERSET, 0, nullptr, nullptr,
+							 nullptr);
 	DefineCustomEnumVariable("cached_query.store", "Where results are kept and looked for.",
 							 "memory: shared memory of this server. redis: the Redis of "
 							 "cached_query.redis_url. tiered: memory, then Redis.",

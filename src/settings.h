@@ -66,20 +66,19 @@ extern int handle_memory_kb;    // cached_query.handle_memory
 extern char *trusted_functions; // as given; TrustedFunction() asks it
 extern char *trusted_scans;     // as given; TrustedScan() asks it
 extern uint32 trusted_version;  // raised when one of them changes
-extern int min_fill_time_ms;    // -1: auto
-extern int nondeterministic;    // Nondeterministic
-extern int wait_timeout_ms;     // cached_query.wait_timeout
-extern char *tag;               // cached_query.tag
-extern int wire_image;          // cached_query.wire_image: 0 off, 1 auto
-extern int stale_for_ms;        // cached_query.stale_for
-extern int refresh;             // Refresh
-extern double refresh_ahead;    // XFetch's beta; 0: never ahead
-extern int refresh_workers;     // cached_query.refresh_workers
-extern int refresh_load;        // percent of a worker's time
-extern bool warm_start;         // cached_query.warm_start
-extern int store;               // StoreKind
-extern int redis_compression;   // Compression
-extern int redis_lease_ms;      // cached_query.redis_lease; 0: none
+extern int min_fill_time_ms;
+extern int nondeterministic; // Nondeterministic
+extern int wait_timeout_ms;  // cached_query.wait_timeout
+extern char *tag;            // cached_query.tag
+extern int wire_image;       // cached_query.wire_image: 0 off, 1 auto
+extern int stale_for_ms;     // cached_query.stale_for
+extern int refresh;          // Refresh
+extern bool refresh_ahead;
+extern int refresh_workers;   // cached_query.refresh_workers
+extern bool warm_start;       // cached_query.warm_start
+extern int store;             // StoreKind
+extern int redis_compression; // Compression
+extern int redis_lease_ms;    // cached_query.redis_lease; 0: none
 } // namespace settings
 
 constexpr int kMaxTagLength = 256;

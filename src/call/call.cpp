@@ -12,12 +12,10 @@
 #include "validity/watch.h"
 #include "validity/staleness.h"
 #include "validity/judge.h"
-#include "call/cheap.h"
 #include "call/columns.h"
 #include "call/call.h"
 #include "call/miss.h"
 #include "validity/lookup.h"
-#include "call/cost.h"
 #include "query/catalog.h"
 #include "query/kept.h"
 #include "stats/stats.h"
@@ -33,7 +31,6 @@ Reason
 Decide(Attempt *attempt, Answer *answer)
 {
 	const CallOptions &options = attempt->call->options;
-	CostSample sample;
 	Reason reason;
 
 	if (!settings::enabled)
@@ -52,11 +49,7 @@ Decide(Attempt *attempt, Answer *answer)
 	if (reason != Reason::none)
 		return reason;
 
-	if (RunsDirectly(attempt))
-		return Reason::cheap;
-
 	attempt->now = GetCurrentTimestamp();
-	BeginCostSample(&sample, options.min_fill_time_ms < 0);
 	reason = BuildKey(*attempt->examined, attempt->call->shape, attempt->params, &attempt->key);
 	if (reason != Reason::none)
 		return reason;
@@ -67,7 +60,6 @@ Decide(Attempt *attempt, Answer *answer)
 	}
 	attempt->may_take_stale = MayTakeStale(attempt);
 	reason = LookUpFor(attempt, answer);
-	attempt->look_up_ns = EndCostSample(sample, answer->pin);
 	attempt->may_take_stale = false; /* who waits or runs the query gets what it asked for */
 	return reason;
 }

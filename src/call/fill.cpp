@@ -6,7 +6,6 @@
  */
 #include "pg.h"
 #include "call/answer.h"
-#include "call/cheap.h"
 #include "call/fill_times.h"
 #include "call/miss.h"
 #include "call/publish.h"
@@ -116,18 +115,12 @@ void
 RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 {
 	Rows rows;
-	instr_time start;
 
 	if (reason == Reason::volatile_function)
 		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
-	INSTR_TIME_SET_CURRENT(start);
-	rows.some_at_once = reason == Reason::cheap;
 	RunQuery(attempt->handle, attempt->params, &rows);
 	TakeRows(answer, &rows);
-	/* who was cheap has few rows */
-	if (reason == Reason::cheap)
-		NoteDirectRun(attempt, ElapsedUs(start));
 }
 
 } // namespace cq

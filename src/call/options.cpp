@@ -34,7 +34,7 @@ StringOption(const char *key, const JsonbValue *value, const char *wanted)
 }
 
 int
-MillisecondsOption(const char *key, const JsonbValue *value, int lowest, const char *wanted)
+MillisecondsOption(const char *key, const JsonbValue *value, const char *wanted)
 {
 	double number;
 
@@ -46,7 +46,7 @@ MillisecondsOption(const char *key, const JsonbValue *value, int lowest, const c
 		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 						errmsg("value for option \"%s\" is out of range", key),
 						errhint("It takes %s, at most %d.", wanted, PG_INT32_MAX)));
-	if (number < lowest)
+	if (number < 0)
 		BadOption(key, wanted);
 	return static_cast<int>(number);
 }
@@ -86,17 +86,17 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 	}
 	else if (strcmp(key, "min_fill_time") == 0)
 		options->min_fill_time_ms =
-			MillisecondsOption(key, value, -1, "an integer number of milliseconds, or -1 for auto");
+			MillisecondsOption(key, value, "an integer number of milliseconds");
 	else if (strcmp(key, "wait_timeout") == 0)
 		options->wait_timeout_ms =
-			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
+			MillisecondsOption(key, value, "an integer number of milliseconds, or 0 for never");
 	else if (strcmp(key, "stale_for") == 0)
 		options->stale_for_ms =
-			MillisecondsOption(key, value, 0, "an integer number of milliseconds, or 0 for never");
+			MillisecondsOption(key, value, "an integer number of milliseconds, or 0 for never");
 	else if (strcmp(key, "redis_lease") == 0)
 	{
 		options->redis_lease_ms = MillisecondsOption(
-			key, value, 0, "an integer number of milliseconds up to an hour, or 0 for none");
+			key, value, "an integer number of milliseconds up to an hour, or 0 for none");
 		if (options->redis_lease_ms > kMaxLeaseMs)
 			BadOption(key, "an integer number of milliseconds up to an hour, or 0 for none");
 	}

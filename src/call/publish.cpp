@@ -11,7 +11,6 @@
 #include "remote/server.h"
 #include "call/rerun.h"
 #include "validity/judge.h"
-#include "call/cheap.h"
 #include "call/publish.h"
 #include "validity/lookup.h"
 #include "call/dependencies.h"
@@ -149,14 +148,9 @@ WithinQuota(const Owner &owner, uint64 bytes)
 
 /* Too cheap to be worth keeping? */
 bool
-Cheap(Attempt *attempt, int64 fill_us, const Rows &rows)
+Cheap(const Attempt *attempt, int64 fill_us)
 {
-	int min_ms = attempt->call->options.min_fill_time_ms;
-
-	if (min_ms >= 0)
-		return fill_us < static_cast<int64>(min_ms) * 1000;
-
-	return CheaperThanHit(attempt, fill_us, rows.bytes);
+	return fill_us < static_cast<int64>(attempt->call->options.min_fill_time_ms) * 1000;
 }
 
 /*
@@ -211,7 +205,7 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 		return Reason::no_memory;
 	if (!Reconsider(watch, attempt, &reason))
 		return reason;
-	if (Cheap(attempt, yield.fill_us, *rows))
+	if (Cheap(attempt, yield.fill_us))
 		return Reason::cheap;
 	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
 		meta.head.slots > 2 * kMaxDependencies)

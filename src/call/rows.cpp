@@ -229,9 +229,6 @@ FinishJson(Rows *rows)
 	MemoryContextReset(rows->row);
 }
 
-/* So many tell whether a query that was cheap still is. */
-constexpr uint64 kSomeRows = 64;
-
 /* A cursor (ours, SPI's or the protocol's), whose rows are fetched by pieces? */
 bool
 InCursor()
@@ -302,15 +299,11 @@ RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
 	Stream *stream = BeginStream(handle, params, rows->context);
 
 	if (RunsByRow(rows, stream))
-	{
 		rows->stream = stream;
-		if (rows->some_at_once && RunStream(stream, &rows->receiver, kSomeRows))
-			rows->stream = nullptr;
-	}
 	else
 	{
 		rows->may_stop = rows->shape == Shape::rows && !UsesWorkers(stream);
-		RunStream(stream, &rows->receiver, 0);
+		RunStream(stream, &rows->receiver);
 		if (rows->shape == Shape::json)
 			FinishJson(rows);
 		if (rows->stopped && rows->shape == Shape::rows)

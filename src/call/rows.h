@@ -43,7 +43,6 @@ struct Rows
 	Stream *stream;        /* has the others, or nullptr */
 	bool may_stop;         /* the query may stop where the entry is full */
 	bool drop;             /* somebody else hands the rows out: what finds no room is dropped */
-	bool some_at_once;     /* nothing is kept, but the first rows are wanted now */
 	uint64 total;          /* rows seen so far */
 	MemoryContext context; /* of the tuplestore */
 	MemoryContext row;     /* reset for each row */

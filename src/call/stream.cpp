@@ -189,11 +189,10 @@ ExpectsFewRows(const Stream *stream)
 	return bytes <= work_mem * 1024.0;
 }
 
-bool
-RunStream(Stream *stream, DestReceiver *to, uint64 count)
+void
+RunStream(Stream *stream, DestReceiver *to)
 {
-	Run(stream, to, count);
-	return count > 0 && stream->query->estate->es_processed < count;
+	Run(stream, to, 0);
 }
 
 bool

@@ -27,11 +27,8 @@ extern Stream *BeginStream(const HeldHandle &handle, ParamListInfo params, Memor
 extern bool UsesWorkers(const Stream *stream);
 /* Can the executor tell that all of the rows will be few? */
 extern bool ExpectsFewRows(const Stream *stream);
-/*
- * So many rows (0: all) for the receiver, unless it wants no more before; what follows is left to
- * NextOfStream().  True if there were fewer.
- */
-extern bool RunStream(Stream *stream, DestReceiver *to, uint64 count);
+/* All rows, until the receiver wants no more; what follows is left to NextOfStream(). */
+extern void RunStream(Stream *stream, DestReceiver *to);
 /* The next row, copied into a slot for minimal tuples; false at the end. */
 extern bool NextOfStream(Stream *stream, TupleTableSlot *slot);
 /* Again from the first row, under the same snapshot. */

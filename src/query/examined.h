@@ -40,12 +40,6 @@ struct Examined
 	StringInfoData key_prefix; /* per shape one byte differs */
 	uint64 prefix_hash;
 	bool key_is_constant; /* the prefix is the whole key */
-
-	/* min_fill_time = -1: the query was found cheaper to run than to look up */
-	int direct_calls;     /* run it so many times more without asking the cache */
-	int direct_span;      /* how many it was the last time */
-	uint64 direct_ns;     /* what a hit was held to cost then */
-	bool direct_recalled; /* what other sessions know of it was asked for */
 };
 
 } // namespace cq

@@ -37,7 +37,7 @@ enum class Kind : uint8_t
 	X(over_quota, miss,                                                                            \
 	  "ran, not kept: the role's results would take more than cached_query.quota")                 \
 	X(too_many_dependencies, miss, "ran, not kept: the query reads too many relations")            \
-	X(cheap, miss, "ran, not kept: it took less than min_fill_time, or than a hit")                \
+	X(cheap, miss, "ran, not kept: it took less than min_fill_time")                               \
 	X(nested_write, miss, "ran, not kept: a function inside wrote or ran a utility command")       \
 	X(nested_uncacheable, miss, "ran, not kept: a function inside read what can't be cached")      \
 	X(ghost, miss,                                                                                 \

@@ -90,7 +90,6 @@ struct Attempt
 	bool kept_old;       /* what the session keeps may not be forgotten now: nothing is published */
 	int64 inherited_ttl; /* of the entry that will be replaced */
 	bool may_take_stale; /* an entry that is stale or about to expire may be handed out */
-	uint64 look_up_ns;   /* what key and look-up took, where it matters */
 	bool early;          /* the entry is fresh, and is to be refreshed early */
 	TimestampTz as_of;   /* of the entry that was looked at */
 	int64 fill_us;       /* what the fill of that one took; 0: there was none */

@@ -51,12 +51,12 @@ bool
 DrawEarlyRefresh(const Attempt *attempt, const EntryFacts &facts)
 {
 	constexpr double kFarthest = 40; /* -ln() of the smallest number that is drawn */
-	double delta = static_cast<double>(facts.fill_us) * settings::refresh_ahead;
+	const double delta = static_cast<double>(facts.fill_us);
 	double left = static_cast<double>(attempt->call->ttl_us) -
 				  static_cast<double>(attempt->now - facts.as_of);
 
-	if (delta <= 0 || !attempt->may_take_stale || attempt->call->options.mode != Mode::on ||
-		left > delta * kFarthest)
+	if (!settings::refresh_ahead || !attempt->may_take_stale ||
+		attempt->call->options.mode != Mode::on || left > delta * kFarthest)
 		return false;
 	return -delta * std::log(1.0 - pg_prng_double(&pg_global_prng_state)) >= left;
 }

@@ -208,35 +208,19 @@ RefreshSafely(Request *request)
 
 /* Ends the process if a command needs the database. */
 void
-Rest(int64 ms)
+Rest()
 {
-	workers::Wait(Min(ms, kLookMs));
+	workers::Wait(kLookMs);
 	if (workers::DatabaseWanted())
 		proc_exit(0);
 }
 
-void
-RestUntil(TimestampTz end)
-{
-	int64 left;
-
-	while ((left = (end - GetCurrentTimestamp()) / 1000) > 0)
-		Rest(left);
-}
-
-/* Work and rest, as cached_query.refresh_load divides the time. */
 bool
 ServeNext(Request *request)
 {
-	TimestampTz start;
-	TimestampTz end;
-
 	if (!NextRequest(place, request))
 		return false;
-	start = GetCurrentTimestamp();
 	EndRequest(place, RefreshSafely(request));
-	end = GetCurrentTimestamp();
-	RestUntil(end + (end - start) * (100 - settings::refresh_load) / settings::refresh_load);
 	return true;
 }
 
@@ -268,7 +252,7 @@ Serve()
 		if ((OthersWait(place) || GetCurrentTimestamp() - last >= kIdleMs * 1000) &&
 			RetireWorker(place))
 			return;
-		Rest(kLookMs);
+		Rest();
 	}
 }
 

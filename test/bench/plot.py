@@ -496,12 +496,9 @@ def eviction(f, out, note):
 
 LOSES = [
     ("a row by primary key, prepared: hit / the query", "loses_hit_prepared", "cached", "direct"),
-    ("  the same with min_fill_time = -1", "loses_key_prepared", "learning", "direct"),
     ("a row by primary key, simple: hit / the query", "loses_hit_simple", "cached", "direct"),
-    ("  the same with min_fill_time = -1", "loses_key_simple", "learning", "direct"),
     ("a row, simple: hit / Pgpool-II's hit", "loses_pgpool", "cached", "pgpool"),
     ("rows by key, each once: miss / the query", "loses_miss", "cached", "direct"),
-    ("  the same with min_fill_time = -1", "loses_miss", "learning", "direct"),
     ("100,000 rows: RealDictCursor / Redis + json.loads", "loses_decode", "realdict", "redis_json"),
     ("  plain cursor / Redis + json.loads", "loses_decode", "tuples", "redis_json"),
     ("  json.loads of cached_query_json / Redis + json.loads", "loses_decode", "document", "redis_json"),

@@ -430,18 +430,13 @@ by_key()
 
 part_loses()
 {
-	local pool hit mode only="options='-c cached_query.mode=only_cached'" learning="options='-c cached_query.min_fill_time=-1'"
+	local pool hit mode only="options='-c cached_query.mode=only_cached'"
 	begin_side loses
 	start_redis
 	pool=$(free_port)
 	start_pgpool "$pool" 12
 	hit=$(cached "$ROW_QUERY" "$(run_psql -c "SELECT cached_query_columns('$ROW_QUERY')")")
 	run_psql -c "SELECT cached_query_clear()" >/dev/null
-	# the learning session first: it runs the query, since it finds nothing and keeps nothing
-	for mode in prepared simple; do
-		lat loses_key_$mode -p "$PROCESSOR" -n 500 -w 100 -c 0 $mode "direct@host=$PGHOST" "$ROW_QUERY" \
-			$mode "learning@host=$PGHOST $learning" "$hit"
-	done
 	fill "$hit"
 	for mode in prepared simple; do
 		lat loses_hit_$mode -p "$PROCESSOR" -n 500 -w 100 -c 0 $mode "direct@host=$PGHOST" "$ROW_QUERY" \
@@ -450,8 +445,7 @@ part_loses()
 	lat loses_pgpool -n 300 -w 50 -c 0 simple "pgpool@host=$WORK/pgpool port=$pool" "$ROW_QUERY" \
 		simple "cached@host=$PGHOST $only" "$hit"
 	lat loses_miss -n 3 -w 1 -c 0 -d 2000 simple "direct@host=$PGHOST" "$(by_key direct)" \
-		simple "cached@host=$PGHOST" "$(by_key cached)" \
-		simple "learning@host=$PGHOST $learning" "$(by_key cached)"
+		simple "cached@host=$PGHOST" "$(by_key cached)"
 	lat_to_csv loses_
 	stop_pgpool
 	fill "$(cached_as "$LIST_QUERY" payments)" "$(cached_as "$LIST_QUERY" payments)"

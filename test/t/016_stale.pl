@@ -236,7 +236,7 @@ is(value("SELECT state || ' ' || (expires > now() + interval '50min') FROM cache
 value('SELECT cached_query_clear()');
 $call = slow(0.05, 'ahead', '2s');
 $_->ask("SET cached_query.stale_for = 0") foreach @crowd;
-$_->ask("SET cached_query.refresh_ahead = 1") foreach @crowd;
+$_->ask("SET cached_query.refresh_ahead = on") foreach @crowd;
 $crowd[0]->ask($call);
 begin_counting();
 my $end = time() + 6;

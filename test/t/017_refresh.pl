@@ -20,7 +20,6 @@ my $node = start_node('main',
 	'log_min_messages = warning',
 	'log_statement = none',
 	'restart_after_crash = on',
-	'cached_query.refresh_load = 100',
 	"cached_query.trusted_functions = 'public.nap'");
 
 my $roles = q{
@@ -252,7 +251,7 @@ change(1);
 # ---- Ahead ----
 
 my @few = @crowd[0 .. 4];
-$_->ask('SET cached_query.refresh_ahead = 1') foreach @few;
+$_->ask('SET cached_query.refresh_ahead = on') foreach @few;
 $call = slow(0.1, 'ahead', '1s');
 $few[0]->ask($call);
 begin_counting();
@@ -270,7 +269,7 @@ while (time() < $end)
 diag sprintf 'ahead, background: %s, slowest call %.3f s', join(', ', map { "$_ " . counted($_) } qw(fills refreshes hits stale_hits coalesced errors)), $worst;
 cmp_ok(counted('refreshes'), '>=', 3, 'a popular answer is renewed by workers before it expires');
 is(counted('fills'), counted('refreshes'), '... and by nobody else');
-$_->ask('SET cached_query.refresh_ahead = 0') foreach @few;
+$_->ask('SET cached_query.refresh_ahead = off') foreach @few;
 
 # ---- Workers that end ----
 

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = start_node('main', 'cached_query.warm_start = on', 'cached_query.refresh_load = 100', 'log_min_messages = log');
+my $node = start_node('main', 'cached_query.warm_start = on', 'log_min_messages = log');
 my $file = $node->data_dir . '/pg_stat/cached_query.queries';
 
 sub value { return $node->safe_psql('postgres', $_[0]); }

@@ -196,8 +196,8 @@ $node->append_conf('postgresql.auto.conf', "cached_query.redis_url = ''");
 $node->start;
 database('warm');
 $node->safe_psql('warm', "SET cached_query.trusted_functions = 'nap'; "
-	  . join ';', map { rows_of("SELECT slow(0.05, 'w$_')", '1h', 'a text') } 1 .. 40);
-$node->append_conf('postgresql.conf', 'cached_query.refresh_load = 1');
+	  . join ';', map { rows_of("SELECT slow(0.05 * v, 'w$_') FROM t", '1h', 'a text') } 1 .. 40);
+$node->safe_psql('warm', 'UPDATE t SET v = 40');
 $node->stop;
 $node->start;
 ok(present('warm start'), 'the warm start waits for the workers');

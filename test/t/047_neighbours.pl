@@ -22,7 +22,7 @@ my %modules = (
 	plprofiler => "plprofiler.enabled = on\nplprofiler.collect_interval = 1");
 
 my $node = start_node('main', 'max_worker_processes = 20', 'cached_query.warm_start = on', 'cached_query.refresh_workers = 2',
-	'cached_query.refresh_load = 100', 'max_prepared_transactions = 5', 'track_io_timing = on', 'log_min_messages = log',
+	'max_prepared_transactions = 5', 'track_io_timing = on', 'log_min_messages = log',
 	'min_parallel_table_scan_size = 0', 'parallel_setup_cost = 0', 'parallel_tuple_cost = 0');
 my $dir = $node->config_data('--pkglibdir');
 my @present = grep { -e "$dir/$_.so" } sort keys %modules;

@@ -17,7 +17,6 @@ my $node = start_node('main',
 	'max_connections = 60',
 	'log_min_messages = warning',
 	'log_statement = none',
-	'cached_query.refresh_load = 100',
 	'cached_query.refresh_workers = 1');
 
 $node->safe_psql('postgres', q{

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $node = start_node('main', 'max_worker_processes = 12', 'cached_query.refresh_load = 100', 'cached_query.warm_start = on',
+my $node = start_node('main', 'max_worker_processes = 12', 'cached_query.warm_start = on',
 	'log_min_messages = warning');
 my $ttl = '/* cached_query: ttl=300ms */';
 my $auto = 'SET cached_query.auto = ttl; SET cached_query.stale_for = 1000000; SET cached_query.refresh = background; SET cached_query.auto_nested = on';

@@ -19,7 +19,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = start_node('main', 'max_connections = 60', 'max_worker_processes = 12', 'fsync = off', 'log_min_messages = warning',
-	'log_statement = none', 'cached_query.refresh_load = 100');
+	'log_statement = none');
 my $pgbench = $node->installed_command('pgbench');
 my $dir = PostgreSQL::Test::Utils::tempdir();
 
