@@ -125,20 +125,9 @@ FindImage(const Pin *answer, const void *key, uint32 key_len)
 
 	LWLockAcquire(lock, LW_SHARED);
 	if (!IsUnlinked(answer->entry))
-		image = ImageWithKey(answer->entry, key, key_len);
-	if (image != nullptr && PinsOf(image) < kMaxPins)
-		PinRaw(image);
-	else
-		image = nullptr;
+		image = PinFound(ImageWithKey(answer->entry, key, key_len));
 	LWLockRelease(lock);
-
-	if (image == nullptr)
-	{
-		DiscardPin(pin);
-		return nullptr;
-	}
-	HoldPin(pin, image);
-	return pin;
+	return HoldFound(pin, image);
 }
 
 Pin *

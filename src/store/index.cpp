@@ -154,24 +154,13 @@ FindEntry(uint64 hash, const void *key, uint32 key_len)
 
 		if (candidate->hash == hash && KeyIs(candidate, key, key_len))
 		{
-			if (likely(PinsOf(candidate) < kMaxPins))
-			{
-				PinRaw(candidate);
-				entry = candidate;
-			}
+			entry = PinFound(candidate);
 			break;
 		}
 		unit = candidate->next_in_bucket;
 	}
 	LWLockRelease(lock);
-
-	if (entry == nullptr)
-	{
-		DiscardPin(pin);
-		return nullptr;
-	}
-	HoldPin(pin, entry);
-	return pin;
+	return HoldFound(pin, entry);
 }
 
 Entry *
@@ -195,20 +184,9 @@ PinListed(uint64 hash, UnitRef unit, uint64 id)
 	Entry *entry;
 
 	LWLockAcquire(lock, LW_SHARED);
-	entry = LinkedAt(hash, unit, id);
-	if (entry != nullptr && PinsOf(entry) < kMaxPins)
-		PinRaw(entry);
-	else
-		entry = nullptr;
+	entry = PinFound(LinkedAt(hash, unit, id));
 	LWLockRelease(lock);
-
-	if (entry == nullptr)
-	{
-		DiscardPin(pin);
-		return nullptr;
-	}
-	HoldPin(pin, entry);
-	return pin;
+	return HoldFound(pin, entry);
 }
 
 EntryTicket

@@ -173,6 +173,30 @@ extern void SealPin(Pin *pin);               // its entry is complete, and no lo
 /* Pins without a record: nothing that could raise may happen before the unpin. */
 extern void PinRaw(Entry *entry);
 extern void UnpinRaw(Entry *entry);
+/*
+ * The end of a look-up, in two steps.  With the partition lock held: the entry that was found, pinned;
+ * nullptr if none was found or it has as many pins as can be counted.
+ */
+inline Entry *
+PinFound(Entry *entry)
+{
+	if (unlikely(entry == nullptr || PinsOf(entry) >= kMaxPins))
+		return nullptr;
+	PinRaw(entry);
+	return entry;
+}
+/* Without the lock: the record that was made before holds this pin; nullptr if there is none. */
+inline Pin *
+HoldFound(Pin *pin, Entry *entry)
+{
+	if (entry == nullptr)
+	{
+		DiscardPin(pin);
+		return nullptr;
+	}
+	HoldPin(pin, entry);
+	return pin;
+}
 
 /* --- evict.cpp: memory --------------------------------------------------------------------- */
 /* Up to `want` units, evicting when none is free, or no run that will do; count 0 when everything
