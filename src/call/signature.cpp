@@ -18,32 +18,32 @@ namespace cq
 namespace
 {
 
-/*                                     options row   args  untyped ttl   streams */
 const Signature signatures[] = {
-	{"cached_query", false, false, false, false, true, true},
-	{"cached_query_args", false, false, true, false, true, true},
-	{"cached_query_text", false, false, true, true, true, true},
-	{"cached_query_with", true, false, false, false, true, true},
-	{"cached_query_with_args", true, false, true, false, true, true},
-	{"cached_query_with_text", true, false, true, true, true, true},
-	{"cached_query_as", false, true, false, false, true, true},
-	{"cached_query_as_args", false, true, true, false, true, true},
-	{"cached_query_as_text", false, true, true, true, true, true},
-	{"cached_query_json", false, false, false, false, true, false},
-	{"cached_query_json_args", false, false, true, false, true, false},
-	{"cached_query_json_text", false, false, true, true, true, false},
-	{"cached_query_refresh", false, false, false, false, true, false},
-	{"cached_query_refresh_args", false, false, true, false, true, false},
-	{"cached_query_refresh_text", false, false, true, true, true, false},
-	{"cached_query_columns", false, false, false, false, false, false},
-	{"cached_query_columns_args", false, false, true, false, false, false},
-	{"cached_query_columns_text", false, false, true, true, false, false},
-	{"cached_query_explain", false, false, false, false, false, false},
-	{"cached_query_explain_args", false, false, true, false, false, false},
-	{"cached_query_explain_text", false, false, true, true, false, false},
-	{"cached_query_invalidate", false, false, false, false, false, false},
-	{"cached_query_invalidate_args", false, false, true, false, false, false},
-	{"cached_query_invalidate_text", false, false, true, true, false, false},
+	{"cached_query", kReturnsRows | kTakesTtl},
+	{"cached_query_args", kReturnsRows | kTakesTtl | kTakesArgs},
+	{"cached_query_text", kReturnsRows | kTakesTtl | kTakesArgs | kInfersTypes},
+	{"cached_query_with", kReturnsRows | kTakesOptions | kTakesTtl},
+	{"cached_query_with_args", kReturnsRows | kTakesOptions | kTakesTtl | kTakesArgs},
+	{"cached_query_with_text",
+	 kReturnsRows | kTakesOptions | kTakesTtl | kTakesArgs | kInfersTypes},
+	{"cached_query_as", kReturnsRows | kTakesRowType | kTakesTtl},
+	{"cached_query_as_args", kReturnsRows | kTakesRowType | kTakesTtl | kTakesArgs},
+	{"cached_query_as_text", kReturnsRows | kTakesRowType | kTakesTtl | kTakesArgs | kInfersTypes},
+	{"cached_query_json", kTakesTtl},
+	{"cached_query_json_args", kTakesTtl | kTakesArgs},
+	{"cached_query_json_text", kTakesTtl | kTakesArgs | kInfersTypes},
+	{"cached_query_refresh", kTakesTtl},
+	{"cached_query_refresh_args", kTakesTtl | kTakesArgs},
+	{"cached_query_refresh_text", kTakesTtl | kTakesArgs | kInfersTypes},
+	{"cached_query_columns", 0},
+	{"cached_query_columns_args", kTakesArgs},
+	{"cached_query_columns_text", kTakesArgs | kInfersTypes},
+	{"cached_query_explain", 0},
+	{"cached_query_explain_args", kTakesArgs},
+	{"cached_query_explain_text", kTakesArgs | kInfersTypes},
+	{"cached_query_invalidate", 0},
+	{"cached_query_invalidate_args", kTakesArgs},
+	{"cached_query_invalidate_text", kTakesArgs | kInfersTypes},
 };
 
 /* The arguments $1..$n behind the fixed ones. */
@@ -52,9 +52,9 @@ ArgsFrom(const Signature &signature, const RawArgs &raw, int first)
 {
 	Args args;
 
-	if (!signature.args || first >= raw.count)
+	if (!signature.Has(kTakesArgs) || first >= raw.count)
 		return args;
-	if (raw.variadic || signature.untyped)
+	if (raw.variadic || signature.Has(kInfersTypes))
 	{
 		if (raw.nulls[first])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -64,7 +64,7 @@ ArgsFrom(const Signature &signature, const RawArgs &raw, int first)
 			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 							errmsg("VARIADIC argument must be an array"),
 							errhint("Leave out VARIADIC to pass single values.")));
-		return ArgsFromArray(raw.values[first], signature.untyped);
+		return ArgsFromArray(raw.values[first], signature.Has(kInfersTypes));
 	}
 	args.count = raw.count - first;
 	args.types = raw.types + first;
@@ -138,7 +138,7 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 	text *query;
 
 	call.options = SessionOptions();
-	if (signature.options)
+	if (signature.Has(kTakesOptions))
 	{
 		if (raw.nulls[at])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -146,7 +146,7 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 		call.options = ParseOptions(DatumGetJsonbP(raw.values[at]));
 		at++;
 	}
-	if (signature.row_type)
+	if (signature.Has(kTakesRowType))
 		at++;
 	if (raw.nulls[at])
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null"),
@@ -155,7 +155,7 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 	call.query_length = static_cast<int>(VARSIZE_ANY_EXHDR(query));
 	call.query = text_to_cstring(query);
 	at++;
-	if (signature.ttl)
+	if (signature.Has(kTakesTtl))
 	{
 		if (at < raw.count && !raw.nulls[at])
 			ttl = TtlFromInterval(DatumGetIntervalP(raw.values[at]));

@@ -13,16 +13,25 @@
 namespace cq
 {
 
-/* What an argument list starts with, told by the C symbol that a function is bound to. */
+/* What a function takes, in this order around the query, and what it returns. */
+constexpr uint32 kTakesOptions = 1; /* options jsonb first */
+constexpr uint32 kTakesRowType = 2; /* row_type anyelement first */
+constexpr uint32 kTakesTtl = 4;     /* a ttl argument after the query */
+constexpr uint32 kTakesArgs = 8;    /* VARIADIC args after the ttl */
+constexpr uint32 kInfersTypes = 16; /* these are text[]: the query tells their types */
+constexpr uint32 kReturnsRows = 32; /* SETOF rows of the query: a Custom Scan can serve it */
+
+/* Told by the C symbol that a function is bound to. */
 struct Signature
 {
 	const char *symbol;
-	bool options;  /* options jsonb first */
-	bool row_type; /* row_type anyelement first */
-	bool args;     /* VARIADIC args after the ttl */
-	bool untyped;  /* VARIADIC text[]: types are inferred */
-	bool ttl;      /* has a ttl argument */
-	bool streams;  /* SETOF rows of the query: a Custom Scan can serve it */
+	uint32 flags;
+
+	bool
+	Has(uint32 flag) const
+	{
+		return (flags & flag) != 0;
+	}
 };
 
 extern const Signature *FindSignature(const char *symbol);

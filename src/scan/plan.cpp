@@ -88,7 +88,7 @@ ReadSignature(Oid function)
 		}
 	}
 	ReleaseSysCache(tuple);
-	return signature && signature->streams ? signature : nullptr;
+	return signature && signature->Has(kReturnsRows) ? signature : nullptr;
 }
 
 /* --- paths ---------------------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ ReadTypedForm(Oid function)
 	const Signature *signature =
 		form->prolang == ClanguageId && form->pronargs > 0 ? SignatureOf(tuple) : nullptr;
 
-	if (signature != nullptr && signature->untyped)
+	if (signature != nullptr && signature->Has(kInfersTypes))
 	{
 		oidvector *types = buildoidvector(form->proargtypes.values, form->pronargs);
 

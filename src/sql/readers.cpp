@@ -173,7 +173,7 @@ ExpectedRow(FunctionCallInfo fcinfo, const Signature &signature)
 	TupleDesc desc;
 	Oid type;
 
-	if (!signature.row_type)
+	if (!signature.Has(kTakesRowType))
 		return info->expectedDesc;
 	switch (get_call_result_type(fcinfo, &type, &desc))
 	{
