@@ -153,7 +153,7 @@ cached_query_rule_trigger(PG_FUNCTION_ARGS)
 	{
 		if (!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 			cq::CheckLimits(trigger->tg_relation);
-		return PointerGetDatum(nullptr);
+		return static_cast<Datum>(0);
 	}
 	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		return PointerGetDatum(trigger->tg_trigtuple);
