@@ -84,7 +84,7 @@ enum class Reason : uint8_t
 	CQ_REASONS(CQ_ENUM)
 #undef CQ_ENUM
 	count,
-	none = hit // no objection found so far
+	none = hit // no objection found so far; so zeroed memory says hit, before anything is decided
 };
 
 constexpr int kReasons = static_cast<int>(Reason::count);
