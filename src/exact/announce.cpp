@@ -1,6 +1,6 @@
 /*
- * publish.cpp
- *		The writer's side: what a transaction changed, published before it commits.
+ * announce.cpp
+ *		The writer's side: what a transaction changed, announced before it commits.
  *
  * CommitTransaction() goes like this, and no hook lies between the second and the third line:
  *	 deferred triggers, portals -> XACT_EVENT_PRE_COMMIT: we list the transaction in the slots
@@ -206,7 +206,7 @@ PlanInvalidations()
  * listed yet is then looked for in vain.
  */
 void
-Publish()
+AnnounceWrites()
 {
 	/* Autovacuum changes no query's result; parallel workers get other events than these. */
 	if (shared == nullptr || compat::IsAutoVacuumWorker())
@@ -313,7 +313,7 @@ OnXact(XactEvent event, void *)
 		if (unlikely(stragglers == Complaint::due))
 			TellOfStragglers();
 		if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-			Publish();
+			AnnounceWrites();
 		break;
 	case XACT_EVENT_COMMIT:
 		if (xact.stage != Stage::published)

@@ -3,7 +3,7 @@
  *		What can be learned only while statements run, since the end of the transaction does not show it.
  *
  * The module's hooks (src/hooks.cpp) call what is here for every statement, so it costs a few instructions.
- * Writes themselves are not found here, but at the end of their transaction (publish.cpp).
+ * Writes themselves are not found here, but at the end of their transaction (announce.cpp).
  *
  * Locking: everything here belongs to the process.
  *

@@ -111,7 +111,7 @@ extern uint32 UnseenBooters(const View &view);
 extern void EnsureBoot();
 extern bool BootDone();
 
-/* --- publish.cpp ----------------------------------------------------------------------------- */
+/* --- announce.cpp ---------------------------------------------------------------------------- */
 extern bool Published();           // in this transaction, already
 extern void ListLate(SlotNo slot); // after Published()
 

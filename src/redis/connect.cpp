@@ -166,7 +166,7 @@ RunSetup(Connection *connection, Patience *patience)
 	Setup setup = {&connection->endpoint, {}, 0, false};
 	Pipeline pipeline = {{nullptr, 0}, 0, 4, SetupCommand, SetupReply, &setup};
 	int next = 0;
-	ExchangeResult verdict;
+	ExchangeResult result;
 
 	if (WithPassword() && !MayKnowPassword(connection->endpoint))
 	{
@@ -183,12 +183,12 @@ RunSetup(Connection *connection, Patience *patience)
 	if (url.kind == UrlKind::sentinel && !connection->endpoint.sentinel)
 		setup.commands[setup.count++] = cmd_role;
 	pipeline.count = setup.count;
-	verdict = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
+	result = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
 	explicit_bzero(from_file, sizeof(from_file));
-	if (verdict == ExchangeResult::done && setup.refused)
+	if (result == ExchangeResult::done && setup.refused)
 		return ExchangeResult::failed;
 	/* One that hangs up on a new connection is not one that closed an old one. */
-	return verdict == ExchangeResult::lost ? ExchangeResult::failed : verdict;
+	return result == ExchangeResult::lost ? ExchangeResult::failed : result;
 }
 
 ExchangeResult

@@ -83,10 +83,10 @@ Begin(Connection *connection)
 
 /* A connection that is in step is kept. */
 void
-End(Connection *connection, ExchangeResult verdict)
+End(Connection *connection, ExchangeResult result)
 {
 	busy = nullptr;
-	switch (verdict)
+	switch (result)
 	{
 	case ExchangeResult::lost:
 	case ExchangeResult::failed:
@@ -153,17 +153,17 @@ FindTarget(const Pipeline &pipeline, RouteState *attempt, Patience *patience)
 
 /* A target failed: is there another one?  Then `done`, and it's worth another attempt. */
 ExchangeResult
-Rediscover(RouteState *attempt, ExchangeResult verdict)
+Rediscover(RouteState *attempt, ExchangeResult result)
 {
 	if (attempt->rediscovered)
-		return verdict;
+		return result;
 	attempt->rediscovered = true;
 	if (url.kind == UrlKind::sentinel)
 		SentinelForget();
 	else if (url.kind == UrlKind::cluster || ClusterIsKnown())
 		ClusterDoubt(attempt->target.host);
 	else
-		return verdict;
+		return result;
 	return ExchangeResult::done;
 }
 
@@ -184,16 +184,16 @@ Moved(const Patience &patience)
 
 /* After an attempt that was no success: `done` if there is to be another one. */
 ExchangeResult
-TryAgain(RouteState *attempt, ExchangeResult verdict, int next, Patience *patience)
+TryAgain(RouteState *attempt, ExchangeResult result, int next, Patience *patience)
 {
 	attempt->asking = false;
 	if (next > attempt->progress)
 		attempt->hops = 0;
 	attempt->progress = next;
-	if (++attempt->hops > kMaxHops && verdict != ExchangeResult::overtaken &&
-		verdict != ExchangeResult::unresolved)
-		return verdict == ExchangeResult::timeout ? verdict : ExchangeResult::failed;
-	switch (verdict)
+	if (++attempt->hops > kMaxHops && result != ExchangeResult::overtaken &&
+		result != ExchangeResult::unresolved)
+		return result == ExchangeResult::timeout ? result : ExchangeResult::failed;
+	switch (result)
 	{
 	case ExchangeResult::moved:
 		return Moved(*patience);
@@ -207,7 +207,7 @@ TryAgain(RouteState *attempt, ExchangeResult verdict, int next, Patience *patien
 	case ExchangeResult::again:
 		return Pause(*patience);
 	case ExchangeResult::readonly:
-		(void) Rediscover(attempt, verdict);
+		(void) Rediscover(attempt, result);
 		return ExchangeResult::done;
 	case ExchangeResult::lost:
 		if (attempt->reused && !attempt->reconnected)
@@ -220,10 +220,10 @@ TryAgain(RouteState *attempt, ExchangeResult verdict, int next, Patience *patien
 		return Rediscover(attempt, ExchangeResult::failed);
 	case ExchangeResult::timeout:
 		/* There's no time left, but the next call shall know. */
-		(void) Rediscover(attempt, verdict);
-		return verdict;
+		(void) Rediscover(attempt, result);
+		return result;
 	default:
-		return verdict;
+		return result;
 	}
 }
 
@@ -244,7 +244,7 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 {
 	Connection **place = FindPlace(endpoint);
 	Connection *connection = *place;
-	ExchangeResult verdict = ExchangeResult::done;
+	ExchangeResult result = ExchangeResult::done;
 
 	*reused = connection != nullptr && Equal(connection->endpoint, endpoint);
 	if (!*reused)
@@ -262,11 +262,11 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 	}
 	Begin(connection);
 	if (!*reused)
-		verdict = ConnectionOpen(connection, endpoint, patience);
-	if (verdict == ExchangeResult::done)
-		verdict = Exchange(connection, pipeline, next, asking, errors, patience);
-	End(connection, verdict);
-	return verdict;
+		result = ConnectionOpen(connection, endpoint, patience);
+	if (result == ExchangeResult::done)
+		result = Exchange(connection, pipeline, next, asking, errors, patience);
+	End(connection, result);
+	return result;
 }
 
 ExchangeResult
@@ -282,24 +282,24 @@ Serve(const Pipeline &pipeline, Patience *patience)
 	}
 	for (;;)
 	{
-		ExchangeResult verdict = FindTarget(pipeline, &attempt, patience);
+		ExchangeResult result = FindTarget(pipeline, &attempt, patience);
 
 		attempt.reused = false;
-		if (verdict == ExchangeResult::done)
-			verdict = ExchangeWith(attempt.target, pipeline, &next, attempt.asking,
-								   ErrorsFor(attempt), patience, &attempt.reused);
-		if (verdict == ExchangeResult::stopped)
-			return verdict;
-		if (verdict == ExchangeResult::done)
+		if (result == ExchangeResult::done)
+			result = ExchangeWith(attempt.target, pipeline, &next, attempt.asking,
+								  ErrorsFor(attempt), patience, &attempt.reused);
+		if (result == ExchangeResult::stopped)
+			return result;
+		if (result == ExchangeResult::done)
 		{
 			attempt.asking = false;
 			if (next == pipeline.count)
-				return verdict;
+				return result;
 			continue;
 		}
-		verdict = TryAgain(&attempt, verdict, next, patience);
-		if (verdict != ExchangeResult::done)
-			return verdict;
+		result = TryAgain(&attempt, result, next, patience);
+		if (result != ExchangeResult::done)
+			return result;
 	}
 }
 
