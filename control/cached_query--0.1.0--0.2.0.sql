@@ -271,6 +271,7 @@ CREATE FUNCTION cached_query_rule_trigger()
 RETURNS trigger
 AS 'MODULE_PATHNAME'
 LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION cached_query_rule_trigger() FROM PUBLIC;
 COMMENT ON FUNCTION cached_query_rule_trigger() IS 'refuses bad rules, and tells sessions of changes';
 
 CREATE TRIGGER cached_query_rules_check BEFORE INSERT OR UPDATE OR DELETE ON cached_query_rules

@@ -173,7 +173,27 @@ CREATE TABLE cq_rules.cached_query_rules (LIKE public.cached_query_rules);
 INSERT INTO cq_rules.cached_query_rules (action) VALUES ('exact');
 SELECT thrice('SELECT count(*), 14 FROM quiet');
 
+-- The trigger's function takes for granted what the table is: it is for no other one, and not for everybody.
 SET cached_query.auto = off;
+SELECT has_function_privilege('cq_rules_bi', 'cached_query_rule_trigger()', 'EXECUTE');
+CREATE TABLE wrong (role bigint, query bigint, relation bigint);
+CREATE TRIGGER x BEFORE INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION cached_query_rule_trigger();
+INSERT INTO wrong (role) VALUES (4096);
+CREATE TABLE parts (a int) PARTITION BY RANGE (a);
+CREATE TRIGGER x AFTER INSERT ON parts FOR EACH STATEMENT EXECUTE FUNCTION cached_query_rule_trigger();
+INSERT INTO parts SELECT 1 WHERE false;
+CREATE TRIGGER x BEFORE INSERT ON cached_query_rules FOR EACH ROW EXECUTE FUNCTION cached_query_rule_trigger();
+INSERT INTO cached_query_rules (action) VALUES ('exact');
+-- nor does its owner's ALTER TABLE do harm
+BEGIN;
+ALTER TABLE public.cached_query_rules ALTER role TYPE bigint USING 4096;
+INSERT INTO public.cached_query_rules (role, action) VALUES (4096, 'off');
+ROLLBACK;
+BEGIN;
+ALTER TABLE public.cached_query_rules DROP COLUMN role;
+INSERT INTO public.cached_query_rules (action) VALUES ('off');
+ROLLBACK;
+
 TRUNCATE public.cached_query_rules;
 SELECT cached_query_stats_reset();
 SET client_min_messages = warning;

@@ -30,12 +30,39 @@ struct NewRow
 	TupleDesc desc;
 };
 
+/*
+ * Anybody who may execute the function can make it the trigger of a table of his own, and the owner of ours can
+ * change it.  So what the code below takes for granted is checked.
+ */
+void
+CheckTable(Relation table)
+{
+	if (RelationGetRelid(table) != FindRulesTable())
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("cached_query_rule_trigger() is a trigger of cached_query_rules only"),
+				 errhint("Drop this trigger of \"%s\".", RelationGetRelationName(table))));
+}
+
+int
+TextColumn(TupleDesc desc, const char *column)
+{
+	const int number = SPI_fnumber(desc, column);
+
+	if (number <= 0 || SPI_gettypeid(desc, number) != TEXTOID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("column \"%s\" of cached_query_rules must exist and have type text",
+							   column),
+						errhint("Undo what ALTER TABLE changed.")));
+	return number;
+}
+
 /* nullptr: NULL. */
 char *
 TextOf(const NewRow &row, const char *column)
 {
 	bool null;
-	const Datum value = SPI_getbinval(row.tuple, row.desc, SPI_fnumber(row.desc, column), &null);
+	const Datum value = SPI_getbinval(row.tuple, row.desc, TextColumn(row.desc, column), &null);
 
 	return null ? nullptr : TextDatumGetCString(value);
 }
@@ -103,7 +130,7 @@ Checked(const TriggerData *trigger)
 	relation = CheckRelation(row);
 	if (relation == nullptr)
 		return row.tuple;
-	column = SPI_fnumber(row.desc, "relation");
+	column = TextColumn(row.desc, "relation");
 	value = CStringGetTextDatum(relation);
 	return heap_modify_tuple_by_cols(row.tuple, row.desc, 1, &column, &value, &null);
 }
@@ -112,8 +139,8 @@ Checked(const TriggerData *trigger)
 void
 CheckLimits(Relation table)
 {
+	const int column = TextColumn(RelationGetDescr(table), "query");
 	SysScanDesc scan = systable_beginscan(table, InvalidOid, false, SnapshotSelf, 0, nullptr);
-	const int column = SPI_fnumber(RelationGetDescr(table), "query");
 	int count = 0;
 	Size bytes = 0;
 
@@ -148,6 +175,7 @@ cached_query_rule_trigger(PG_FUNCTION_ARGS)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("cached_query_rule_trigger() was not called by a trigger")));
+	cq::CheckTable(trigger->tg_relation);
 	CacheInvalidateRelcache(trigger->tg_relation);
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
