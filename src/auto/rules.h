@@ -51,6 +51,13 @@ struct RuleSet
 	Rule *rules; /* in the order in which they are tried */
 	int count;
 };
+struct RuleColumn
+{
+	const char *name;
+	Oid type;
+};
+/* The first column of rules that a table does not have, with its type; nullptr: it has all. */
+extern const RuleColumn *LackingColumn(TupleDesc desc);
 /* The table of this database's extension, if it is there. */
 extern Oid FindRulesTable();
 /* In the current context.  False: the table is locked. */

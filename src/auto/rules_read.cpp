@@ -38,33 +38,23 @@ enum Column
 	kTag,
 	kColumns
 };
-const struct
-{
-	const char *name;
-	Oid type;
-} columns[kColumns] = {{"role", TEXTOID},  {"relation", TEXTOID}, {"queryid", INT8OID},
-					   {"query", TEXTOID}, {"action", TEXTOID},   {"ttl", INTERVALOID},
-					   {"tag", TEXTOID}};
+constexpr RuleColumn columns[kColumns] = {
+	{"role", TEXTOID},   {"relation", TEXTOID}, {"queryid", INT8OID}, {"query", TEXTOID},
+	{"action", TEXTOID}, {"ttl", INTERVALOID},  {"tag", TEXTOID}};
 
-/* Their places; false: it is another table. */
-bool
-FindColumns(TupleDesc desc, int *places)
+/* -1: there is none of this name and type. */
+int
+PlaceOf(TupleDesc desc, const RuleColumn &column)
 {
-	for (int i = 0; i < kColumns; i++)
+	for (int n = 0; n < desc->natts; n++)
 	{
-		places[i] = -1;
-		for (int n = 0; n < desc->natts; n++)
-		{
-			const Form_pg_attribute attribute = TupleDescAttr(desc, n);
+		const Form_pg_attribute attribute = TupleDescAttr(desc, n);
 
-			if (!attribute->attisdropped && attribute->atttypid == columns[i].type &&
-				strcmp(NameStr(attribute->attname), columns[i].name) == 0)
-				places[i] = n;
-		}
-		if (places[i] < 0)
-			return false;
+		if (!attribute->attisdropped && attribute->atttypid == column.type &&
+			strcmp(NameStr(attribute->attname), column.name) == 0)
+			return n;
 	}
-	return true;
+	return -1;
 }
 
 char *
@@ -149,15 +139,18 @@ CompareRules(const void *a, const void *b)
 }
 
 void
-ScanRules(Relation table, const int *places, RuleSet *set)
+ScanRules(Relation table, RuleSet *set)
 {
 	TupleDesc desc = RelationGetDescr(table);
+	int places[kColumns];
 	Datum *values = NewArray<Datum>(desc->natts);
 	bool *nulls = NewArray<bool>(desc->natts);
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SysScanDesc scan = systable_beginscan(table, InvalidOid, false, snapshot, 0, nullptr);
 	Size bytes = 0;
 
+	for (int i = 0; i < kColumns; i++)
+		places[i] = PlaceOf(desc, columns[i]);
 	set->rules = NewArray<Rule>(kMaxRules);
 	for (HeapTuple tuple = systable_getnext(scan);
 		 HeapTupleIsValid(tuple) && set->count < kMaxRules; tuple = systable_getnext(scan))
@@ -175,6 +168,17 @@ ScanRules(Relation table, const int *places, RuleSet *set)
 }
 
 } // namespace
+
+const RuleColumn *
+LackingColumn(TupleDesc desc)
+{
+	for (const RuleColumn &column : columns)
+	{
+		if (PlaceOf(desc, column) < 0)
+			return &column;
+	}
+	return nullptr;
+}
 
 /* Of that name, and the extension's own: anybody may make tables. */
 Oid
@@ -203,7 +207,6 @@ FindRulesTable()
 bool
 ReadRules(Oid id, RuleSet *set)
 {
-	int places[kColumns];
 	Relation table;
 
 	*set = {nullptr, 0};
@@ -212,8 +215,8 @@ ReadRules(Oid id, RuleSet *set)
 	table = try_relation_open(id, NoLock);
 	if (table != nullptr)
 	{
-		if (FindColumns(RelationGetDescr(table), places))
-			ScanRules(table, places, set);
+		if (LackingColumn(RelationGetDescr(table)) == nullptr)
+			ScanRules(table, set);
 		relation_close(table, NoLock);
 	}
 	UnlockRelationOid(id, AccessShareLock);

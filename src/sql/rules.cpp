@@ -44,17 +44,16 @@ CheckTable(Relation table)
 				 errhint("Drop this trigger of \"%s\".", RelationGetRelationName(table))));
 }
 
-int
-TextColumn(TupleDesc desc, const char *column)
+void
+CheckColumns(TupleDesc desc)
 {
-	const int number = SPI_fnumber(desc, column);
+	const RuleColumn *lacking = LackingColumn(desc);
 
-	if (number <= 0 || SPI_gettypeid(desc, number) != TEXTOID)
+	if (lacking != nullptr)
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("column \"%s\" of cached_query_rules must exist and have type text",
-							   column),
+						errmsg("column \"%s\" of cached_query_rules must exist and have type %s",
+							   lacking->name, format_type_be(lacking->type)),
 						errhint("Undo what ALTER TABLE changed.")));
-	return number;
 }
 
 /* nullptr: NULL. */
@@ -62,7 +61,7 @@ char *
 TextOf(const NewRow &row, const char *column)
 {
 	bool null;
-	const Datum value = SPI_getbinval(row.tuple, row.desc, TextColumn(row.desc, column), &null);
+	const Datum value = SPI_getbinval(row.tuple, row.desc, SPI_fnumber(row.desc, column), &null);
 
 	return null ? nullptr : TextDatumGetCString(value);
 }
@@ -125,12 +124,13 @@ Checked(const TriggerData *trigger)
 	Datum value;
 	bool null = false;
 
+	CheckColumns(row.desc);
 	CheckRole(row);
 	CheckQuery(row);
 	relation = CheckRelation(row);
 	if (relation == nullptr)
 		return row.tuple;
-	column = TextColumn(row.desc, "relation");
+	column = SPI_fnumber(row.desc, "relation");
 	value = CStringGetTextDatum(relation);
 	return heap_modify_tuple_by_cols(row.tuple, row.desc, 1, &column, &value, &null);
 }
@@ -139,8 +139,8 @@ Checked(const TriggerData *trigger)
 void
 CheckLimits(Relation table)
 {
-	const int column = TextColumn(RelationGetDescr(table), "query");
 	SysScanDesc scan = systable_beginscan(table, InvalidOid, false, SnapshotSelf, 0, nullptr);
+	const int column = SPI_fnumber(RelationGetDescr(table), "query");
 	int count = 0;
 	Size bytes = 0;
 
@@ -180,7 +180,10 @@ cached_query_rule_trigger(PG_FUNCTION_ARGS)
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
 		if (!TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		{
+			cq::CheckColumns(RelationGetDescr(trigger->tg_relation));
 			cq::CheckLimits(trigger->tg_relation);
+		}
 		return static_cast<Datum>(0);
 	}
 	if (!TRIGGER_FIRED_BEFORE(trigger->tg_event) || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
