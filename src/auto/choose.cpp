@@ -38,13 +38,6 @@ MayUseHint(const StatementText &statement)
 	return false;
 }
 
-/* By this the session's own setting is for statements with a hint or a rule only. */
-bool
-IsHintedOnly()
-{
-	return settings::automatic == static_cast<int>(Auto::hinted);
-}
-
 /* An examination of a statement that hints and rules leave to us; nullptr: they don't, or it can't be done. */
 Known *
 NewKnown(const StatementText &statement, const Query *query)

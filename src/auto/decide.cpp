@@ -72,8 +72,8 @@ IsOurs(const Statement *statement, int eflags)
 			 (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) &&
 		   query->operation == CMD_SELECT && query->queryEnv == nullptr &&
 		   IsUsualReceiver(query->dest) && IsWorth(statement->known->text_hash) &&
-		   (statement->known->chosen || settings::automatic != static_cast<int>(Auto::hinted)) &&
-		   ActiveSnapshotSet() && GetActiveSnapshot() == query->snapshot;
+		   (statement->known->chosen || !IsHintedOnly()) && ActiveSnapshotSet() &&
+		   GetActiveSnapshot() == query->snapshot;
 }
 
 namespace

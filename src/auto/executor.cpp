@@ -64,8 +64,7 @@ HashOfKept(const QueryDesc *query)
 bool
 MayBeChosen(uint64 hash)
 {
-	return settings::automatic != static_cast<int>(Auto::hinted) || (hash & kHinted) != 0 ||
-		   MayHaveRules();
+	return !IsHintedOnly() || (hash & kHinted) != 0 || MayHaveRules();
 }
 
 /*

@@ -121,12 +121,13 @@ WarnOfHint(const HintText &text)
 	static bool warned = false;
 
 	if (!warned)
-		ereport(WARNING, (errmsg("hint for cached_query was not understood: \"%.*s\"", text.length,
-								 text.text),
-						  errdetail("The statement is run without the cache."),
-						  errhint("A hint is off, exact, ttl=time or tag=name, separated by "
-								  "commas. This is said once a "
-								  "session; cached_query_reasons counts it.")));
+		ereport(
+			WARNING,
+			(errmsg("hint for cached_query was not understood: \"%.*s\"", text.length, text.text),
+			 errdetail("The statement is run without the cache."),
+			 errhint(
+				 "A hint is off, exact, ttl=time or tag=name, separated by commas. This is said "
+				 "once a session; cached_query_reasons counts it.")));
 	warned = true;
 }
 

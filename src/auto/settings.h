@@ -40,6 +40,13 @@ IsAutomatic()
 	return settings::automatic != static_cast<int>(Auto::off);
 }
 
+/* Are statements left alone that have neither a hint nor a rule? */
+inline bool
+IsHintedOnly()
+{
+	return settings::automatic == static_cast<int>(Auto::hinted);
+}
+
 extern void DefineAutoSettings();
 
 } // namespace cq

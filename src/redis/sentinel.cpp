@@ -28,7 +28,7 @@ int
 MasterCommand(void *, int, Slice *argv, int)
 {
 	argv[0] = "SENTINEL"_s;
-	argv[1] = {"get-master-addr-by-name", 23};
+	argv[1] = "get-master-addr-by-name"_s;
 	argv[2] = {url.master, strlen(url.master)};
 	return 3;
 }

@@ -167,8 +167,8 @@ AskForChanges(void *arg, int index, redis::Slice *argv, int)
 	case 3:
 		argv[0] = "XRANGE"_s;
 		argv[1] = name;
-		argv[2] = index == 2 ? redis::Slice{"-", 1} : redis::Text(intake->from);
-		argv[3] = {"+", 1};
+		argv[2] = index == 2 ? "-"_s : redis::Text(intake->from);
+		argv[3] = "+"_s;
 		argv[4] = "COUNT"_s;
 		argv[5] = index == 2 ? "1"_s : "500"_s;
 		return 6;
@@ -318,12 +318,12 @@ SendInvalidation(exact::SlotNo slot)
 								 "MAXLEN"_s,
 								 "~"_s,
 								 redis::Text(length),
-								 {"*", 1},
-								 {"by", 2},
+								 "*"_s,
+								 "by"_s,
 								 redis::Text(names.me),
-								 {"of", 2},
+								 "of"_s,
 								 redis::Text(names.numbering),
-								 {"slot", 4},
+								 "slot"_s,
 								 redis::Text(number)};
 
 	if (!redis::RunCommand(redis::Text(names.changes), argv, lengthof(argv), TakeNoticed, &good) ||
