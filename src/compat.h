@@ -388,6 +388,13 @@ WalkRaw(Node *node, TreeWalker walker, void *context)
 	return raw_expression_tree_walker(node, CQ_WALKER(walker), context);
 }
 
+/* The nodes right below a node that was initialised, subplans included. */
+inline bool
+WalkPlanStates(PlanState *node, bool (*walker)(PlanState *, void *), void *context)
+{
+	return planstate_tree_walker(node, CQ_WALKER(walker), context);
+}
+
 /* The operator family that sorts by this operator, and its input type (18 has other strategies). */
 inline bool
 OrderingFamily(Oid op, Oid *family, Oid *input)

@@ -157,6 +157,7 @@ _PG_init(void)
 #ifdef CQ_DEBUG
 	exact::DefineDebugSettings();
 	redis::DefineDebugSettings();
+	DefineWatchDebugSettings();
 #endif
 	ReserveSettings();
 	exact::InitBackend();

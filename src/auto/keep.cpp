@@ -105,7 +105,7 @@ KeepRow(Keeping *keeping, TupleTableSlot *slot)
 }
 
 void
-FinishKeeping(Keeping *keeping)
+FinishKeeping(Keeping *keeping, PlanState *plan)
 {
 	Statement *statement = keeping->statement;
 	Rows *rows = &keeping->rows;
@@ -113,6 +113,8 @@ FinishKeeping(Keeping *keeping)
 	bool published = false;
 
 	ResumeWatch(&keeping->watch);
+	if (plan != nullptr)
+		WatchOwnScans(&keeping->watch, plan);
 	EndWatch(&keeping->watch);
 	if (rows->spilled)
 	{
@@ -148,10 +150,12 @@ namespace
 {
 
 void
-RunToEnd(QueryDesc *query)
+RunToEnd(QueryDesc *query, Watch *watch)
 {
+	ExpectOwnPlan(watch, query);
 	ExecutorStart(query, 0);
 	compat::RunExecutor(query, ForwardScanDirection, 0, true);
+	WatchOwnScans(watch, query->planstate);
 	ExecutorFinish(query);
 	ExecutorEnd(query);
 }
@@ -176,7 +180,7 @@ FillFirst(Statement *statement)
 							&keeping.rows.receiver, query->params, query->queryEnv, 0);
 	PG_TRY();
 	{
-		RunToEnd(inner);
+		RunToEnd(inner, &keeping.watch);
 	}
 	PG_CATCH();
 	{
@@ -186,7 +190,7 @@ FillFirst(Statement *statement)
 	PG_END_TRY();
 	FreeQueryDesc(inner);
 	SuspendWatch(&keeping.watch);
-	FinishKeeping(&keeping);
+	FinishKeeping(&keeping, nullptr);
 	if (statement->kept)
 		LookUpAgain(statement);
 }

@@ -39,7 +39,7 @@ extern void BeforeRow(Keeping *keeping);
 extern void AfterRow(Keeping *keeping);
 /* A row to be kept; and there are no more. */
 extern void KeepRow(Keeping *keeping, TupleTableSlot *slot);
-extern void FinishKeeping(Keeping *keeping);
+extern void FinishKeeping(Keeping *keeping, PlanState *plan);
 /* The fill ends, and nothing is published. */
 extern void StopKeeping(Keeping *keeping);
 

@@ -149,14 +149,14 @@ KeptOfPlan(StatementNode *node)
 	AfterRow(keeping);
 	if (TupIsNull(slot))
 	{
-		FinishKeeping(keeping);
+		FinishKeeping(keeping, outerPlanState(&node->css));
 		return slot;
 	}
 	if (node->junk != nullptr)
 		slot = ExecFilterJunk(node->junk, slot);
 	KeepRow(keeping, slot);
 	if (node->one_row && keeping->active)
-		FinishKeeping(keeping);
+		FinishKeeping(keeping, outerPlanState(&node->css));
 	return slot;
 }
 

@@ -241,9 +241,12 @@ FinishLead(Statement *statement, JoinResult outcome)
 void
 FinishStatement(const Statement *statement)
 {
-	if (statement->leaves_ghost)
-		LeaveGhost(statement->attempt, statement->query->plannedstmt->relationOids,
-				   statement->run_us + statement->plan_us);
+	List *read;
+
+	if (!statement->leaves_ghost || statement->query->planstate == nullptr)
+		return;
+	(void) RelationsRead(statement->query->planstate, &read);
+	LeaveGhost(statement->attempt, read, statement->run_us + statement->plan_us);
 }
 
 namespace

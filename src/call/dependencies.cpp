@@ -170,7 +170,9 @@ CollectDependencies(Attempt *attempt, const Watch &watch)
 	foreach (cell, d.relations)
 	{
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
-		d.write_slots = AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
+		if (ReadRows(watch, lfirst_oid(cell)))
+			d.write_slots =
+				AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
 	}
 	foreach (cell, findings.rowtypes)
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));

@@ -88,7 +88,7 @@ FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
 	{
-		RunQuery(attempt->handle, attempt->params, &rows);
+		RunQuery(attempt->handle, attempt->params, &rows, &watch);
 		fill_us = ElapsedUs(start);
 		if (rows.stream == nullptr)
 			NoteFillTime(*attempt->handle, fill_us);
@@ -119,7 +119,7 @@ RunOnly(Attempt *attempt, Answer *answer, Reason reason)
 	if (reason == Reason::volatile_function)
 		NoticeVolatile(answer->detail);
 	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
-	RunQuery(attempt->handle, attempt->params, &rows);
+	RunQuery(attempt->handle, attempt->params, &rows, nullptr);
 	TakeRows(answer, &rows);
 }
 

@@ -294,9 +294,9 @@ ExpectTooLarge(Rows *rows)
 }
 
 void
-RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
+RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows, Watch *watch)
 {
-	Stream *stream = BeginStream(handle, params, rows->context);
+	Stream *stream = BeginStream(handle, params, rows->context, watch);
 
 	if (RunsByRow(rows, stream))
 		rows->stream = stream;
@@ -308,6 +308,8 @@ RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows)
 			FinishJson(rows);
 		if (rows->stopped && rows->shape == Shape::rows)
 			rows->stream = stream;
+		else if (watch != nullptr && !rows->stopped)
+			TellScans(stream, watch);
 	}
 	if (rows->stream == nullptr)
 		EndStream(stream);

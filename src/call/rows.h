@@ -59,8 +59,11 @@ extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64
 					  MemoryContext context);
 /* Nothing is kept, as the answer was too large the last time. */
 extern void ExpectTooLarge(Rows *rows);
-/* Run the handle's query under the active snapshot into `rows`, as far as it has to be run now. */
-extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows);
+/*
+ * Run the handle's query under the active snapshot into `rows`, as far as it has to be run now; `watch` is that
+ * of the fill, if it is one.
+ */
+extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows, Watch *watch);
 /* All speaks for keeping the answer: put the rows into the entry that had to wait beside it.  False:
  * there is no room for them. */
 extern bool CompleteFill(Rows *rows);

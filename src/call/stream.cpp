@@ -13,6 +13,7 @@
 #include "query/statement.h"
 #include "call/stream.h"
 #include "stats/stats.h"
+#include "validity/watch.h"
 
 extern "C" {
 #include "tcop/pquery.h"
@@ -140,7 +141,7 @@ Nothing(DestReceiver *)
 } // namespace
 
 Stream *
-BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext context)
+BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext context, Watch *watch)
 {
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Stream *stream = NewZeroed<Stream>();
@@ -159,6 +160,8 @@ BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext contex
 		stream->query = CreateQueryDesc(linitial_node(PlannedStmt, stream->plan->stmt_list),
 										pstrdup(handle->query), GetActiveSnapshot(),
 										InvalidSnapshot, &stream->receiver, params, nullptr, 0);
+		if (watch != nullptr)
+			ExpectOwnPlan(watch, stream->query);
 		/* a SELECT queues no triggers, and their level can't stay open from row to row */
 		ExecutorStart(stream->query, EXEC_FLAG_SKIP_TRIGGERS);
 	}
@@ -205,6 +208,12 @@ NextOfStream(Stream *stream, TupleTableSlot *slot)
 	Run(stream, &stream->receiver, 1);
 	stream->ended = !stream->taken;
 	return stream->taken;
+}
+
+void
+TellScans(const Stream *stream, Watch *watch)
+{
+	WatchOwnScans(watch, stream->query->planstate);
 }
 
 void

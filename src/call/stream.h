@@ -20,9 +20,11 @@ namespace cq
 {
 
 struct Stream;
+struct Watch;
 
-/* Start the handle's query under the active snapshot. */
-extern Stream *BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext context);
+/* Start the handle's query under the active snapshot; `watch` is that of the fill that runs it, or NULL. */
+extern Stream *BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext context,
+						   Watch *watch);
 /* May workers take part if it is run to its end at once?  If it is run row by row they may not. */
 extern bool UsesWorkers(const Stream *stream);
 /* Can the executor tell that all of the rows will be few? */
@@ -31,6 +33,8 @@ extern bool ExpectsFewRows(const Stream *stream);
 extern void RunStream(Stream *stream, DestReceiver *to);
 /* The next row, copied into a slot for minimal tuples; false at the end. */
 extern bool NextOfStream(Stream *stream, TupleTableSlot *slot);
+/* It has no more rows: the watch learns what was read. */
+extern void TellScans(const Stream *stream, Watch *watch);
 /* Again from the first row, under the same snapshot. */
 extern void RewindStream(Stream *stream);
 extern void EndStream(Stream *stream);

@@ -15,6 +15,7 @@ namespace cq
 enum class Thing : uint32
 {
 	relation,
+	read, // a relation whose rows were read, while a fill runs
 	rowtype,
 	type,
 	object,

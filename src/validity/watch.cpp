@@ -22,12 +22,15 @@ Watch *innermost = nullptr;
 post_parse_analyze_hook_type previous_post_parse_analyze = nullptr;
 needs_fmgr_hook_type previous_needs_fmgr = nullptr;
 
+/* The plan that the fill itself runs tells only at its end which rows it has read. */
 void
-WatchRelation(Oid relation)
+WatchRelation(Oid relation, bool by_own_plan = false)
 {
 	MemoryContext caller = MemoryContextSwitchTo(innermost->context);
 
 	JudgeRelation(&innermost->findings, relation);
+	if (!by_own_plan)
+		FirstTime(&innermost->findings.seen, Thing::read, relation);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -43,7 +46,7 @@ WatchSlot(int slot)
 }
 
 void
-NotePlan(PlannedStmt *plan)
+NotePlan(PlannedStmt *plan, bool own)
 {
 	MemoryContext caller;
 	ListCell *cell;
@@ -51,7 +54,7 @@ NotePlan(PlannedStmt *plan)
 	if (plan->commandType != CMD_SELECT || plan->hasModifyingCTE || plan->rowMarks != NIL)
 		innermost->wrote = true;
 	foreach (cell, plan->relationOids)
-		WatchRelation(lfirst_oid(cell));
+		WatchRelation(lfirst_oid(cell), own);
 	caller = MemoryContextSwitchTo(innermost->context);
 	/* a plan that was kept by code that wasn't understood is seen here only */
 	JudgePlan(&innermost->findings, plan, innermost->strange_code);
@@ -262,7 +265,9 @@ WatchStart(QueryDesc *query)
 	if (innermost == nullptr)
 		return;
 	innermost->started = true;
-	NotePlan(query->plannedstmt);
+	NotePlan(query->plannedstmt, innermost->own == query);
+	if (innermost->own == query)
+		innermost->own = nullptr;
 	if (innermost->user_code && query->plannedstmt->parallelModeNeeded)
 		KeepFromWorkers(query);
 }
@@ -286,6 +291,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	watch->context = context;
 	watch->user_code = query.user_function;
 	watch->strange_code = query.everything || query.unread;
+	watch->own_hidden = watch->strange_code || query.opaque;
 	watch->findings.nested = true;
 	watch->findings.at_run = true;
 	watch->findings.context = context;
@@ -295,6 +301,8 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	foreach (cell, query.relations)
 		FirstTime(&watch->findings.seen, Thing::relation, lfirst_oid(cell));
 	watch->expected = list_length(query.relations);
+	foreach (cell, query.inside)
+		FirstTime(&watch->findings.seen, Thing::read, lfirst_oid(cell));
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;
@@ -334,9 +342,17 @@ WatchOwnPlan(Watch *watch, PlannedStmt *plan)
 {
 	CqAssert(innermost == watch);
 	watch->started = true;
-	NotePlan(plan);
+	watch->own_hidden = watch->own_hidden || watch->user_code;
+	NotePlan(plan, true);
 	/* the plan is of now, whatever its tree didn't name */
 	watch->expected = list_length(watch->findings.relations);
+}
+
+void
+ExpectOwnPlan(Watch *watch, const QueryDesc *query)
+{
+	CqAssert(innermost == watch);
+	watch->own = query;
 }
 
 void

@@ -29,8 +29,12 @@ struct Watch
 	ErrorContextCallback errors; /* is told of those that are caught inside, too */
 	MemoryContext context;       /* of the lists */
 	Findings findings;           /* relations met, and what speaks against keeping them */
-	int expected;       /* of the relations: those that the query itself reads, which come first */
-	List *called;       /* OIDs of functions that ran and weren't expected */
+	int expected; /* of the relations: those that the query itself reads, which come first */
+	List *called; /* OIDs of functions that ran and weren't expected */
+	const QueryDesc *own; /* the fill's own plan, until it starts */
+	bool
+		own_hidden; /* ... may be helped by code that wasn't read, or that ran before the watch began */
+	bool own_scans;     /* ... ran to its end, so what it has read is known */
 	bool started;       /* the query itself was seen: ExecutorStart comes to us */
 	List *slots;        /* of cached answers used inside (int) */
 	bool wrote;         /* data-modifying or utility statement, row locks */
@@ -60,8 +64,20 @@ extern bool Watching();
  */
 extern void SuspendWatch(Watch *watch);
 extern void ResumeWatch(Watch *watch);
-/* The plan that the fill itself runs, where the watch began too late to see it. */
+/* This is the plan that the fill itself runs: it is about to be started. */
+extern void ExpectOwnPlan(Watch *watch, const QueryDesc *query);
+/* The same, where the watch began too late to see it. */
 extern void WatchOwnPlan(Watch *watch, PlannedStmt *plan);
+/* It has run to its end, and is not yet shut down. */
+extern void WatchOwnScans(Watch *watch, PlanState *top);
+/* May the answer depend on the relation's rows?  Always, unless all that was run can't have read them. */
+extern bool ReadRows(const Watch &watch, Oid relation);
+
+/*
+ * Of the relations that a plan names, all but the partitions that it has not read.  False: it has nodes that may
+ * read anything.  To be asked when it has run, and is not yet shut down.
+ */
+extern bool RelationsRead(PlanState *top, List **read);
 
 /* An answer was used inside whatever is watched. */
 extern void WatchRelations(const Oid *relations, int count);
@@ -76,5 +92,8 @@ extern void WatchUtility();
 /* From _PG_init; and, when all libraries have been loaded, the hooks of analysis and function look-up. */
 extern void InitWatch();
 extern void HookAnalysis();
+#ifdef CQ_DEBUG
+extern void DefineWatchDebugSettings();
+#endif
 
 } // namespace cq

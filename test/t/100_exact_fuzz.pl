@@ -30,6 +30,7 @@ check_exact($node, 'Redis', ['store=redis'], @seed, '--seconds', 10);
 cmp_ok($node->safe_psql('postgres', 'SELECT redis_hits FROM cached_query_stats'), '>', 0, 'Redis: there were hits from it');
 check_exact($node, 'both', ['store=tiered'], @seed, '--seconds', 10);
 check_exact($node, 'never checked', ['debug_no_check=on'], @seed, '--seconds', 4, '--expect-mismatches');
+check_exact($node, 'partitions that were read don\'t count', ['debug_no_scans=on'], @seed, '--seconds', 6, '--expect-mismatches');
 check_exact($node, 'never checked, Redis', ['debug_no_check=on', 'store=redis'], @seed, '--seconds', 4, '--expect-mismatches');
 
 store_is_idle($node, 'nothing is left pinned');

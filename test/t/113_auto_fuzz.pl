@@ -25,6 +25,7 @@ cmp_ok($node->safe_psql('postgres', $hits), '>', 1000, 'there were hits');
 check_exact($node, 'filled first', ['debug_auto_fill_first=on'], @seed, '--seconds', 10);
 check_exact($node, 'room for one', ['debug_room=1'], @seed, '--seconds', 10);
 check_exact($node, 'never checked', ['debug_no_check=on'], @seed, '--seconds', 4, '--expect-mismatches');
+check_exact($node, 'partitions that were read don\'t count', ['debug_no_scans=on'], @seed, '--seconds', 6, '--expect-mismatches');
 check_exact($node, 'role left out', ['debug_auto_no_role=on'], @seed, '--seconds', 6, '--expect-mismatches');
 
 # ---- Without the rule for REPEATABLE READ a partition is truncated between two statements of one snapshot ----
