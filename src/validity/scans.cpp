@@ -127,6 +127,26 @@ BeforeFirstCall()
 	return probe.ExecProcNode;
 }
 
+/*
+ * Has the scan begun?  Asked beside the pointer, which a module that calls nodes its own way may put back.  A
+ * bitmap is dropped by a rescan, so of bitmap scans that tells less.
+ */
+bool
+HasBegun(PlanState *scan)
+{
+	switch (nodeTag(scan->plan))
+	{
+	case T_IndexScan:
+		return reinterpret_cast<IndexScanState *>(scan)->iss_ScanDesc != nullptr;
+	case T_IndexOnlyScan:
+		return reinterpret_cast<IndexOnlyScanState *>(scan)->ioss_ScanDesc != nullptr;
+	case T_BitmapHeapScan:
+		return reinterpret_cast<BitmapHeapScanState *>(scan)->tbm != nullptr;
+	default:
+		return reinterpret_cast<ScanState *>(scan)->ss_currentScanDesc != nullptr;
+	}
+}
+
 bool
 AddNode(PlanState *node, void *nodes)
 {
@@ -162,7 +182,7 @@ CollectScanned(PlanState *top, Seen *scanned)
 	{
 		PlanState *node = static_cast<PlanState *>(list_nth(nodes, i));
 		const NodeKind kind = KindOf(node);
-		bool ran = node->ExecProcNode != before_first;
+		bool ran = node->ExecProcNode != before_first || (kind == NodeKind::scan && HasBegun(node));
 
 		CHECK_FOR_INTERRUPTS();
 #ifdef CQ_DEBUG
@@ -210,6 +230,9 @@ WatchOwnScans(Watch *watch, PlanState *top)
 	List *read;
 	ListCell *cell;
 
+	/* a module whose ExecutorStart comes after ours may have put another plan there */
+	foreach (cell, top->state->es_plannedstmt->relationOids)
+		JudgeRelation(&watch->findings, lfirst_oid(cell));
 	watch->own_scans = !watch->own_hidden && RelationsRead(top, &read);
 	if (watch->own_scans)
 	{
