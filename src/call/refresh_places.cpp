@@ -199,10 +199,10 @@ DropQueued(const Worker &worker, bool useless, TimestampTz now)
 }
 
 bool
-IsOverdue(const Place *place, TimestampTz now)
+IsOverdue(const Place &place, TimestampTz now)
 {
-	return place != nullptr && place->stage == Stage::queued &&
-		   now - place->queued > Max(kBeginWithin, RequestAt(*place).fill_us);
+	return place.stage == Stage::queued &&
+		   now - place.queued > Max(kBeginWithin, RequestAt(place).fill_us);
 }
 
 bool
@@ -214,7 +214,7 @@ TakeBack(uint64 hash)
 
 	LWLockAcquire(refresh_lock, LW_EXCLUSIVE);
 	place = FindPlace(hash, now);
-	overdue = IsOverdue(place, now);
+	overdue = place != nullptr && IsOverdue(*place, now);
 	if (overdue)
 		place->stage = Stage::free;
 	LWLockRelease(refresh_lock);
@@ -224,11 +224,9 @@ TakeBack(uint64 hash)
 }
 
 bool
-IsOrphaned(uint64 hash)
+IsOrphaned(const Place &place)
 {
-	const Place *place = FindPlace(hash, GetCurrentTimestamp());
-
-	return place->stage == Stage::queued && WorkerFor(RequestAt(*place)) < 0;
+	return place.stage == Stage::queued && WorkerFor(RequestAt(place)) < 0;
 }
 
 /* --- shared memory --------------------------------------------------------------------------- */

@@ -108,10 +108,10 @@ extern int ReserveWorker(const Request &request, TimestampTz now);
 /* Nobody will serve the requests of this worker that are still queued. */
 extern void DropQueued(const Worker &worker, bool useless, TimestampTz now);
 /* Queued for too long?  Then it is the caller's task. */
-extern bool IsOverdue(const Place *place, TimestampTz now);
+extern bool IsOverdue(const Place &place, TimestampTz now);
 /* False when somebody else has taken it meanwhile. */
 extern bool TakeBack(uint64 hash);
 /* Queued, and no worker is there to take it? */
-extern bool IsOrphaned(uint64 hash);
+extern bool IsOrphaned(const Place &place);
 
 } // namespace cq

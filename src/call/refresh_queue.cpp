@@ -68,15 +68,11 @@ Launch(int place, uint64 serial)
 
 /* --- making a request ----------------------------------------------------------------------- */
 
-/* Already asked for?  Then *served tells whether the caller may leave it at that. */
+/* May a caller leave it at this request, which was made before? */
 bool
-IsKnown(uint64 hash, bool *served)
+IsServed(const Place &place)
 {
-	const Place *place = FindPlace(hash, GetCurrentTimestamp());
-
-	if (place != nullptr)
-		*served = place->stage != Stage::resting || place->failure != Refreshed::unsuitable;
-	return place != nullptr;
+	return place.stage != Stage::resting || place.failure != Refreshed::unsuitable;
 }
 
 /* Everything but the bytes; false when the worker could not be what the caller is. */
@@ -156,11 +152,15 @@ Enqueue(const Request *request)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Errand errand = {nullptr, -1, 0};
-	bool served = true;
+	const Place *known;
 	Place *place = nullptr;
+	bool served;
 
 	LWLockAcquire(refresh_lock, LW_EXCLUSIVE);
-	if (!IsKnown(request->hash, &served))
+	known = FindPlace(request->hash, now);
+	if (known != nullptr)
+		served = IsServed(*known);
+	else
 	{
 		place = SideIsFull(*request) ? nullptr : FreePlace(now);
 		served = place != nullptr;
@@ -214,8 +214,10 @@ FeedRequest(const Request *request)
 bool
 RequestRefresh(const Attempt *attempt)
 {
-	bool served = true;
+	const TimestampTz now = GetCurrentTimestamp();
+	const Place *place;
 	bool known;
+	bool served;
 	bool orphaned;
 	bool overdue;
 	Request *request;
@@ -224,9 +226,12 @@ RequestRefresh(const Attempt *attempt)
 	if (settings::refresh_workers == 0 || workers::ServesNobody())
 		return false;
 	LWLockAcquire(refresh_lock, LW_SHARED);
-	known = IsKnown(attempt->key.hash, &served);
-	orphaned = known && IsOrphaned(attempt->key.hash);
-	overdue = known && IsOverdue(FindPlace(attempt->key.hash, attempt->now), GetCurrentTimestamp());
+	/* found once, as of one moment: a place that rests is none a moment later */
+	place = FindPlace(attempt->key.hash, now);
+	known = place != nullptr;
+	served = known && IsServed(*place);
+	orphaned = known && IsOrphaned(*place);
+	overdue = known && IsOverdue(*place, now);
 	LWLockRelease(refresh_lock);
 	if (overdue)
 		return !TakeBack(attempt->key.hash);

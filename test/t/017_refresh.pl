@@ -481,6 +481,19 @@ ok(wait_until(sub { workers() == 0 }, 20), 'all workers have ended');
 store_is_idle($node, 'nothing is left pinned');
 log_is_quiet($node, 'no warning');
 
+# ---- A request that failed stops counting while callers look at it, once a second ----
+
+my $failing = q{cached_query_json('SELECT 1 / v FROM divisor', '1ms')};
+
+value('CREATE TABLE divisor AS SELECT 1 AS v');
+$storm[0]->ask("SELECT $failing");
+value('UPDATE divisor SET v = 0');
+begin_counting();
+$_->send(qq{DO \$\$ DECLARE ends timestamptz := clock_timestamp() + '5 s'; BEGIN
+	WHILE clock_timestamp() < ends LOOP PERFORM $failing FROM generate_series(1, 1000); END LOOP; END \$\$}) foreach @storm[0 .. 2];
+unlike(answers(@storm[0 .. 2]), qr/\b[0-9A-Z]{5} x/, 'callers of a query whose refresh fails again and again are served');
+cmp_ok(counted('refresh_failures'), '>=', 2, '... and it was tried again');
+
 $storm[0]->ask($_) foreach @calls;
 sleep 0.2;
 $storm[0]->ask($_) foreach @calls;
