@@ -21,6 +21,7 @@ extern "C" {
 #include "executor/functions.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
@@ -332,6 +333,17 @@ PlanQuery(Query *query, const char *text, int options, ParamListInfo params)
 	return pg_plan_query(query, text, options, params, nullptr);
 #else
 	return pg_plan_query(query, text, options, params);
+#endif
+}
+
+/* By PostgreSQL alone, without the planner hooks of modules. */
+inline PlannedStmt *
+PlanQueryAlone(Query *query, const char *text, int options, ParamListInfo params)
+{
+#if PG_VERSION_NUM >= 190000
+	return standard_planner(query, text, options, params, nullptr);
+#else
+	return standard_planner(query, text, options, params);
 #endif
 }
 

@@ -24,7 +24,6 @@
 #include "stats/stats.h"
 
 extern "C" {
-#include "optimizer/planner.h"
 #include "portability/instr_time.h"
 #include "tcop/pquery.h"
 #include "utils/portal.h"
@@ -36,7 +35,6 @@ namespace
 {
 
 planner_hook_type previous_planner = nullptr;
-bool passing = false; /* the next one comes from PlanNow() */
 
 /* --- nodes ---------------------------------------------------------------------------------- */
 
@@ -262,7 +260,7 @@ IsCandidate(const Query *query, const char *text, int options)
 	return query->commandType == CMD_SELECT && query->utilityStmt == nullptr &&
 		   query->rtable != NIL && query->targetList != NIL && query->rowMarks == NIL &&
 		   !query->hasModifyingCTE && !query->hasForUpdate && text != nullptr &&
-		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN | kOfCall)) &&
+		   !(options & (CURSOR_OPT_SCROLL | CURSOR_OPT_HOLD | CURSOR_OPT_FAST_PLAN | kPlainPlan)) &&
 		   IsOwnLevel() && !IsParallelWorker();
 }
 
@@ -271,13 +269,11 @@ PlanStatement(Query *query, const char *text, int options,
 			  ParamListInfo params CQ_PLANNER_PARAMETER)
 {
 	Known *known = nullptr;
-	const bool pass = passing;
 
-	passing = false;
 	KeepArgumentTypes(query);
 	if (!IsAutomatic())
 		return previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
-	if (!pass && preloaded && !(IsExplaining() && settings::debug_auto_hide) &&
+	if (preloaded && !(IsExplaining() && settings::debug_auto_hide) &&
 		IsCandidate(query, text, options))
 		known = KnownFor(query, text);
 	if (known == nullptr)
@@ -339,25 +335,48 @@ IsPlanOld(const PlannedStmt *plan, const PlanNote &note, const exact::View &view
 	return false;
 }
 
-PlannedStmt *
-PlanNow(QueryDesc *query, Known *known, int options)
+namespace
 {
-	const PlannedStmt *before = query->plannedstmt;
-	Query *tree = static_cast<Query *>(copyObjectImpl(known->tree));
-	PlanNote *note = MakeNote(known, options);
-	exact::View view;
-	PlannedStmt *plan;
+
+/* A statement's tree, with what this execution says of it; planning changes it. */
+Query *
+TreeFor(const Known &known, const PlannedStmt *before)
+{
+	Query *tree = static_cast<Query *>(copyObjectImpl(known.tree));
 
 	tree->queryId = before->queryId;
 	tree->stmt_location = before->stmt_location;
 	tree->stmt_len = before->stmt_len;
 	tree->canSetTag = before->canSetTag;
+	return tree;
+}
+
+/* Another module's planner hook may leave out options, and the plan gets a node. */
+PlannedStmt *
+PlanPlainly(const Known &known, QueryDesc *query, int options)
+{
+	PlannedStmt *plan = compat::PlanQuery(TreeFor(known, query->plannedstmt), query->sourceText,
+										  options | kPlainPlan, query->params);
+
+	if (StatementScan(plan) == nullptr)
+		return plan;
+	return compat::PlanQueryAlone(TreeFor(known, query->plannedstmt), query->sourceText, options,
+								  query->params);
+}
+
+} // namespace
+
+PlannedStmt *
+PlanNow(QueryDesc *query, Known *known, int options)
+{
+	PlanNote *note = MakeNote(known, options);
+	exact::View view;
+	PlannedStmt *plan;
+
 	note->heard = news_count;
 	note->position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
 	note->regional = known->findings.folded ? RegionalHash() : 0;
-	passing = true;
-	plan = compat::PlanQuery(tree, query->sourceText, options, query->params);
-	passing = false;
+	plan = PlanPlainly(*known, query, options);
 	CopyCosts(known->shell->planTree, plan->planTree);
 	known->planned = true;
 	return Wrap(plan, note);

@@ -254,7 +254,7 @@ Analyze(const Statement &statement, Oid *types, int count)
 		pg_analyze_and_rewrite_fixedparams(statement.raw, statement.query, types, count, nullptr);
 	PopQueryErrorContext(&context);
 	CompleteCachedPlan(source, queries, nullptr, types, count, nullptr, nullptr,
-					   CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN | kOfCall, false);
+					   CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_CUSTOM_PLAN | kPlainPlan, false);
 	return source;
 }
 

@@ -30,9 +30,10 @@ namespace cq
 {
 
 /*
- * Of a cursor, beside PostgreSQL's own: the query of a call, which is no statement of the client's own (auto/).
+ * Of a cursor, beside PostgreSQL's own: the plan is for us, so it gets no node of auto/.  It is the query of a call,
+ * or what is planned below such a node.
  */
-constexpr int kOfCall = 1 << 30;
+constexpr int kPlainPlan = 1 << 30;
 
 /* Where the list of least recent use holds it. */
 struct HandleLink

@@ -109,4 +109,23 @@ like(slurp_file($node->logfile, $offset), qr/another module keeps ExecutorStart 
 is((outcome_of($node, $call))[0], 'miss_cold', 'others do');
 log_is_quiet($node, 'nothing else to complain about');
 $node->stop;
+
+# ---- The planner: a statement whose shell has lost its entry is planned by its hooks ----
+
+foreach my $what ('planner', 'options', 'planner options')
+{
+	libraries('cached_query', $what);
+	$node->start;
+	foreach my $how ('', "SAVEPOINT s; INSERT INTO t VALUES (7); ROLLBACK TO s;", "INSERT INTO t VALUES (7);")
+	{
+		my $expected = $node->safe_psql('postgres', "BEGIN; $how SELECT count(*), sum(v) FROM t; ROLLBACK");
+		my $got = $node->safe_psql('postgres', "LOAD '$module'; SET cached_query.auto = exact; SET cached_query.auto_min_time = 0;
+			SELECT count(*), sum(v) FROM t; SELECT count(*), sum(v) FROM t;
+			BEGIN; $how SELECT count(*), sum(v) FROM t; CREATE TABLE made AS SELECT count(*), sum(v) FROM t; TABLE made; ROLLBACK");
+
+		like($got, qr/\n\Q$expected\E\n\Q$expected\E$/, "a module that changes planning ($what) gets the statement's rows after '$how'");
+	}
+	cmp_ok($node->safe_psql('postgres', 'SELECT statements FROM cached_query_reasons WHERE reason = $$hit$$'), '>', 0, '... and hits');
+	$node->stop;
+}
 done_testing();
