@@ -168,6 +168,44 @@ LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text, VARIADIC text[]) IS
 'cached_query_explain with arguments as text, which get the types that the query expects';
 
+CREATE FUNCTION cached_query_explain_statement(IN query text,
+	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
+	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
+	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
+	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
+	OUT voided_by regclass)
+RETURNS record
+AS 'MODULE_PATHNAME', 'cached_query_explain_statement'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION cached_query_explain_statement(text) IS
+'what cached_query.auto would do with the statement now, if not why, and what the cache holds for it';
+
+CREATE FUNCTION cached_query_explain_statement(IN query text,
+	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
+	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
+	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
+	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
+	OUT voided_by regclass,
+	VARIADIC args "any")
+RETURNS record
+AS 'MODULE_PATHNAME', 'cached_query_explain_statement_args'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION cached_query_explain_statement(text, VARIADIC "any") IS
+'cached_query_explain_statement with arguments $1..$n';
+
+CREATE FUNCTION cached_query_explain_statement(IN query text,
+	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
+	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
+	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
+	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
+	OUT voided_by regclass,
+	VARIADIC args text[])
+RETURNS record
+AS 'MODULE_PATHNAME', 'cached_query_explain_statement_text'
+LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION cached_query_explain_statement(text, VARIADIC text[]) IS
+'cached_query_explain_statement with arguments as text, which get the types that the query expects';
+
 CREATE FUNCTION cached_query_invalidate(query text)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'cached_query_invalidate'

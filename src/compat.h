@@ -190,6 +190,20 @@ using Jumble = const JumbleState;
 using Jumble = JumbleState;
 #endif
 
+/* The query identifier, if it is to be computed, as it is for a client's statement. */
+inline void
+IdentifyQuery(Query *query, const char *text)
+{
+	if (!IsQueryIdEnabled())
+		return;
+#if PG_VERSION_NUM >= 160000
+	(void) text;
+	(void) JumbleQuery(query);
+#else
+	(void) JumbleQuery(query, text);
+#endif
+}
+
 /* A descriptor that was put together by hand is complete now (19 computes places of columns). */
 inline TupleDesc
 FinishTupleDesc(TupleDesc desc)

@@ -15,25 +15,47 @@
 
 namespace cq
 {
+
+Choice
+ChooseByHint(const StatementText &statement)
+{
+	const Hint hint = ReadHint(statement.hint);
+
+	return {hint.valid && !hint.off, hint.given ? ChosenBy::hint : ChosenBy::setting, nullptr,
+			hint.valid ? Reason::none : Reason::hint_invalid};
+}
+
+Choice
+ChooseByRules(const StatementText &statement, const Query *query)
+{
+	const bool hinted = (statement.hash & kHinted) != 0;
+	const Rule *rule = MatchRule(statement, query);
+
+	if (hinted)
+		return {true, ChosenBy::hint, rule, Reason::none};
+	if (rule == nullptr)
+		return {!IsHintedOnly(), ChosenBy::setting, nullptr, Reason::none};
+	if (rule->off && settings::automatic != static_cast<int>(Auto::observe))
+		return {false, ChosenBy::rule, rule, Reason::rule_off};
+	return {true, ChosenBy::rule, rule, Reason::none};
+}
+
 namespace
 {
-
-/* A longer text rarely comes again: such texts have long lists of literals. */
-constexpr int kMaxText = 16 * 1024;
 
 /* Does the hint allow us to look at the statement?  A hint that is not understood does not. */
 bool
 MayUseHint(const StatementText &statement)
 {
-	const Hint hint = ReadHint(statement.hint);
+	const Choice choice = ChooseByHint(statement);
 
-	if (hint.valid && !hint.off)
+	if (choice.candidate)
 		return true;
 	MarkSettled(statement.hash);
-	if (!hint.valid)
+	if (choice.reason == Reason::hint_invalid)
 	{
 		WarnOfHint(statement.hint);
-		CountStatement(Reason::hint_invalid);
+		CountStatement(choice.reason);
 	}
 	return false;
 }
@@ -42,20 +64,17 @@ MayUseHint(const StatementText &statement)
 Known *
 NewKnown(const StatementText &statement, const Query *query)
 {
-	const bool hinted = (statement.hash & kHinted) != 0;
-	const Rule *rule = MatchRule(statement, query);
+	const Choice choice = ChooseByRules(statement, query);
 
-	if (rule == nullptr && !hinted && IsHintedOnly())
-		return nullptr;
-	if (rule != nullptr && rule->off && !hinted &&
-		settings::automatic != static_cast<int>(Auto::observe))
+	if (choice.candidate)
+		return MakeKnown(statement, query, choice.rule);
+	if (choice.reason == Reason::rule_off)
 	{
 		MarkSettled(statement.hash);
 		if (!IsExplaining())
-			CountStatement(Reason::rule_off);
-		return nullptr;
+			CountStatement(choice.reason);
 	}
-	return MakeKnown(statement, query, rule);
+	return nullptr;
 }
 
 } // namespace
@@ -71,7 +90,7 @@ KnownFor(const Query *query, const char *text)
 
 	if (statement.hint.text != nullptr && !MayUseHint(statement))
 		return nullptr;
-	if (statement.length > kMaxText || !IsWorth(hash) || !RulesReady())
+	if (statement.length > kMaxStatementText || !IsWorth(hash) || !RulesReady())
 		return nullptr;
 	known = FindKnown(hash, query);
 	if (known == nullptr)

@@ -12,6 +12,30 @@
 namespace cq
 {
 
+/* A longer text rarely comes again: such texts have long lists of literals. */
+constexpr int kMaxStatementText = 16 * 1024;
+
+/* Who says what becomes of a statement. */
+enum class ChosenBy
+{
+	setting,
+	hint,
+	rule
+};
+
+/* What the setting, a hint and rules say of one. */
+struct Choice
+{
+	bool candidate;
+	ChosenBy by;
+	const Rule *rule; /* which applies, whoever decides; nullptr: none */
+	Reason reason;    /* if it is no candidate; Reason::none: that is not counted */
+};
+/* Its hint alone: may it be looked at? */
+extern Choice ChooseByHint(const StatementText &statement);
+/* The rest; after RulesReady(). */
+extern Choice ChooseByRules(const StatementText &statement, const Query *query);
+
 /* What is known of a slow statement; nullptr: it is planned without us. */
 extern Known *KnownFor(const Query *query, const char *text);
 

@@ -39,99 +39,6 @@ namespace cq
 namespace
 {
 
-/* --- may the cache be used? ----------------------------------------------------------------- */
-
-/* Where rows of a portal, of SPI and of a SQL function go; a portal's own receiver comes later. */
-bool
-IsUsualReceiver(const DestReceiver *receiver)
-{
-	switch (receiver->mydest)
-	{
-	case DestNone:
-	case DestRemote:
-	case DestRemoteExecute:
-	case DestRemoteSimple:
-	case DestSPI:
-	case DestTuplestore:
-	case DestSQLFunction:
-		return true;
-	default:
-		return false;
-	}
-}
-
-} // namespace
-
-bool
-IsOurs(const Statement *statement, int eflags)
-{
-	const QueryDesc *query = statement->query;
-
-	return IsAutomatic() && preloaded && IsOwnLevel() && !IsParallelWorker() &&
-		   !(eflags &
-			 (EXEC_FLAG_EXPLAIN_ONLY | EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK)) &&
-		   query->operation == CMD_SELECT && query->queryEnv == nullptr &&
-		   IsUsualReceiver(query->dest) && IsWorth(statement->known->text_hash) &&
-		   (statement->known->chosen || !IsHintedOnly()) && ActiveSnapshotSet() &&
-		   GetActiveSnapshot() == query->snapshot;
-}
-
-namespace
-{
-
-/* What the transaction and the session forbid, up to the key. */
-Reason
-JudgeStatement(Statement *statement)
-{
-	Attempt *attempt = &statement->attempt;
-	Known *known = statement->known;
-	Reason reason;
-
-	if (!settings::enabled)
-		return Reason::disabled;
-	if (statement->call.options.mode == Mode::off)
-		return Reason::mode_off;
-	reason = JudgeKnown(known, attempt->exact, &statement->detail);
-	if (reason != Reason::none)
-		return reason;
-	exact::StartWriters();
-	attempt->standing = exact::Look(&attempt->view);
-	reason = JudgeTransaction(attempt);
-	if (reason != Reason::none)
-		return reason;
-	attempt->now = GetCurrentTimestamp();
-	return BuildKey(*known, Shape::rows, attempt->params, &attempt->key);
-}
-
-static_assert(kMaxHintTag == kMaxTagLength);
-
-void
-PrepareCall(Statement *statement)
-{
-	Call *call = &statement->call;
-	Attempt *attempt = &statement->attempt;
-	const Terms terms = TermsOf(*statement->known);
-
-	call->query = statement->known->text;
-	call->query_length = statement->known->text_length;
-	call->shape = Shape::rows;
-	call->again = Again::no;
-	call->ttl_us = terms.ttl_us;
-	call->options = SessionOptions();
-	call->options.consistency = terms.exact ? Consistency::exact : Consistency::ttl;
-	call->options.min_fill_time_ms = 0;
-	if (statement->known->tag != nullptr)
-		call->options.tag = statement->known->tag;
-	/* names inside a function are those of its variables, too */
-	call->bound_here = !IsTopLevel();
-	attempt->call = call;
-	attempt->examiner = &statement_examiner;
-	attempt->statement = statement;
-	attempt->examined = statement->known;
-	attempt->context = statement->context;
-	attempt->exact = terms.exact;
-}
-
 /* --- looking up ----------------------------------------------------------------------------- */
 
 /*
@@ -310,6 +217,20 @@ IsLongEnough(const Statement *statement, int64 run_us)
 		   static_cast<double>(run_us) >= settings::auto_min_time * 1000;
 }
 
+} // namespace
+
+bool
+IsPromisingMiss(const Statement *statement, int64 ghost_us)
+{
+	if (statement->reason == Reason::miss_refresh ||
+		(statement->reason == Reason::miss_expired && statement->attempt.was_hit))
+		return true;
+	return ghost_us > 0 && IsLongEnough(statement, ghost_us);
+}
+
+namespace
+{
+
 int64
 AskGhost(Statement *statement)
 {
@@ -333,23 +254,6 @@ Observe(Statement *statement)
 		UnmarkWorth(statement->known->text_hash);
 }
 
-/*
- * Will the rows be asked for again?  A ghost that is still good says so.  After an entry that was hit and has become too
- * old there is none, as its ghost has become too old as well.
- */
-bool
-IsPromisingMiss(Statement *statement, int64 ghost_us)
-{
-	const Attempt &attempt = statement->attempt;
-
-	if (statement->reason == Reason::miss_refresh ||
-		(statement->reason == Reason::miss_expired && attempt.was_hit))
-		return true;
-	if (ghost_us > 0 && !IsLongEnough(statement, ghost_us))
-		UnmarkWorth(statement->known->text_hash);
-	return ghost_us > 0 && IsLongEnough(statement, ghost_us);
-}
-
 /* A miss: rows from Redis; else keep those of the run if that seems to be worth it, or leave a ghost. */
 Reason
 DecideMiss(Statement *statement, Reason miss)
@@ -366,6 +270,8 @@ DecideMiss(Statement *statement, Reason miss)
 	KeepKey(statement);
 	ghost_us = AskGhost(statement);
 	statement->promising = IsPromisingMiss(statement, ghost_us);
+	if (!statement->promising && ghost_us > 0)
+		UnmarkWorth(statement->known->text_hash);
 	if (!statement->promising && !UsesRedis(statement->call.options))
 	{
 		statement->leaves_ghost = true;

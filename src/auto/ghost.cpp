@@ -90,6 +90,7 @@ ReadGhost(const Attempt &attempt)
 	const uint64 head = pg_atomic_read_u64(&place.generation_and_count);
 	const uint64 position = pg_atomic_read_u64(&place.position);
 	const uint32 count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
+	const int64 run_us = static_cast<int64>(pg_atomic_read_u64(&place.run_us));
 
 	if (pg_atomic_read_u64(&place.key) != KeyOf(attempt) || head / 64 != exact::Generation() ||
 		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >=
@@ -102,9 +103,9 @@ ReadGhost(const Attempt &attempt)
 			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
 
 		if (exact::Check(slot, attempt.view, position) != exact::SlotCheck::valid)
-			return {0, true, slot};
+			return {0, true, slot, run_us};
 	}
-	return {static_cast<int64>(pg_atomic_read_u64(&place.run_us)), false, 0};
+	return {run_us, false, 0, run_us};
 }
 
 void

@@ -24,6 +24,7 @@ struct GhostReport
 	int64 run_us;       /* the time of the run whose result would be valid; 0: there is none */
 	bool voided;        /* there was a run, but something that it read has changed */
 	exact::SlotNo slot; /* what has */
+	int64 last_us;      /* what the last run took, if there was one, whatever has changed */
 };
 extern GhostReport ReadGhost(const Attempt &attempt);
 /* A run under the attempt's snapshot, which is still there, that read these relations took so long. */

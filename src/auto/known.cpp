@@ -257,21 +257,29 @@ FindKnown(uint64 text_hash, const Query *tree)
 
 /* In a subtransaction: if anything in here fails, the statement is planned and run without us. */
 Known *
-MakeKnown(const StatementText &statement, const Query *tree, const Rule *rule)
+ExamineStatement(const StatementText &statement, const Query *tree, const Rule *rule)
 {
 	Known *known;
 
 	if (IsInParallelMode())
 		return nullptr;
 	known = Allocate(statement, tree, rule);
-	if (!Tried(&known->findings, [known]() {
+	if (Tried(&known->findings, [known]() {
 			MemoryContextSwitchTo(known->context);
 			ExamineTree(known);
 		}))
-	{
-		MemoryContextDelete(known->context);
+		return known;
+	MemoryContextDelete(known->context);
+	return nullptr;
+}
+
+Known *
+MakeKnown(const StatementText &statement, const Query *tree, const Rule *rule)
+{
+	Known *known = ExamineStatement(statement, tree, rule);
+
+	if (known == nullptr)
 		return nullptr;
-	}
 	CountMemory(known);
 	MemoryContextSetParent(known->context, TopMemoryContext);
 	known->next = chains[known->text_hash % kChains];

@@ -70,7 +70,12 @@ struct Known : KnownLink, Examined
 
 /* The one with this tree, if there is one that is up to date. */
 extern Known *FindKnown(uint64 text_hash, const Query *tree);
-/* Examine it; the text is that of the statement alone.  nullptr: it could not be done. */
+/*
+ * Examine it; the text is that of the statement alone.  nullptr: it could not be done.  No look-up finds it, and it
+ * lives as long as the current context.
+ */
+extern Known *ExamineStatement(const StatementText &statement, const Query *tree, const Rule *rule);
+/* The same, and FindKnown() finds it from now on. */
 extern Known *MakeKnown(const StatementText &statement, const Query *tree, const Rule *rule);
 /* Are role, settings and definitions still those under which it was examined? */
 extern bool StillKnown(Known *known);

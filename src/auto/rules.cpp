@@ -210,6 +210,12 @@ MayHaveRules()
 	return !loaded || current.count > 0;
 }
 
+Oid
+RulesTable()
+{
+	return table;
+}
+
 const Rule *
 MatchRule(const StatementText &statement, const Query *query)
 {

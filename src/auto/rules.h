@@ -40,6 +40,8 @@ extern bool RulesReady();
 extern bool RulesLoaded();
 /* May there be any?  As far as is known without reading. */
 extern bool MayHaveRules();
+/* Where they were read. */
+extern Oid RulesTable();
 /* The one that applies to a statement of the current role, or nullptr.  After RulesReady(). */
 extern const Rule *MatchRule(const StatementText &statement, const Query *query);
 

@@ -23,7 +23,6 @@
 #include "stats/stats.h"
 
 extern "C" {
-#include "utils/array.h"
 #include "utils/datum.h"
 #include "utils/tuplestore.h"
 }
@@ -289,19 +288,6 @@ ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
 }
 
 /* --- explain -------------------------------------------------------------------------------- */
-
-Datum
-RelationArray(List *relations)
-{
-	Datum *oids = NewArray<Datum>(list_length(relations));
-	int count = 0;
-	ListCell *cell;
-
-	foreach (cell, relations)
-		oids[count++] = ObjectIdGetDatum(lfirst_oid(cell));
-	return PointerGetDatum(
-		construct_array(oids, count, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT));
-}
 
 /* cacheable, reason, detail, consistency, relations: what the query allows */
 void

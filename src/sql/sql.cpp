@@ -6,6 +6,10 @@
 #include "query/statement.h"
 #include "sql/sql.h"
 
+extern "C" {
+#include "utils/array.h"
+}
+
 namespace cq
 {
 
@@ -35,6 +39,19 @@ IntervalFromUs(int64 us)
 	interval->day = static_cast<int32>(Min(us / USECS_PER_DAY, static_cast<int64>(PG_INT32_MAX)));
 	interval->time = us - interval->day * USECS_PER_DAY;
 	return IntervalPGetDatum(interval);
+}
+
+Datum
+RelationArray(List *relations)
+{
+	Datum *oids = NewArray<Datum>(list_length(relations));
+	int count = 0;
+	ListCell *cell;
+
+	foreach (cell, relations)
+		oids[count++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return PointerGetDatum(
+		construct_array(oids, count, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT));
 }
 
 int

@@ -13,6 +13,8 @@ namespace cq
 /* Raises an error, with the line for postgresql.conf, unless the library was preloaded. */
 extern void RequirePreload();
 extern Datum IntervalFromUs(int64 us);
+/* OIDs as regclass[]. */
+extern Datum RelationArray(List *relations);
 /* Missing arguments become NULLs of inferred types. */
 struct Call;
 extern void SupplyMissingArgs(Call *call);

@@ -156,8 +156,11 @@ VoidElsewhere(const EntryFacts &facts, const Meta &meta)
 		   exact::VoidedSince(meta.slots, meta.head.slots, MomentOf(facts));
 }
 
+} // namespace
+
 Reason
-JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer, Size size)
+JudgeEntry(const Attempt *attempt, const Pin *pin, const EntryFacts &facts, Meta *meta,
+		   char *buffer, Size size)
 {
 	Reason age = JudgeFacts(attempt, facts);
 	Reason reason;
@@ -172,8 +175,6 @@ JudgeEntry(Attempt *attempt, Pin *pin, const EntryFacts &facts, Meta *meta, char
 		return reason == Reason::none ? Reason::stale_hit : Reason::miss_expired;
 	return reason;
 }
-
-} // namespace
 
 void
 NoticeVolatile(const char *detail)

@@ -24,6 +24,9 @@ extern bool OwnChange(List *relations);
 extern Reason JudgeFacts(const Attempt *attempt, const EntryFacts &facts);
 /* ... and as far as what it depends on tells? */
 extern Reason JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+/* The same of a pinned entry, which is read into the buffer as far as that is needed. */
+extern Reason JudgeEntry(const Attempt *attempt, const Pin *pin, const EntryFacts &facts,
+						 Meta *meta, char *buffer, Size size);
 /* Has this transaction changed what it depends on? */
 extern Reason JudgeOwn(const Meta &meta);
 /* It is served: what an answer that is being kept around this call must know. */

@@ -32,6 +32,7 @@ my %calls = (
 	'cached_query_refresh' => q{SELECT cached_query_refresh('SELECT 1')},
 	'cached_query_columns' => q{SELECT cached_query_columns('SELECT 1')},
 	'cached_query_explain' => q{SELECT * FROM cached_query_explain('SELECT 1')},
+	'cached_query_explain_statement' => q{SELECT * FROM cached_query_explain_statement('SELECT 1')},
 	'cached_query_invalidate' => q{SELECT cached_query_invalidate('SELECT 1')},
 	'cached_query_invalidate_relation' => q{SELECT cached_query_invalidate_relation('t')},
 	'cached_query_invalidate_tag' => q{SELECT cached_query_invalidate_tag('x')},

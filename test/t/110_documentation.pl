@@ -106,11 +106,15 @@ foreach (@functions)
 	}
 }
 
-# The columns that cached_query_explain() returns.
-my ($returned) = rows(q{SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE proname = 'cached_query_explain' AND provariadic = 0});
-my $explained = section($functions, 'cached_query_explain');
-is_deeply(missing([ grep { $_ ne 'query' } split / /, $returned->[0] ], $explained =~ /`(\w+)`/g), [],
-	'every column of cached_query_explain is documented');
+# The columns that the functions of the name explain return.
+foreach my $explain (qw(cached_query_explain cached_query_explain_statement))
+{
+	my ($returned) = rows(qq{SELECT array_to_string(proargnames, ' ') FROM pg_proc WHERE proname = '$explain' AND provariadic = 0});
+	my $explained = section($functions, $explain);
+
+	is_deeply(missing([ grep { $_ ne 'query' } split / /, $returned->[0] ], $explained =~ /`(\w+)`/g), [],
+		"every column of $explain is documented");
+}
 
 # The options, as the error for a wrong one lists them.
 $node->psql('postgres', q{SELECT cached_query_with('{"wrong": 1}', 'SELECT 1')}, stderr => \my $error);

@@ -1,0 +1,119 @@
+/*
+ * explain_statement.cpp
+ *		cached_query_explain_statement(): what cached_query.auto would do with a statement.
+ *
+ * Part of sql.h.
+ */
+#include "pg.h"
+#include "auto/inspect_statement.h"
+#include "call/signature.h"
+#include "sql/row.h"
+#include "sql/sql.h"
+
+namespace cq
+{
+namespace
+{
+
+const char *
+NameOf(ChosenBy by)
+{
+	switch (by)
+	{
+	case ChosenBy::setting:
+		return "setting";
+	case ChosenBy::hint:
+		return "hint";
+	case ChosenBy::rule:
+		return "rule";
+	}
+	return nullptr;
+}
+
+/* candidate, reason, detail, consistency, relations: the columns that cached_query_explain() has, too */
+void
+PutVerdict(Row *row, const StatementInspection &inspection)
+{
+	const bool exact = inspection.candidate && inspection.statement->attempt.exact;
+	const char *consistency = exact ? "exact" : "ttl";
+
+	Put(row, BoolGetDatum(inspection.candidate));
+	PutText(row, inspection.counted ? Describe(inspection.reason).code : nullptr);
+	PutText(row, inspection.detail);
+	PutText(row, inspection.candidate ? consistency : nullptr);
+	Put(row, RelationArray(inspection.relations));
+}
+
+/* key, state, tier, age, expires_in, rows, bytes */
+void
+PutFound(Row *row, const StatementInspection &inspection)
+{
+	const Found &found = inspection.found;
+	const bool absent = !inspection.has_key || found.tier == nullptr;
+
+	PutText(row, inspection.has_key
+					 ? psprintf("%016llx", static_cast<unsigned long long>(
+											   inspection.statement->attempt.key.hash))
+					 : nullptr);
+	PutText(row, inspection.has_key ? NameOf(found.state) : nullptr);
+	PutText(row, found.tier);
+	Put(row, IntervalFromUs(found.age_us), absent);
+	Put(row, IntervalFromUs(found.left_us), absent);
+	PutNumber(row, found.rows, absent);
+	PutNumber(row, found.bytes, absent);
+}
+
+/* chosen_by, rule, ttl, stale_for, tag, slow, last_run, voided_by */
+void
+PutChoice(Row *row, const StatementInspection &inspection)
+{
+	const Statement *statement = inspection.statement;
+	const bool candidate = inspection.candidate;
+	const char *tag = candidate ? statement->call.options.tag : "";
+	const int64 stale_ms =
+		candidate && !statement->attempt.exact ? statement->call.options.stale_for_ms : 0;
+
+	PutText(row, NameOf(inspection.choice.by));
+	PutText(row, inspection.rule);
+	Put(row, IntervalFromUs(candidate ? statement->call.ttl_us : 0), !candidate);
+	Put(row, IntervalFromUs(stale_ms * 1000), !candidate);
+	PutText(row, tag[0] != '\0' ? tag : nullptr);
+	Put(row, BoolGetDatum(inspection.slow), !inspection.judged);
+	Put(row, IntervalFromUs(inspection.last_us), inspection.last_us == 0);
+	Put(row, ObjectIdGetDatum(inspection.found.voided_by), !OidIsValid(inspection.found.voided_by));
+}
+
+Datum
+ReturnExplained(FunctionCallInfo fcinfo, const char *symbol)
+{
+	Call call;
+	StatementInspection inspection;
+	Row row = {};
+
+	RequirePreload();
+	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	SupplyMissingArgs(&call);
+	inspection = InspectStatement(call);
+	PutVerdict(&row, inspection);
+	PutFound(&row, inspection);
+	PutChoice(&row, inspection);
+	return RowDatum(row, RowType(fcinfo));
+}
+
+} // namespace
+} // namespace cq
+
+extern "C" {
+
+#define CQ_FUNCTION(name)                                                                          \
+	PG_FUNCTION_INFO_V1(name);                                                                     \
+	Datum name(PG_FUNCTION_ARGS)                                                                   \
+	{                                                                                              \
+		return cq::ReturnExplained(fcinfo, #name);                                                 \
+	}
+
+CQ_FUNCTION(cached_query_explain_statement)
+CQ_FUNCTION(cached_query_explain_statement_args)
+CQ_FUNCTION(cached_query_explain_statement_text)
+
+} // extern "C"
