@@ -7,6 +7,7 @@
 #   make test            all tests; installs what a fresh Debian lacks, leaves nothing running
 #   make test-sanitize   unit tests, fuzz targets and regress tests with sanitizers and valgrind
 #   make test-versions   all tests with 17 and 18, the packages and pg_upgrade, in chroots; as root
+#   make test-package    all tests with the Debian packages for 15, 17 and 18, installed in chroots; as root
 #   make demo            a slow query, direct and cached, on a throw-away server
 #   make bench           the benchmarks (ROUNDS=... and ROWS=... to shorten them)
 #   make profile         instructions of a hit, by callgrind, against test/bench/budget.txt
@@ -26,7 +27,7 @@ OBJS       = $(SOURCES:.cpp=.o)
 PG_CONFIG ?= pg_config
 
 # These goals find or install a server by themselves, or need none.
-STANDALONE = test test-sanitize test-versions demo bench profile unit deb format-check
+STANDALONE = test test-sanitize test-versions test-package demo bench profile unit deb format-check
 .PHONY: $(STANDALONE)
 
 ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
@@ -112,6 +113,9 @@ test-sanitize:
 
 test-versions:
 	@test/versions
+
+test-package:
+	@test/versions package
 
 unit:
 	@test/run unit

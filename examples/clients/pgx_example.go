@@ -1,5 +1,5 @@
 // pgx: it asks the server for the types of parameters, so each one is cast.
-// Debian's pgx is v4; with v5, import github.com/jackc/pgx/v5, all else is the same.
+// With v4, import github.com/jackc/pgx/v4, all else is the same.
 package main
 
 import (
@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/jackc/pgx/v4"
+	"github.com/jackc/pgx/v5"
 )
 
 // $1, $2 inside the quotes are parameters of the cached query, those outside are parameters of the driver.

@@ -130,12 +130,18 @@ def activerecord_example():
 
 
 def pgx_example(work):
-    """Debian has the sources of pgx where GOPATH is to be."""
+    """Debian has the sources of pgx where GOPATH is to be: those of v5, or only those of v4."""
     path = "/usr/share/gocode"
+    program = "pgx_example.go"
     missing = program_missing("go", "version")
-    if missing is None and not os.path.isdir(path + "/src/github.com/jackc/pgx/v4"):
-        missing = "there is no pgx in " + path
-    example("pgx_example.go", missing, ["go", "run"], (1, 2, 0),
+    if missing is None and not os.path.isdir(path + "/src/github.com/jackc/pgx/v5"):
+        if os.path.isdir(path + "/src/github.com/jackc/pgx/v4"):
+            program = work + "/pgx_example.go"
+            with open(EXAMPLES + "/pgx_example.go") as source, open(program, "w") as target:
+                target.write(source.read().replace("/pgx/v5", "/pgx/v4"))
+        else:
+            missing = "there is no pgx in " + path
+    example(program, missing, ["go", "run"], (1, 2, 0),
             "1000 2500.00\n996 2490.00\n" * 2 + REGIONS,
             GO111MODULE="off", GOPATH=path, GOCACHE=work + "/gocache", GOFLAGS="-p=1")
 

@@ -7,7 +7,6 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use CachedQueryTest;
-use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -109,12 +108,8 @@ foreach my $mode (qw(force_generic_plan force_custom_plan auto))
 {
 	package Pooler;
 
-	sub raw_connect
-	{
-		my ($self) = @_;
-
-		return IO::Socket::UNIX->new(Peer => $self->{socket}) || die "no connection: $!";
-	}
+	sub host { return $_[0]->{host}; }
+	sub port { return $_[0]->{port}; }
 }
 
 my $bouncer;
@@ -150,7 +145,7 @@ SKIP:
 
 	my $dir = PostgreSQL::Test::Utils::tempdir_short();
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	my $pooler = bless { socket => "$dir/.s.PGSQL.$port" }, 'Pooler';
+	my $pooler = bless { host => $dir, port => $port }, 'Pooler';
 
 	append_to_file("$dir/users", qq{"app" ""\n"other" ""\n});
 	append_to_file("$dir/pgbouncer.ini", join("\n",
@@ -159,7 +154,7 @@ SKIP:
 		'auth_type = trust', "auth_file = $dir/users", ''));
 	$node->safe_psql('postgres', 'CREATE ROLE app LOGIN; CREATE ROLE other LOGIN; GRANT SELECT, UPDATE ON t TO app, other; ALTER ROLE app SET cached_query.auto = exact');
 	$bouncer = IPC::Run::start([ $program, "$dir/pgbouncer.ini" ], '>', "$dir/log", '2>&1');
-	ok(wait_until(sub { -S $pooler->{socket} }, 20), 'PgBouncer listens') or diag slurp_file("$dir/log");
+	ok(wait_until(sub { -S "$dir/.s.PGSQL.$port" }, 20), 'PgBouncer listens') or diag slurp_file("$dir/log");
 
 	my ($one, $two) = map { client($pooler, 'app') } 1, 2;
 	my ($other, $again) = map { client($pooler, 'other') } 1, 2;
