@@ -15,7 +15,7 @@
  * off.  Under one snapshot they run inside STABLE functions, of which one says exact and the other off, and in
  * REPEATABLE READ also as the client's own, plain, prepared and with arguments.
  *
- * Needs a server with cached_query built with CQ_DEBUG=1, max_prepared_transactions of 20 or more,
+ * Needs a server with cached_query (built with CQ_DEBUG=1 it meets more races), max_prepared_transactions of 20 or more,
  * a superuser, and in the database the extension and what exact.sql makes.  The connection is what
  * PGHOST and so on say; PGOPTIONS may hold further settings, for example
  * -c cached_query.debug_room=1.
@@ -1162,6 +1162,17 @@ breathe(double began)
 		pause_us(below(300000));
 }
 
+/* Only a build with CQ_DEBUG has sleeps; the checks are good without. */
+static bool
+has_sleeps(PGconn *conn)
+{
+	PGresult *result = PQexec(conn, "SELECT FROM pg_settings WHERE name = 'cached_query.debug_sleep_commit'");
+	bool found = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+
+	PQclear(result);
+	return found;
+}
+
 static void
 set_sleeps(PGconn *conn)
 {
@@ -1180,6 +1191,7 @@ writer(int index)
 	PGconn *other = connect_db("SET lock_timeout = '1s'");
 	Numbers numbers = {0};
 	const double began = now_s();
+	const bool sleeps = has_sleeps(conn);
 
 	for (long count = 0; !shared->stop; count++)
 	{
@@ -1190,8 +1202,11 @@ writer(int index)
 		numbers.k = 1 + below(3);
 		numbers.n = (count * MAX_PROCESSES + index) * 10 + 1010;
 		snprintf(numbers.g, sizeof(numbers.g), "cq_fuzz_%d_%ld", index, count);
-		set_sleeps(conn);
-		set_sleeps(other);
+		if (sleeps)
+		{
+			set_sleeps(conn);
+			set_sleeps(other);
+		}
 		attempt(conn, other, op, &numbers);
 		breathe(began);
 	}

@@ -160,8 +160,12 @@ sub add_extension
 	my ($node, $database) = @_;
 
 	$node->safe_psql($database, 'CREATE EXTENSION cached_query');
-	$node->psql($database,
-		q{CREATE FUNCTION cached_query_check() RETURNS text AS '$libdir/cached_query' LANGUAGE C});
+	$node->safe_psql($database, q{
+		DO $do$ BEGIN
+			CREATE FUNCTION cached_query_check() RETURNS text AS '$libdir/cached_query' LANGUAGE C;
+		EXCEPTION WHEN undefined_function THEN
+			NULL; -- not an error in the log
+		END $do$});
 	return;
 }
 
