@@ -48,7 +48,7 @@ namespace
  * entry is judged again.
  */
 Reason
-LockWhatItRead(Attempt *attempt, Pin *pin)
+LockWhatItRead(Lookup *lookup, Pin *pin)
 {
 	const Entry *entry = PinnedEntry(pin);
 	const EntryFacts facts = FactsOf(entry);
@@ -57,23 +57,23 @@ LockWhatItRead(Attempt *attempt, Pin *pin)
 
 	for (uint32 i = 0; i < meta.head.relations; i++)
 		LockRelationOid(meta.relations[i], AccessShareLock);
-	reason = JudgeFacts(attempt, facts);
+	reason = JudgeFacts(lookup, facts);
 	if (reason == Reason::none || reason == Reason::stale_hit)
-		reason = JudgeMeta(attempt, facts, meta);
+		reason = JudgeMeta(lookup, facts, meta);
 	return reason;
 }
 
 } // namespace
 
 Reason
-AcceptForStatement(Attempt *attempt, const Served &served)
+AcceptForStatement(Lookup *lookup, const Served &served)
 {
 	if (HeldBytes() > MaxPinnedBytes() || TooMuchPinned(served.pin))
 		return Reason::no_memory;
 	if (!IsolationUsesXactSnapshot() || settings::debug_auto_no_locks)
 		return Reason::none;
 	/* rows that only pass through from Redis don't say what they were computed from */
-	return served.in_memory ? LockWhatItRead(attempt, served.pin) : Reason::miss_not_exact;
+	return served.in_memory ? LockWhatItRead(lookup, served.pin) : Reason::miss_not_exact;
 }
 
 namespace
@@ -83,7 +83,7 @@ namespace
 void
 KeepKey(Statement *statement)
 {
-	Key *key = &statement->attempt.key;
+	Key *key = &statement->lookup.key;
 	char *bytes = static_cast<char *>(MemoryContextAlloc(statement->context, key->length));
 
 	memcpy(bytes, key->bytes, key->length);
@@ -105,9 +105,9 @@ LimitWait(Statement *statement, int64 run_us)
 		*wait_ms = 0;
 	else
 		*wait_ms = static_cast<int>(Min(static_cast<int64>(*wait_ms), (2 * run_us + 999) / 1000));
-	if (statement->attempt.fill_us == 0)
-		statement->attempt.fill_us = run_us;
-	statement->attempt.plan_cost = statement->planned->planTree->total_cost;
+	if (statement->lookup.fill_us == 0)
+		statement->lookup.fill_us = run_us;
+	statement->lookup.plan_cost = statement->planned->planTree->total_cost;
 }
 
 } // namespace
@@ -141,7 +141,7 @@ IsReadyToKeep(Statement *statement)
 {
 	constexpr int kTries = 3;
 	Known *known = statement->known;
-	const Attempt *attempt = &statement->attempt;
+	const Lookup *lookup = &statement->lookup;
 	bool again = false;
 
 	exact::MarkFill(&statement->mark);
@@ -156,7 +156,7 @@ IsReadyToKeep(Statement *statement)
 	{
 		const PlannedStmt *plan = statement->query->plannedstmt;
 
-		if (!again && HasPlan(statement) && !IsPlanOld(plan, *statement->note, attempt->view))
+		if (!again && HasPlan(statement) && !IsPlanOld(plan, *statement->note, lookup->view))
 			return true;
 		PlanAgainNextTime(statement->planned);
 		ReplaceByNewPlan(statement);
@@ -179,7 +179,7 @@ DecideToKeep(Statement *statement)
 		return Reason::too_many_dependencies;
 	if (known->findings.user_function && statement->query->plannedstmt->parallelModeNeeded)
 		return Reason::parallel_function;
-	statement->as_of = TimeOf(statement->attempt.view, &statement->lag_ms);
+	statement->as_of = TimeOf(statement->lookup.view, &statement->lag_ms);
 	statement->conduct = Conduct::keep;
 	return Reason::none;
 }
@@ -187,9 +187,9 @@ DecideToKeep(Statement *statement)
 } // namespace
 
 Reason
-FillForStatement(Attempt *attempt, Answer *, Reason miss, bool leads)
+FillForStatement(Lookup *lookup, Answer *, Reason miss, bool leads)
 {
-	Statement *statement = static_cast<Statement *>(attempt->statement);
+	Statement *statement = static_cast<Statement *>(lookup->statement);
 	const Reason reason = statement->promising ? DecideToKeep(statement) : Reason::ghost;
 
 	if (reason == Reason::none)
@@ -202,7 +202,7 @@ FillForStatement(Attempt *attempt, Answer *, Reason miss, bool leads)
 
 /* Nothing is needed for that: the plan runs without our node. */
 void
-RunStatement(Attempt *, Answer *, Reason)
+RunStatement(Lookup *, Answer *, Reason)
 {
 }
 
@@ -223,7 +223,7 @@ bool
 IsPromisingMiss(const Statement *statement, int64 ghost_us)
 {
 	if (statement->reason == Reason::miss_refresh ||
-		(statement->reason == Reason::miss_expired && statement->attempt.was_hit))
+		(statement->reason == Reason::miss_expired && statement->lookup.was_hit))
 		return true;
 	return ghost_us > 0 && IsLongEnough(statement, ghost_us);
 }
@@ -234,7 +234,7 @@ namespace
 int64
 AskGhost(Statement *statement)
 {
-	const GhostReport report = ReadGhost(statement->attempt);
+	const GhostReport report = ReadGhost(statement->lookup);
 
 	statement->voided = report.voided;
 	statement->voided_slot = report.slot;
@@ -258,15 +258,15 @@ Observe(Statement *statement)
 Reason
 DecideMiss(Statement *statement, Reason miss)
 {
-	Attempt *attempt = &statement->attempt;
+	Lookup *lookup = &statement->lookup;
 	int64 ghost_us;
 
 	/* a fill around this statement watches the plan that runs here, not this fill */
 	if (miss == Reason::no_memory || Watching())
 		return miss;
 	if (statement->call.options.mode == Mode::read_only)
-		return LookUpRedisFor(attempt, &statement->answer, miss) ? Reason::redis_hit
-																 : Reason::read_only;
+		return LookUpRedisFor(lookup, &statement->answer, miss) ? Reason::redis_hit
+																: Reason::read_only;
 	KeepKey(statement);
 	ghost_us = AskGhost(statement);
 	statement->promising = IsPromisingMiss(statement, ghost_us);
@@ -280,31 +280,31 @@ DecideMiss(Statement *statement, Reason miss)
 	/* nobody waits for what is not going to be kept */
 	if (!statement->promising)
 		statement->call.options.redis_lease_ms = 0;
-	LimitWait(statement, Max(ghost_us, attempt->fill_us));
-	return FillOrShare(attempt, &statement->answer, miss);
+	LimitWait(statement, Max(ghost_us, lookup->fill_us));
+	return FillOrShare(lookup, &statement->answer, miss);
 }
 
 /* What is there, and is good enough. */
 Reason
 LookUpOrRefresh(Statement *statement)
 {
-	Attempt *attempt = &statement->attempt;
+	Lookup *lookup = &statement->lookup;
 	Reason reason;
 
 	if (statement->call.options.mode == Mode::refresh)
 	{
-		InheritTtl(attempt);
+		InheritTtl(lookup);
 		return Reason::miss_refresh;
 	}
-	attempt->may_take_stale = MayTakeStale(attempt);
-	reason = LookUpFor(attempt, &statement->answer);
-	attempt->may_take_stale = false;
-	if (reason != Reason::stale_hit && !attempt->early)
+	lookup->may_take_stale = MayTakeStale(lookup);
+	reason = LookUpFor(lookup, &statement->answer);
+	lookup->may_take_stale = false;
+	if (reason != Reason::stale_hit && !lookup->early)
 		return reason;
 	KeepKey(statement);
 	statement->promising = true;
-	attempt->plan_cost = statement->planned->planTree->total_cost;
-	return RefreshOrServe(attempt, &statement->answer, reason);
+	lookup->plan_cost = statement->planned->planTree->total_cost;
+	return RefreshOrServe(lookup, &statement->answer, reason);
 }
 
 /* Which outcome it is to have, and what the node is to do. */
@@ -333,7 +333,7 @@ Choose(Statement *statement)
 void
 Decide(Statement *statement)
 {
-	Attempt *attempt = &statement->attempt;
+	Lookup *lookup = &statement->lookup;
 	MemoryContext caller;
 
 	PrepareCall(statement);
@@ -341,7 +341,7 @@ Decide(Statement *statement)
 	if (statement->call.ttl_us == 0)
 		return;
 	caller = MemoryContextSwitchTo(statement->context);
-	if (UsedParams(statement->known, statement->query->params, false, &attempt->params))
+	if (UsedParams(statement->known, statement->query->params, false, &lookup->params))
 	{
 		statement->counts = true;
 		Choose(statement);

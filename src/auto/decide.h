@@ -29,10 +29,10 @@ extern bool IsPromisingMiss(const Statement *statement, int64 ghost_us);
  * A hit that may not stay pinned would be copied to a temporary file, for which there may be a limit: the
  * statement itself needs none.
  */
-extern Reason AcceptForStatement(Attempt *attempt, const Served &served);
+extern Reason AcceptForStatement(Lookup *lookup, const Served &served);
 /* Have the node keep the rows, and others wait for them; or say why not. */
-extern Reason FillForStatement(Attempt *attempt, Answer *answer, Reason miss, bool leads);
-extern void RunStatement(Attempt *attempt, Answer *answer, Reason reason);
+extern Reason FillForStatement(Lookup *lookup, Answer *answer, Reason miss, bool leads);
+extern void RunStatement(Lookup *lookup, Answer *answer, Reason reason);
 /* A plan of now, on top of which our node is. */
 extern void ReplaceByNewPlan(Statement *statement);
 extern bool HasPlan(const Statement *statement);

@@ -32,21 +32,21 @@ Places<Place, 8192> places;
 
 /* What is too old for one is good for the other: they don't share a ghost. */
 uint64
-HashOf(const Attempt &attempt)
+HashOf(const Lookup &lookup)
 {
-	return attempt.exact ? attempt.key.hash : ~attempt.key.hash;
+	return lookup.exact ? lookup.key.hash : ~lookup.key.hash;
 }
 
 uint64
-KeyOf(const Attempt &attempt)
+KeyOf(const Lookup &lookup)
 {
-	return HashOf(attempt) | 1;
+	return HashOf(lookup) | 1;
 }
 
 Place &
-PlaceOf(const Attempt &attempt)
+PlaceOf(const Lookup &lookup)
 {
-	return places.Of(HashOf(attempt) >> 1);
+	return places.Of(HashOf(lookup) >> 1);
 }
 
 struct Slots
@@ -63,14 +63,14 @@ Add(Slots *slots, exact::SlotNo slot)
 }
 
 Slots
-SlotsOf(const Attempt &attempt, List *relations)
+SlotsOf(const Lookup &lookup, List *relations)
 {
 	Slots slots = {};
 	ListCell *cell;
 
 	Add(&slots, exact::kSlotClear);
 	Add(&slots, exact::DatabaseSlot(MyDatabaseId));
-	if (attempt.exact)
+	if (lookup.exact)
 	{
 		Add(&slots, exact::AllRowsSlot(MyDatabaseId));
 		foreach (cell, relations)
@@ -84,17 +84,16 @@ SlotsOf(const Attempt &attempt, List *relations)
 } // namespace
 
 GhostReport
-ReadGhost(const Attempt &attempt)
+ReadGhost(const Lookup &lookup)
 {
-	Place &place = PlaceOf(attempt);
+	Place &place = PlaceOf(lookup);
 	const uint64 head = pg_atomic_read_u64(&place.generation_and_count);
 	const uint64 position = pg_atomic_read_u64(&place.position);
 	const uint32 count = Min(static_cast<uint32>(head % 64), static_cast<uint32>(kGhostSlots));
 	const int64 run_us = static_cast<int64>(pg_atomic_read_u64(&place.run_us));
 
-	if (pg_atomic_read_u64(&place.key) != KeyOf(attempt) || head / 64 != exact::Generation() ||
-		attempt.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >=
-			LifeFor(*attempt.call))
+	if (pg_atomic_read_u64(&place.key) != KeyOf(lookup) || head / 64 != exact::Generation() ||
+		lookup.now - static_cast<int64>(pg_atomic_read_u64(&place.as_of)) >= LifeFor(*lookup.call))
 		return {};
 	for (uint32 i = 0; i < count; i++)
 	{
@@ -102,26 +101,26 @@ ReadGhost(const Attempt &attempt)
 		const exact::SlotNo slot =
 			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
 
-		if (exact::Check(slot, attempt.view, position) != exact::SlotCheck::valid)
+		if (exact::Check(slot, lookup.view, position) != exact::SlotCheck::valid)
 			return {0, true, slot, run_us};
 	}
 	return {run_us, false, 0, run_us};
 }
 
 void
-LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
+LeaveGhost(const Lookup &lookup, List *relations, int64 run_us)
 {
-	Place &place = PlaceOf(attempt);
-	const Slots slots = SlotsOf(attempt, relations);
+	Place &place = PlaceOf(lookup);
+	const Slots slots = SlotsOf(lookup, relations);
 
 	/* retires the writers that our snapshot sees: otherwise they would seem to have written after this run */
-	if (exact::CheckAll(slots.numbers, slots.count, attempt.view, attempt.view.pos) !=
+	if (exact::CheckAll(slots.numbers, slots.count, lookup.view, lookup.view.pos) !=
 		exact::SlotCheck::valid)
 		return;
 	pg_atomic_write_u64(&place.key, 0);
 	pg_write_barrier();
-	pg_atomic_write_u64(&place.position, attempt.view.pos);
-	pg_atomic_write_u64(&place.as_of, static_cast<uint64>(attempt.now));
+	pg_atomic_write_u64(&place.position, lookup.view.pos);
+	pg_atomic_write_u64(&place.as_of, static_cast<uint64>(lookup.now));
 	pg_atomic_write_u64(&place.run_us, static_cast<uint64>(Max(run_us, INT64CONST(1))));
 	pg_atomic_write_u64(&place.generation_and_count, exact::Generation() * 64 + slots.count);
 	for (uint32 i = 0; i < slots.count; i += 2)
@@ -131,7 +130,7 @@ LeaveGhost(const Attempt &attempt, List *relations, int64 run_us)
 		pg_atomic_write_u64(&place.slots[i / 2], slots.numbers[i] | (second << 32));
 	}
 	pg_write_barrier();
-	pg_atomic_write_u64(&place.key, KeyOf(attempt));
+	pg_atomic_write_u64(&place.key, KeyOf(lookup));
 }
 
 void

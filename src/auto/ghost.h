@@ -26,9 +26,9 @@ struct GhostReport
 	exact::SlotNo slot; /* what has */
 	int64 last_us;      /* what the last run took, if there was one, whatever has changed */
 };
-extern GhostReport ReadGhost(const Attempt &attempt);
-/* A run under the attempt's snapshot, which is still there, that read these relations took so long. */
-extern void LeaveGhost(const Attempt &attempt, List *relations, int64 run_us);
+extern GhostReport ReadGhost(const Lookup &lookup);
+/* A run under the lookup's snapshot, which is still there, that read these relations took so long. */
+extern void LeaveGhost(const Lookup &lookup, List *relations, int64 run_us);
 
 extern void GhostRequestShmem();
 extern void GhostInitShmem();

@@ -147,14 +147,14 @@ ChooseAndExamine(StatementInspection *inspection, const Query *query, const Stat
 
 /* Which of these has changed its rows or its definition since? */
 Oid
-ChangedRelation(const Attempt &attempt, const Oid *relations, uint32 count, uint64 position)
+ChangedRelation(const Lookup &lookup, const Oid *relations, uint32 count, uint64 position)
 {
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (exact::Check(exact::DdlSlot(MyDatabaseId, relations[i]), attempt.view, position) ==
+		if (exact::Check(exact::DdlSlot(MyDatabaseId, relations[i]), lookup.view, position) ==
 				exact::SlotCheck::changed ||
-			(attempt.exact && exact::Check(exact::WriteSlot(MyDatabaseId, relations[i]),
-										   attempt.view, position) == exact::SlotCheck::changed))
+			(lookup.exact && exact::Check(exact::WriteSlot(MyDatabaseId, relations[i]), lookup.view,
+										  position) == exact::SlotCheck::changed))
 			return relations[i];
 	}
 	return InvalidOid;
@@ -182,25 +182,25 @@ StateFor(Reason reason, const Entry *entry)
 Reason
 JudgeFound(StatementInspection *inspection, const Pin *pin)
 {
-	Attempt *attempt = &inspection->statement->attempt;
+	Lookup *lookup = &inspection->statement->lookup;
 	Found *found = &inspection->found;
 	const EntrySummary entry = Summarize(pin);
 	char buffer[512];
 	Meta meta = {};
 	Reason reason;
 
-	attempt->may_take_stale = MayTakeStale(attempt);
-	reason = JudgeEntry(attempt, pin, entry.facts, &meta, buffer, sizeof(buffer));
-	attempt->was_hit = entry.hits > 0;
+	lookup->may_take_stale = MayTakeStale(lookup);
+	reason = JudgeEntry(lookup, pin, entry.facts, &meta, buffer, sizeof(buffer));
+	lookup->was_hit = entry.hits > 0;
 	found->state = StateFor(reason, PinnedEntry(pin));
 	found->tier = "memory";
-	found->age_us = Max(attempt->now - entry.facts.as_of, INT64CONST(0));
-	found->left_us = Max(attempt->call->ttl_us - found->age_us, INT64CONST(0));
+	found->age_us = Max(lookup->now - entry.facts.as_of, INT64CONST(0));
+	found->left_us = Max(lookup->call->ttl_us - found->age_us, INT64CONST(0));
 	found->rows = entry.facts.rows;
 	found->bytes = entry.payload;
 	if (reason == Reason::miss_invalidated)
 		found->voided_by =
-			ChangedRelation(*attempt, meta.relations, meta.head.relations, entry.facts.pos);
+			ChangedRelation(*lookup, meta.relations, meta.head.relations, entry.facts.pos);
 	inspection->last_us = entry.facts.fill_us;
 	return reason;
 }
@@ -213,7 +213,7 @@ PeekElsewhere(StatementInspection *inspection)
 	Found *found = &inspection->found;
 	Remote remote;
 
-	if (!UsesRedis(statement->call.options) || !PeekRedis(statement->attempt.key, &remote))
+	if (!UsesRedis(statement->call.options) || !PeekRedis(statement->lookup.key, &remote))
 		return false;
 	found->tier = "redis";
 	found->age_us = remote.age_us;
@@ -229,7 +229,7 @@ int64
 AskGhost(StatementInspection *inspection)
 {
 	const Statement *statement = inspection->statement;
-	const GhostReport report = ReadGhost(statement->attempt);
+	const GhostReport report = ReadGhost(statement->lookup);
 	ListCell *cell;
 
 	if (inspection->last_us == 0)
@@ -248,7 +248,7 @@ Reason
 Foresee(StatementInspection *inspection, bool *told)
 {
 	Statement *statement = inspection->statement;
-	const Key &key = statement->attempt.key;
+	const Key &key = statement->lookup.key;
 	Pin *pin = FindEntry(key.hash, key.bytes, key.length);
 	Reason reason = Reason::miss_cold;
 	int64 ghost_us;
@@ -289,7 +289,7 @@ Judge(StatementInspection *inspection, ParamListInfo params)
 		inspection->detail = "cached_query.default_ttl is 0";
 		return;
 	}
-	if (!UsedParams(statement->known, params, false, &statement->attempt.params))
+	if (!UsedParams(statement->known, params, false, &statement->lookup.params))
 		return;
 	reason = JudgeSession(statement);
 	inspection->candidate = reason == Reason::none;

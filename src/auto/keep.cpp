@@ -36,8 +36,8 @@ RowsTimed(const Keeping *keeping)
 bool
 BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryContext context)
 {
-	Attempt *attempt = &statement->attempt;
-	const SizeNote known = RecallSize(attempt->key.hash);
+	Lookup *lookup = &statement->lookup;
+	const SizeNote known = RecallSize(lookup->key.hash);
 	Pin *fill;
 
 	memset(static_cast<void *>(keeping), 0, sizeof(*keeping));
@@ -47,19 +47,19 @@ BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryConte
 		statement->reason = Reason::too_large;
 		return false;
 	}
-	fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	fill = BeginFill(lookup->key.hash, lookup->key.bytes, lookup->key.length);
 	if (fill == nullptr)
 	{
 		statement->reason = Reason::no_memory;
 		return false;
 	}
-	attempt->key_slot =
-		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
-	attempt->args_text = attempt->params != nullptr ? TextOfParams(attempt->params) : "";
+	lookup->key_slot =
+		exact::NamedSlot(exact::Named::key, MyDatabaseId, &lookup->key.hash, sizeof(uint64));
+	lookup->args_text = lookup->params != nullptr ? TextOfParams(lookup->params) : "";
 	BeginRows(&keeping->rows, Shape::rows, desc, fill, MaxEntryBytes(), context);
 	keeping->rows.drop = true;
 	ExpectSize(fill, known.bytes);
-	BeginWatch(&keeping->watch, context, attempt->examined->findings);
+	BeginWatch(&keeping->watch, context, lookup->examined->findings);
 	WatchOwnPlan(&keeping->watch, statement->query->plannedstmt);
 	Count(Counter::fills);
 	keeping->active = true;
@@ -99,7 +99,7 @@ KeepRow(Keeping *keeping, TupleTableSlot *slot)
 	{
 		keeping->statement->reason = rows->too_large ? Reason::too_large : Reason::no_memory;
 		if (rows->too_large)
-			NoteSize(keeping->statement->attempt.key.hash, rows->bytes, true);
+			NoteSize(keeping->statement->lookup.key.hash, rows->bytes, true);
 		StopKeeping(keeping);
 	}
 }
@@ -118,12 +118,12 @@ FinishKeeping(Keeping *keeping, PlanState *plan)
 	EndWatch(&keeping->watch);
 	if (rows->spilled)
 	{
-		NoteSize(statement->attempt.key.hash, rows->bytes, false);
+		NoteSize(statement->lookup.key.hash, rows->bytes, false);
 		statement->reason = Reason::no_memory;
 	}
 	else
 		statement->reason = Publish(
-			&statement->attempt, rows,
+			&statement->lookup, rows,
 			{&keeping->watch, &statement->mark, fill_us, statement->as_of, statement->lag_ms},
 			statement->reason, &published);
 	statement->kept = published;

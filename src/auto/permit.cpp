@@ -61,24 +61,24 @@ JudgeSession(Statement *statement)
 		return Reason::disabled;
 	if (statement->call.options.mode == Mode::off)
 		return Reason::mode_off;
-	return JudgeKnown(statement->known, statement->attempt.exact, &statement->detail);
+	return JudgeKnown(statement->known, statement->lookup.exact, &statement->detail);
 }
 
 Reason
 JudgeStatement(Statement *statement)
 {
-	Attempt *attempt = &statement->attempt;
+	Lookup *lookup = &statement->lookup;
 	Reason reason = JudgeSession(statement);
 
 	if (reason != Reason::none)
 		return reason;
 	exact::StartWriters();
-	attempt->standing = exact::Look(&attempt->view);
-	reason = JudgeTransaction(attempt);
+	lookup->standing = exact::Look(&lookup->view);
+	reason = JudgeTransaction(lookup);
 	if (reason != Reason::none)
 		return reason;
-	attempt->now = GetCurrentTimestamp();
-	return BuildKey(*statement->known, Shape::rows, attempt->params, &attempt->key);
+	lookup->now = GetCurrentTimestamp();
+	return BuildKey(*statement->known, Shape::rows, lookup->params, &lookup->key);
 }
 
 static_assert(kMaxHintTag == kMaxTagLength);
@@ -87,7 +87,7 @@ void
 PrepareCall(Statement *statement)
 {
 	Call *call = &statement->call;
-	Attempt *attempt = &statement->attempt;
+	Lookup *lookup = &statement->lookup;
 	const Terms terms = TermsOf(*statement->known);
 
 	call->query = statement->known->text;
@@ -102,12 +102,12 @@ PrepareCall(Statement *statement)
 		call->options.tag = statement->known->tag;
 	/* names inside a function are those of its variables, too */
 	call->bound_here = !IsTopLevel();
-	attempt->call = call;
-	attempt->examiner = &statement_examiner;
-	attempt->statement = statement;
-	attempt->examined = statement->known;
-	attempt->context = statement->context;
-	attempt->exact = terms.exact;
+	lookup->call = call;
+	lookup->examiner = &statement_examiner;
+	lookup->statement = statement;
+	lookup->examined = statement->known;
+	lookup->context = statement->context;
+	lookup->exact = terms.exact;
 }
 
 } // namespace cq

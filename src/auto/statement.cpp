@@ -150,18 +150,18 @@ ChoosePlan(Statement *statement, int eflags)
 /* --- what the run showed -------------------------------------------------------------------- */
 
 bool
-StatementHolds(const Attempt *attempt)
+StatementHolds(const Lookup *lookup)
 {
-	const Statement *statement = static_cast<const Statement *>(attempt->statement);
+	const Statement *statement = static_cast<const Statement *>(lookup->statement);
 
 	return StillKnown(statement->known) &&
 		   !NewsOfRelations(statement->note->heard, statement->query->plannedstmt->relationOids);
 }
 
 void
-LearnOfStatement(Attempt *attempt, const Findings &seen)
+LearnOfStatement(Lookup *lookup, const Findings &seen)
 {
-	LearnOfKnown(static_cast<Known *>(attempt->examined), seen);
+	LearnOfKnown(static_cast<Known *>(lookup->examined), seen);
 }
 
 } // namespace
@@ -199,7 +199,7 @@ BeginStatement(QueryDesc *query, int eflags)
 void
 LookUpAgain(Statement *statement)
 {
-	const Reason reason = LookUpFor(&statement->attempt, &statement->answer);
+	const Reason reason = LookUpFor(&statement->lookup, &statement->answer);
 
 	if (Describe(reason).kind != Kind::hit)
 		return;
@@ -246,7 +246,7 @@ FinishStatement(const Statement *statement)
 	if (!statement->leaves_ghost || statement->query->planstate == nullptr)
 		return;
 	(void) RelationsRead(statement->query->planstate, &read);
-	LeaveGhost(statement->attempt, read, statement->run_us + statement->plan_us);
+	LeaveGhost(statement->lookup, read, statement->run_us + statement->plan_us);
 }
 
 namespace
@@ -275,7 +275,7 @@ NoteStatement(const Statement *statement)
 	outcome.ran = statement->conduct != Conduct::hit;
 	outcome.run_us = statement->run_us + statement->plan_us;
 	outcome.saved_us =
-		statement->conduct == Conduct::hit ? statement->attempt.fill_us : statement->saved_us;
+		statement->conduct == Conduct::hit ? statement->lookup.fill_us : statement->saved_us;
 	outcome.voided = statement->voided;
 	outcome.voided_by = statement->voided ? VoidedBy(statement) : InvalidOid;
 	NoteCandidate(SubjectOf(*statement->known), outcome);

@@ -36,7 +36,7 @@ struct Statement
 	Known *known;
 	const PlanNote *note;
 	Call call;
-	Attempt attempt;
+	Lookup lookup;
 	Answer answer; /* a hit's */
 	Conduct conduct;
 	Reason reason;

@@ -28,39 +28,39 @@ namespace
 /* --- the decision --------------------------------------------------------------------------- */
 
 Reason
-Decide(Attempt *attempt, Answer *answer)
+Decide(Lookup *lookup, Answer *answer)
 {
-	const CallOptions &options = attempt->call->options;
+	const CallOptions &options = lookup->call->options;
 	Reason reason;
 
 	if (!settings::enabled)
 		return Reason::disabled;
 	if (options.mode == Mode::off)
 		return Reason::mode_off;
-	reason = JudgeQuery(*attempt->examined, attempt->call->shape, attempt->exact, &answer->detail);
+	reason = JudgeQuery(*lookup->examined, lookup->call->shape, lookup->exact, &answer->detail);
 	if (reason != Reason::none)
 		return reason;
-	if (attempt->exact)
+	if (lookup->exact)
 	{
 		exact::StartWriters();
-		attempt->standing = exact::Look(&attempt->view);
+		lookup->standing = exact::Look(&lookup->view);
 	}
-	reason = JudgeTransaction(attempt);
+	reason = JudgeTransaction(lookup);
 	if (reason != Reason::none)
 		return reason;
 
-	attempt->now = GetCurrentTimestamp();
-	reason = BuildKey(*attempt->examined, attempt->call->shape, attempt->params, &attempt->key);
+	lookup->now = GetCurrentTimestamp();
+	reason = BuildKey(*lookup->examined, lookup->call->shape, lookup->params, &lookup->key);
 	if (reason != Reason::none)
 		return reason;
-	if (options.mode == Mode::refresh || attempt->call->ttl_us == 0)
+	if (options.mode == Mode::refresh || lookup->call->ttl_us == 0)
 	{
-		InheritTtl(attempt);
+		InheritTtl(lookup);
 		return Reason::miss_refresh;
 	}
-	attempt->may_take_stale = MayTakeStale(attempt);
-	reason = LookUpFor(attempt, answer);
-	attempt->may_take_stale = false; /* who waits or runs the query gets what it asked for */
+	lookup->may_take_stale = MayTakeStale(lookup);
+	reason = LookUpFor(lookup, answer);
+	lookup->may_take_stale = false; /* who waits or runs the query gets what it asked for */
 	return reason;
 }
 
@@ -79,17 +79,16 @@ NotCached(Reason reason)
  * gone before the answer is.
  */
 void
-KeepBeyond(Attempt *attempt, Answer *answer)
+KeepBeyond(Lookup *lookup, Answer *answer)
 {
 	if (answer->detail != nullptr)
-		answer->detail = MemoryContextStrdup(attempt->context, answer->detail);
-	if (attempt->key.bytes != nullptr)
+		answer->detail = MemoryContextStrdup(lookup->context, answer->detail);
+	if (lookup->key.bytes != nullptr)
 	{
-		char *bytes =
-			static_cast<char *>(MemoryContextAlloc(attempt->context, attempt->key.length));
+		char *bytes = static_cast<char *>(MemoryContextAlloc(lookup->context, lookup->key.length));
 
-		memcpy(bytes, attempt->key.bytes, attempt->key.length);
-		attempt->key.bytes = bytes;
+		memcpy(bytes, lookup->key.bytes, lookup->key.length);
+		lookup->key.bytes = bytes;
 	}
 }
 
@@ -111,37 +110,37 @@ Repeatable(const Findings &findings)
  * What was made has nothing listed in its slot, as nobody can have used it before.  But then the plan is new, too.
  */
 bool
-IsOvertaken(const Attempt *attempt)
+IsOvertaken(const Lookup *lookup)
 {
-	const exact::View &view = attempt->view;
-	const bool seen = attempt->handle->seen_whole;
+	const exact::View &view = lookup->view;
+	const bool seen = lookup->handle->seen_whole;
 	ListCell *cell;
 
-	if (attempt->standing != exact::Standing::ok || IsolationUsesXactSnapshot())
+	if (lookup->standing != exact::Standing::ok || IsolationUsesXactSnapshot())
 		return false;
-	foreach (cell, attempt->examined->findings.relations)
+	foreach (cell, lookup->examined->findings.relations)
 	{
 		if ((!seen || exact::Check(exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)), view,
 								   view.pos) != exact::SlotCheck::valid) &&
 			StorageReplacedSince(lfirst_oid(cell), view.snapshot))
 			return true;
 	}
-	attempt->handle->seen_whole = true;
+	lookup->handle->seen_whole = true;
 	return false;
 }
 
 /* Go on under a snapshot of now, until the call ends.  It sees no more of our own commands. */
 void
-TakeNewSnapshot(Attempt *attempt)
+TakeNewSnapshot(Lookup *lookup)
 {
 	const CommandId own = GetActiveSnapshot()->curcid;
 
-	if (attempt->new_snapshot)
+	if (lookup->new_snapshot)
 		PopActiveSnapshot();
 	PushCopiedSnapshot(GetTransactionSnapshot());
 	GetActiveSnapshot()->curcid = own;
-	attempt->new_snapshot = true;
-	attempt->standing = exact::Look(&attempt->view);
+	lookup->new_snapshot = true;
+	lookup->standing = exact::Look(&lookup->view);
 }
 
 /*
@@ -149,55 +148,55 @@ TakeNewSnapshot(Attempt *attempt)
  * one's view.
  */
 void
-FindHandle(Attempt *attempt)
+FindHandle(Lookup *lookup)
 {
 	constexpr int kTries = 3;
-	const Call &call = *attempt->call;
+	const Call &call = *lookup->call;
 
 	for (int tries = 1;; tries++)
 	{
-		attempt->handle = GetHandle(call.query, call.query_length, call.args);
-		attempt->examined = &*attempt->handle;
-		attempt->standing = exact::Look(&attempt->view);
-		if (IsOvertaken(attempt))
-			TakeNewSnapshot(attempt);
-		if (tries == kTries || attempt->standing != exact::Standing::ok ||
-			!PlanOutdated(attempt->handle, attempt->view))
+		lookup->handle = GetHandle(call.query, call.query_length, call.args);
+		lookup->examined = &*lookup->handle;
+		lookup->standing = exact::Look(&lookup->view);
+		if (IsOvertaken(lookup))
+			TakeNewSnapshot(lookup);
+		if (tries == kTries || lookup->standing != exact::Standing::ok ||
+			!PlanOutdated(lookup->handle, lookup->view))
 			return;
-		Release(&attempt->handle);
+		Release(&lookup->handle);
 	}
 }
 
 /* The handle and what follows from it: columns and arguments. */
 void
-Prepare(Attempt *attempt, Answer *answer)
+Prepare(Lookup *lookup, Answer *answer)
 {
-	const Call &call = *attempt->call;
+	const Call &call = *lookup->call;
 
-	FindHandle(attempt);
-	attempt->plan_cost = attempt->handle->plan_cost;
+	FindHandle(lookup);
+	lookup->plan_cost = lookup->handle->plan_cost;
 
-	MemoryContext caller = MemoryContextSwitchTo(attempt->context);
+	MemoryContext caller = MemoryContextSwitchTo(lookup->context);
 
-	answer->repeatable = Repeatable(attempt->handle->findings);
+	answer->repeatable = Repeatable(lookup->handle->findings);
 	answer->desc =
-		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(attempt->examined->desc);
+		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(lookup->examined->desc);
 	MemoryContextSwitchTo(caller);
 	if (call.expected != nullptr)
 		CheckColumns(call.expected, answer->desc);
-	attempt->params = ParamsFromArgs(call.args, attempt->examined->params);
+	lookup->params = ParamsFromArgs(call.args, lookup->examined->params);
 }
 
 /* Will a run of the query be published, if nothing speaks against it? */
 bool
-IsToBeKept(const Attempt *attempt, Reason reason)
+IsToBeKept(const Lookup *lookup, Reason reason)
 {
-	const Mode mode = attempt->call->options.mode;
+	const Mode mode = lookup->call->options.mode;
 
 	if (mode == Mode::only_cached || mode == Mode::read_only)
 		return false;
 	return (Describe(reason).kind == Kind::miss && reason != Reason::cheap) ||
-		   reason == Reason::stale_hit || attempt->early;
+		   reason == Reason::stale_hit || lookup->early;
 }
 
 /*
@@ -205,41 +204,41 @@ IsToBeKept(const Attempt *attempt, Reason reason)
  * made again, and the decision, too.  A fill around this call relies on what there is, so it isn't disturbed.
  */
 Reason
-DecideAnew(Attempt *attempt, Answer *answer, Reason reason)
+DecideAnew(Lookup *lookup, Answer *answer, Reason reason)
 {
 	Reason again;
 
-	if (!IsToBeKept(attempt, reason) || !KeptUnlikeNow(attempt->handle->findings))
+	if (!IsToBeKept(lookup, reason) || !KeptUnlikeNow(lookup->handle->findings))
 		return reason;
 	if (Watching())
 	{
-		attempt->kept_old = true;
+		lookup->kept_old = true;
 		return reason;
 	}
 	EndAnswer(answer);
-	attempt->early = false;
+	lookup->early = false;
 	ForgetKept();
-	Release(&attempt->handle);
-	Prepare(attempt, answer);
-	again = Decide(attempt, answer);
+	Release(&lookup->handle);
+	Prepare(lookup, answer);
+	again = Decide(lookup, answer);
 	/* what was void is gone by now */
 	return again == Reason::miss_cold ? reason : again;
 }
 
 bool
-HandleHolds(const Attempt *attempt)
+HandleHolds(const Lookup *lookup)
 {
-	return ExaminationHolds(attempt->handle);
+	return ExaminationHolds(lookup->handle);
 }
 
 void
-LearnOfHandle(Attempt *attempt, const Findings &seen)
+LearnOfHandle(Lookup *lookup, const Findings &seen)
 {
-	Learn(attempt->handle, seen);
+	Learn(lookup->handle, seen);
 }
 
 Reason
-AcceptAny(Attempt *, const Served &)
+AcceptAny(Lookup *, const Served &)
 {
 	return Reason::none;
 }
@@ -248,19 +247,19 @@ const Examiner handle_examiner = {HandleHolds, LearnOfHandle, AcceptAny, FillFor
 
 /* Everything after the handle is known. */
 void
-AnswerWithHandle(Attempt *attempt, Answer *answer)
+AnswerWithHandle(Lookup *lookup, Answer *answer)
 {
-	const CallOptions &options = attempt->call->options;
-	Reason reason = DecideAnew(attempt, answer, Decide(attempt, answer));
+	const CallOptions &options = lookup->call->options;
+	Reason reason = DecideAnew(lookup, answer, Decide(lookup, answer));
 
-	if (reason != Reason::hit || attempt->early)
-		KeepBeyond(attempt, answer);
+	if (reason != Reason::hit || lookup->early)
+		KeepBeyond(lookup, answer);
 	/* who may not run the query to keep it looks into Redis, and that is all */
 	if ((options.mode == Mode::only_cached || options.mode == Mode::read_only) &&
-		LookUpRedisFor(attempt, answer, reason))
+		LookUpRedisFor(lookup, answer, reason))
 		reason = Reason::redis_hit;
-	if (reason == Reason::stale_hit || attempt->early)
-		reason = RefreshOrServe(attempt, answer, reason);
+	if (reason == Reason::stale_hit || lookup->early)
+		reason = RefreshOrServe(lookup, answer, reason);
 	else if (Describe(reason).kind != Kind::hit)
 	{
 		if (options.mode == Mode::only_cached && settings::enabled)
@@ -271,16 +270,16 @@ AnswerWithHandle(Attempt *attempt, Answer *answer)
 		if (Describe(reason).kind == Kind::miss && options.mode == Mode::read_only)
 			reason = Reason::read_only;
 		if (Describe(reason).kind == Kind::miss && reason != Reason::cheap)
-			reason = FillOrShare(attempt, answer, reason);
+			reason = FillOrShare(lookup, answer, reason);
 		else
-			RunOnly(attempt, answer, reason);
+			RunOnly(lookup, answer, reason);
 		TellOuterWatch(reason);
 	}
 	answer->reason = reason;
-	if (attempt->call->by_worker)
+	if (lookup->call->by_worker)
 		return;
 	if (Describe(reason).kind == Kind::hit)
-		ShowToPermissionHooks(attempt->handle);
+		ShowToPermissionHooks(lookup->handle);
 	CountOutcome(reason);
 }
 
@@ -302,21 +301,21 @@ SessionOptions()
 void
 AnswerCall(const Call &call, MemoryContext context, Answer *answer)
 {
-	Attempt attempt = {};
+	Lookup lookup = {};
 
 	memset(answer, 0, sizeof(*answer));
-	attempt.call = &call;
-	attempt.examiner = &handle_examiner;
-	attempt.context = context;
-	attempt.exact = call.options.consistency == Consistency::exact;
+	lookup.call = &call;
+	lookup.examiner = &handle_examiner;
+	lookup.context = context;
+	lookup.exact = call.options.consistency == Consistency::exact;
 	answer->context = context;
 	answer->ttl_us = call.ttl_us;
 	answer->read_only = call.options.mode == Mode::read_only;
-	Prepare(&attempt, answer);
-	AnswerWithHandle(&attempt, answer);
-	Release(&attempt.handle);
+	Prepare(&lookup, answer);
+	AnswerWithHandle(&lookup, answer);
+	Release(&lookup.handle);
 	BeginReading(answer, call.again);
-	if (attempt.new_snapshot)
+	if (lookup.new_snapshot)
 		PopActiveSnapshot();
 }
 

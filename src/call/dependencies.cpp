@@ -50,18 +50,18 @@ AddObjects(List *slots, int cacheid, List *oids)
 
 /* What any answer depends on, and this one by its key, its tag and its database. */
 List *
-AddCommon(Attempt *attempt, List *slots)
+AddCommon(Lookup *lookup, List *slots)
 {
-	const char *tag = attempt->call->options.tag;
+	const char *tag = lookup->call->options.tag;
 
 	slots = AddSlot(slots, exact::kSlotAllDdl);
 	slots = AddSlot(slots, exact::kSlotClear);
 	slots = AddSlot(slots, exact::DatabaseSlot(MyDatabaseId));
 	slots = AddSlot(slots, exact::ObjectSlot(DATABASEOID, MyDatabaseId));
-	slots = AddSlot(slots, attempt->key_slot);
-	if (attempt->examined->automatic)
+	slots = AddSlot(slots, lookup->key_slot);
+	if (lookup->examined->automatic)
 		slots = AddSlot(slots, exact::NamedSlot(exact::Named::query, MyDatabaseId,
-												&attempt->examined->digest, sizeof(Digest)));
+												&lookup->examined->digest, sizeof(Digest)));
 	slots = AddGroup(slots, exact::Group::extension, MyDatabaseId);
 	if (tag[0] != '\0')
 		slots = AddSlot(slots, exact::NamedSlot(exact::Named::tag, MyDatabaseId, tag, strlen(tag)));
@@ -158,14 +158,14 @@ AddDefinitions(List *slots, const Findings &findings)
 } // namespace
 
 Dependencies
-CollectDependencies(Attempt *attempt, const Watch &watch)
+CollectDependencies(Lookup *lookup, const Watch &watch)
 {
-	const Findings &findings = attempt->examined->findings;
+	const Findings &findings = lookup->examined->findings;
 	Dependencies d = {};
 	ListCell *cell;
 
 	d.relations = watch.findings.relations; /* the query's among them */
-	d.slots = AddCommon(attempt, list_copy(watch.slots));
+	d.slots = AddCommon(lookup, list_copy(watch.slots));
 	d.write_slots = AddSlot(NIL, exact::AllRowsSlot(MyDatabaseId));
 	foreach (cell, d.relations)
 	{

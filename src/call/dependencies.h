@@ -16,6 +16,6 @@ struct Dependencies
 	List *relations;
 };
 
-extern Dependencies CollectDependencies(Attempt *attempt, const Watch &watch);
+extern Dependencies CollectDependencies(Lookup *lookup, const Watch &watch);
 
 } // namespace cq

@@ -55,54 +55,54 @@ GaveUp()
 } // namespace
 
 Reason
-FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads)
+FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads)
 {
 	Watch watch;
 	Rows rows;
 	exact::FillMark mark;
 	instr_time start;
 	int32 lag_ms;
-	TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+	TimestampTz as_of = TimeOf(lookup->view, &lag_ms);
 	volatile int64 fill_us = 0;
-	const SizeNote known = RecallSize(attempt->key.hash);
+	const SizeNote known = RecallSize(lookup->key.hash);
 	const bool too_large = known.too_large && known.bytes > MaxEntryBytes();
 	Pin *fill =
-		too_large ? nullptr : BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+		too_large ? nullptr : BeginFill(lookup->key.hash, lookup->key.bytes, lookup->key.length);
 	bool published = false;
 	Reason reason;
 
-	attempt->key_slot =
-		exact::NamedSlot(exact::Named::key, MyDatabaseId, &attempt->key.hash, sizeof(uint64));
+	lookup->key_slot =
+		exact::NamedSlot(exact::Named::key, MyDatabaseId, &lookup->key.hash, sizeof(uint64));
 	/* while they mean what they did when the call was made */
-	attempt->args_text = attempt->params ? TextOfParams(attempt->params) : "";
+	lookup->args_text = lookup->params ? TextOfParams(lookup->params) : "";
 	exact::MarkFill(&mark);
-	BeginRows(&rows, attempt->call->shape, answer->desc, fill, MaxEntryBytes(), attempt->context);
+	BeginRows(&rows, lookup->call->shape, answer->desc, fill, MaxEntryBytes(), lookup->context);
 	if (leads)
 		rows.gave_up = GaveUp;
 	if (too_large)
 		ExpectTooLarge(&rows);
 	else if (fill != nullptr && !known.too_large)
 		ExpectSize(fill, known.bytes);
-	BeginWatch(&watch, attempt->context, attempt->examined->findings);
+	BeginWatch(&watch, lookup->context, lookup->examined->findings);
 	Count(Counter::fills);
 	INSTR_TIME_SET_CURRENT(start);
 	PG_TRY();
 	{
-		RunQuery(attempt->handle, attempt->params, &rows, &watch);
+		RunQuery(lookup->handle, lookup->params, &rows, &watch);
 		fill_us = ElapsedUs(start);
 		if (rows.stream == nullptr)
-			NoteFillTime(*attempt->handle, fill_us);
+			NoteFillTime(*lookup->handle, fill_us);
 	}
 	PG_CATCH();
 	{
-		Distrust(attempt->handle);
+		Distrust(lookup->handle);
 		DropWatch(&watch);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	EndWatch(&watch);
 
-	reason = Publish(attempt, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
+	reason = Publish(lookup, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
 	if (leads)
 		EndLead(published ? JoinResult::stored : JoinResult::unstorable);
 	if (rows.fill != nullptr && !published)
@@ -112,14 +112,14 @@ FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads)
 }
 
 void
-RunOnly(Attempt *attempt, Answer *answer, Reason reason)
+RunOnly(Lookup *lookup, Answer *answer, Reason reason)
 {
 	Rows rows;
 
 	if (reason == Reason::volatile_function)
 		NoticeVolatile(answer->detail);
-	BeginRows(&rows, attempt->call->shape, answer->desc, nullptr, 0, attempt->context);
-	RunQuery(attempt->handle, attempt->params, &rows, nullptr);
+	BeginRows(&rows, lookup->call->shape, answer->desc, nullptr, 0, lookup->context);
+	RunQuery(lookup->handle, lookup->params, &rows, nullptr);
 	TakeRows(answer, &rows);
 }
 

@@ -62,14 +62,14 @@ NoteFillTime(const Handle &handle, int64 fill_us)
 }
 
 WaitLimit
-WaitLimitOf(const Attempt &attempt, TimestampTz deadline)
+WaitLimitOf(const Lookup &lookup, TimestampTz deadline)
 {
-	WaitLimit limit = {deadline, attempt.fill_us, attempt.plan_cost};
+	WaitLimit limit = {deadline, lookup.fill_us, lookup.plan_cost};
 	int64 learned;
 
 	if (limit.expected_us > 0)
 		return limit;
-	learned = Learned(*attempt.examined);
+	learned = Learned(*lookup.examined);
 	if (learned > 0)
 		limit.expected_us = Max(learned * kOtherArguments, kLeastOtherUs);
 	return limit;

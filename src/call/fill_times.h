@@ -14,7 +14,7 @@ namespace cq
 /* A fill of this query was run to its end. */
 extern void NoteFillTime(const Handle &handle, int64 fill_us);
 /* How long may a call wait for others, at the most until `deadline`? */
-extern WaitLimit WaitLimitOf(const Attempt &attempt, TimestampTz deadline);
+extern WaitLimit WaitLimitOf(const Lookup &lookup, TimestampTz deadline);
 
 extern void FillTimesRequestShmem();
 extern void FillTimesInitShmem();

@@ -42,21 +42,21 @@ EndLead(JoinResult outcome)
 }
 
 Reason
-LookUpFor(Attempt *attempt, Answer *answer)
+LookUpFor(Lookup *lookup, Answer *answer)
 {
 	Served served = {};
-	Reason reason = LookUp(attempt, &served);
+	Reason reason = LookUp(lookup, &served);
 	Reason refused;
 
 	if (served.pin == nullptr)
 		return reason;
-	refused = attempt->examiner->accepts(attempt, served);
+	refused = lookup->examiner->accepts(lookup, served);
 	if (refused == Reason::none)
 	{
 		Serve(answer, served);
 		return reason;
 	}
-	attempt->early = false;
+	lookup->early = false;
 	Unpin(served.pin);
 	return refused;
 }
@@ -65,11 +65,11 @@ namespace
 {
 
 bool
-FindInRedis(Attempt *attempt, Reason miss, Served *served)
+FindInRedis(Lookup *lookup, Reason miss, Served *served)
 {
-	if (!LookUpRedis(attempt, miss, served))
+	if (!LookUpRedis(lookup, miss, served))
 		return false;
-	if (attempt->examiner->accepts(attempt, *served) == Reason::none)
+	if (lookup->examiner->accepts(lookup, *served) == Reason::none)
 		return true;
 	Unpin(served->pin);
 	*served = {};
@@ -79,11 +79,11 @@ FindInRedis(Attempt *attempt, Reason miss, Served *served)
 } // namespace
 
 bool
-LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss)
+LookUpRedisFor(Lookup *lookup, Answer *answer, Reason miss)
 {
 	Served served = {};
 
-	if (!FindInRedis(attempt, miss, &served))
+	if (!FindInRedis(lookup, miss, &served))
 		return false;
 	Serve(answer, served);
 	return true;
@@ -94,35 +94,35 @@ namespace
 
 /* An entry came after we had missed it: its rows, or the query's if it is not for us. */
 Reason
-Take(Attempt *attempt, Answer *answer, Reason reason)
+Take(Lookup *lookup, Answer *answer, Reason reason)
 {
 	if (Describe(reason).kind != Kind::hit)
-		attempt->examiner->run(attempt, answer, reason);
+		lookup->examiner->run(lookup, answer, reason);
 	return reason;
 }
 
 /* Rows from Redis if it has them and was not asked yet, else the query's, without anybody waiting for us. */
 Reason
-Obtain(Attempt *attempt, Answer *answer, Reason miss, bool asked)
+Obtain(Lookup *lookup, Answer *answer, Reason miss, bool asked)
 {
-	if (!asked && LookUpRedisFor(attempt, answer, miss))
+	if (!asked && LookUpRedisFor(lookup, answer, miss))
 		return Reason::redis_hit;
-	return attempt->examiner->fill(attempt, answer, miss, false);
+	return lookup->examiner->fill(lookup, answer, miss, false);
 }
 
 /* Take the lease on the key, or wait until the deadline for the answer of the server that has it. */
 bool
-AwaitLease(Attempt *attempt, Reason miss, TimestampTz deadline, Served *served)
+AwaitLease(Lookup *lookup, Reason miss, TimestampTz deadline, Served *served)
 {
 	LeaseWait wait;
 
-	if (!BeginLeaseWait(attempt, miss, &wait))
+	if (!BeginLeaseWait(lookup, miss, &wait))
 		return false;
 	for (;;)
 	{
-		const Claim claim = AskForLease(attempt, deadline, &wait);
+		const Claim claim = AskForLease(lookup, deadline, &wait);
 
-		if (wait.news && FindInRedis(attempt, miss, served))
+		if (wait.news && FindInRedis(lookup, miss, served))
 		{
 			if (wait.began != 0)
 				Count(Counter::coalesced);
@@ -140,19 +140,19 @@ AwaitLease(Attempt *attempt, Reason miss, TimestampTz deadline, Served *served)
  * entry as it is: stale_hit.
  */
 Reason
-ObtainForAll(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
+ObtainForAll(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
 {
-	const bool kept = attempt->call->options.store == StoreKind::tiered;
+	const bool kept = lookup->call->options.store == StoreKind::tiered;
 	Served served = {};
 
-	if (attempt->call->by_worker && LeasedElsewhere(attempt))
+	if (lookup->call->by_worker && LeasedElsewhere(lookup))
 	{
 		EndLead(JoinResult::stopped);
 		return Reason::stale_hit;
 	}
-	if ((asked || !FindInRedis(attempt, miss, &served)) &&
-		!AwaitLease(attempt, miss, deadline, &served))
-		return attempt->examiner->fill(attempt, answer, miss, true);
+	if ((asked || !FindInRedis(lookup, miss, &served)) &&
+		!AwaitLease(lookup, miss, deadline, &served))
+		return lookup->examiner->fill(lookup, answer, miss, true);
 	Serve(answer, served);
 	GiveUpLease(LeaseEnd::free); /* the value is there */
 	if (served.in_memory)
@@ -177,20 +177,20 @@ EndLeadOnError()
  * moment when we became the leader: look again.
  */
 Reason
-Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
+Lead(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
 {
 	volatile Reason reason = miss;
 
 	PG_TRY();
 	{
-		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(attempt)))
-			reason = LookUpFor(attempt, answer);
+		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(lookup)))
+			reason = LookUpFor(lookup, answer);
 		if (Describe(reason).kind == Kind::miss)
-			reason = ObtainForAll(attempt, answer, miss, deadline, asked);
+			reason = ObtainForAll(lookup, answer, miss, deadline, asked);
 		else
 		{
 			EndLead(JoinResult::stored);
-			reason = Take(attempt, answer, reason);
+			reason = Take(lookup, answer, reason);
 		}
 	}
 	PG_CATCH();
@@ -207,23 +207,23 @@ Lead(Attempt *attempt, Answer *answer, Reason miss, TimestampTz deadline, bool a
  * by the one we waited for or another server.
  */
 Reason
-LookUpAgain(Attempt *attempt, Answer *answer)
+LookUpAgain(Lookup *lookup, Answer *answer)
 {
-	const Reason reason = LookUpFor(attempt, answer);
+	const Reason reason = LookUpFor(lookup, answer);
 
-	if (Describe(reason).kind == Kind::miss && attempt->call->options.store == StoreKind::redis &&
-		LookUpRedisFor(attempt, answer, reason))
+	if (Describe(reason).kind == Kind::miss && lookup->call->options.store == StoreKind::redis &&
+		LookUpRedisFor(lookup, answer, reason))
 		return Reason::redis_hit;
 	return reason;
 }
 
 /* The answer of the one for whom we waited, or who was about to wait with us. */
 Reason
-TakeOfOther(Attempt *attempt, Answer *answer, Reason reason)
+TakeOfOther(Lookup *lookup, Answer *answer, Reason reason)
 {
 	if (Describe(reason).kind == Kind::hit)
 		Count(Counter::coalesced);
-	return Take(attempt, answer, reason);
+	return Take(lookup, answer, reason);
 }
 
 /* Another server's run is worth no longer a wait than another session's. */
@@ -239,31 +239,31 @@ LeaseDeadline(const WaitLimit &limit)
 } // namespace
 
 Reason
-FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
+FillOrShare(Lookup *lookup, Answer *answer, Reason miss)
 {
-	int wait_ms = attempt->call->options.wait_timeout_ms;
+	int wait_ms = lookup->call->options.wait_timeout_ms;
 	TimestampTz deadline = miss == Reason::miss_refresh
 							   ? DT_NOBEGIN
-							   : attempt->now + static_cast<int64>(wait_ms) * 1000;
-	WaitLimit limit = WaitLimitOf(*attempt, deadline);
+							   : lookup->now + static_cast<int64>(wait_ms) * 1000;
+	WaitLimit limit = WaitLimitOf(*lookup, deadline);
 	int lane = 0;
 	int in_vain = 0;
 	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
-	const bool asked = attempt->call->options.store == StoreKind::redis;
+	const bool asked = lookup->call->options.store == StoreKind::redis;
 
-	if (asked && LookUpRedisFor(attempt, answer, miss))
+	if (asked && LookUpRedisFor(lookup, answer, miss))
 		return Reason::redis_hit;
 	while (in_vain < 2 && lane < kLanes)
 	{
 		Reason reason;
 
-		switch (Join(LaneOf(attempt->key.hash, lane), limit))
+		switch (Join(LaneOf(lookup->key.hash, lane), limit))
 		{
 		case JoinResult::lead:
-			return Lead(attempt, answer, miss, LeaseDeadline(limit), asked);
+			return Lead(lookup, answer, miss, LeaseDeadline(limit), asked);
 		case JoinResult::alone:
 		case JoinResult::unstorable:
-			return Obtain(attempt, answer, miss, asked);
+			return Obtain(lookup, answer, miss, asked);
 		case JoinResult::stopped:
 			break;
 		case JoinResult::failed:
@@ -272,20 +272,20 @@ FillOrShare(Attempt *attempt, Answer *answer, Reason miss)
 		case JoinResult::late:
 			lane++;
 			limit.expected_us *= 2;
-			reason = LookUpFor(attempt, answer);
+			reason = LookUpFor(lookup, answer);
 			if (Describe(reason).kind != Kind::miss)
-				return TakeOfOther(attempt, answer, reason);
+				return TakeOfOther(lookup, answer, reason);
 			break;
 		case JoinResult::stored:
 		case JoinResult::elsewhere:
-			reason = LookUpAgain(attempt, answer);
+			reason = LookUpAgain(lookup, answer);
 			if (Describe(reason).kind != Kind::miss)
-				return TakeOfOther(attempt, answer, reason);
+				return TakeOfOther(lookup, answer, reason);
 			in_vain++;
 			break;
 		}
 	}
-	return Obtain(attempt, answer, miss, asked);
+	return Obtain(lookup, answer, miss, asked);
 }
 
 namespace
@@ -296,32 +296,32 @@ namespace
  * As long as none has come since, they would be the same rows of the same age again, at each call.
  */
 bool
-NothingNew(const Attempt *attempt)
+NothingNew(const Lookup *lookup)
 {
 	int32 lag_ms;
 
-	return RecoveryInProgress() && TimeOf(attempt->view, &lag_ms) <= attempt->as_of;
+	return RecoveryInProgress() && TimeOf(lookup->view, &lag_ms) <= lookup->as_of;
 }
 
 bool
-ShouldRefresh(Attempt *attempt)
+ShouldRefresh(Lookup *lookup)
 {
-	if (attempt->call->options.mode != Mode::on || NothingNew(attempt))
+	if (lookup->call->options.mode != Mode::on || NothingNew(lookup))
 		return false;
-	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(attempt))
+	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(lookup))
 		return false;
-	return Join(attempt->key.hash, WaitLimitOf(*attempt, DT_NOBEGIN)) == JoinResult::lead;
+	return Join(lookup->key.hash, WaitLimitOf(*lookup, DT_NOBEGIN)) == JoinResult::lead;
 }
 
 /* We lead the fill of an entry that is still good.  If another server refreshes it, the entry is served. */
 bool
-LeftToAnother(Attempt *attempt)
+LeftToAnother(Lookup *lookup)
 {
 	volatile bool left = false;
 
 	PG_TRY();
 	{
-		left = LeasedElsewhere(attempt);
+		left = LeasedElsewhere(lookup);
 	}
 	PG_CATCH();
 	{
@@ -337,15 +337,15 @@ LeftToAnother(Attempt *attempt)
 } // namespace
 
 Reason
-RefreshOrServe(Attempt *attempt, Answer *answer, Reason found)
+RefreshOrServe(Lookup *lookup, Answer *answer, Reason found)
 {
-	if (!ShouldRefresh(attempt) || LeftToAnother(attempt))
+	if (!ShouldRefresh(lookup) || LeftToAnother(lookup))
 	{
-		CountServed(attempt, answer->pin);
+		CountServed(lookup, answer->pin);
 		return found;
 	}
 	EndAnswer(answer);
-	return Lead(attempt, answer,
+	return Lead(lookup, answer,
 				found == Reason::stale_hit ? Reason::miss_expired : Reason::miss_ahead, DT_NOBEGIN,
 				false);
 }

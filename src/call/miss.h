@@ -12,11 +12,11 @@ namespace cq
 {
 
 /* An entry in memory, or in Redis, as the answer. */
-extern Reason LookUpFor(Attempt *attempt, Answer *answer);
-extern bool LookUpRedisFor(Attempt *attempt, Answer *answer, Reason miss);
-/* Of a call: run the query and keep its rows, for the attempt's key; or keep nothing. */
-extern Reason FillForCall(Attempt *attempt, Answer *answer, Reason miss, bool leads);
-extern void RunOnly(Attempt *attempt, Answer *answer, Reason reason);
+extern Reason LookUpFor(Lookup *lookup, Answer *answer);
+extern bool LookUpRedisFor(Lookup *lookup, Answer *answer, Reason miss);
+/* Of a call: run the query and keep its rows, for the lookup's key; or keep nothing. */
+extern Reason FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads);
+extern void RunOnly(Lookup *lookup, Answer *answer, Reason reason);
 /* We lead no more: those who wait go on at once, and the lease in Redis ends, too.  Raises nothing. */
 extern void EndLead(JoinResult outcome);
 /*
@@ -32,12 +32,12 @@ extern void EndLead(JoinResult outcome);
  * at once, but wait for one of them in the next lane, and twice as long: so that many who want the same
  * are never more than a few who run it, also where the server is so busy that everything takes longer.
  */
-extern Reason FillOrShare(Attempt *attempt, Answer *answer, Reason miss);
+extern Reason FillOrShare(Lookup *lookup, Answer *answer, Reason miss);
 /*
  * Rows that are stale, or fresh but to be refreshed early: one caller refreshes them, in its call or by
  * a worker, and the others take them as they are.
  */
-extern Reason RefreshOrServe(Attempt *attempt, Answer *answer, Reason found);
+extern Reason RefreshOrServe(Lookup *lookup, Answer *answer, Reason found);
 /* What a bypass says about an answer that is being kept around this call. */
 extern void TellOuterWatch(Reason reason);
 

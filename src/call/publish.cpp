@@ -97,23 +97,23 @@ ComplainOfHooks()
 
 /* Did the run itself show something that forbids keeping its rows? */
 bool
-Reconsider(const Watch &watch, Attempt *attempt, Reason *reason)
+Reconsider(const Watch &watch, Lookup *lookup, Reason *reason)
 {
 	if (!watch.started)
 		ComplainOfHooks();
-	if (!attempt->examiner->holds(attempt) || attempt->kept_old || watch.findings.kept_old)
+	if (!lookup->examiner->holds(lookup) || lookup->kept_old || watch.findings.kept_old)
 		*reason = Reason::changed_during_fill;
 	else if (watch.wrote)
 		*reason = Reason::nested_write;
 	else if (!watch.started || watch.uncacheable || watch.disturbed)
 		*reason = Reason::nested_uncacheable;
 	else if (watch.findings.ttl != Reason::none ||
-			 Lacks(attempt->examined->findings, watch.findings))
+			 Lacks(lookup->examined->findings, watch.findings))
 	{
 		*reason = Reason::nested_uncacheable;
-		attempt->examiner->learn(attempt, watch.findings);
+		lookup->examiner->learn(lookup, watch.findings);
 	}
-	else if (ReadUnexpected(attempt->examined->findings, watch))
+	else if (ReadUnexpected(lookup->examined->findings, watch))
 		*reason = Reason::changed_during_fill;
 	else if (exact::OwnAnything() &&
 			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
@@ -148,9 +148,9 @@ WithinQuota(const Owner &owner, uint64 bytes)
 
 /* Too cheap to be worth keeping? */
 bool
-Cheap(const Attempt *attempt, int64 fill_us)
+Cheap(const Lookup *lookup, int64 fill_us)
 {
-	return fill_us < static_cast<int64>(attempt->call->options.min_fill_time_ms) * 1000;
+	return fill_us < static_cast<int64>(lookup->call->options.min_fill_time_ms) * 1000;
 }
 
 /*
@@ -173,7 +173,7 @@ SawRelations(const exact::View &view, List *relations)
 } // namespace
 
 Reason
-Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool *published)
+Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *published)
 {
 	const Watch &watch = *yield.watch;
 	const exact::FillMark &mark = *yield.mark;
@@ -184,28 +184,28 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 	char *bytes;
 	uint32 length;
 	bool exact_answer;
-	const Owner owner = OwnerHere(*attempt->call);
+	const Owner owner = OwnerHere(*lookup->call);
 	Published kept;
 
 	/*
 	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
 	 * this
 	 */
-	d = CollectDependencies(attempt, watch);
+	d = CollectDependencies(lookup, watch);
 	meta.slots = ArrayOf(d.slots, &meta.head.slots);
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
 
 	if (rows->too_large)
 	{
 		if (rows->fill != nullptr)
-			NoteSize(attempt->key.hash, rows->bytes, true);
+			NoteSize(lookup->key.hash, rows->bytes, true);
 		return Reason::too_large;
 	}
 	if (rows->no_memory || rows->fill == nullptr)
 		return Reason::no_memory;
-	if (!Reconsider(watch, attempt, &reason))
+	if (!Reconsider(watch, lookup, &reason))
 		return reason;
-	if (Cheap(attempt, yield.fill_us))
+	if (Cheap(lookup, yield.fill_us))
 		return Reason::cheap;
 	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
 		meta.head.slots > 2 * kMaxDependencies)
@@ -213,25 +213,25 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 
 	meta.write_slots = ArrayOf(d.write_slots, &meta.head.write_slots);
 	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
-	meta.tag = attempt->call->options.tag;
+	meta.tag = lookup->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
-	meta.query = attempt->call->query;
-	meta.head.query_length = static_cast<uint32>(attempt->call->query_length);
-	meta.args = attempt->args_text;
+	meta.query = lookup->call->query;
+	meta.head.query_length = static_cast<uint32>(lookup->call->query_length);
+	meta.args = lookup->args_text;
 	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
 	meta.head.encoding = GetDatabaseEncoding();
-	if (CanRunElsewhere(*attempt))
-		meta.origin = RerunInfoOf(*attempt->call, &meta.rerun_length);
+	if (CanRunElsewhere(*lookup))
+		meta.origin = RerunInfoOf(*lookup->call, &meta.rerun_length);
 	if (exact::Generation() != mark.generation ||
-		!StillValid(attempt, mark, meta.slots, meta.head.slots) ||
-		!SawRelations(attempt->view, d.relations))
+		!StillValid(lookup, mark, meta.slots, meta.head.slots) ||
+		!SawRelations(lookup->view, d.relations))
 		return Reason::changed_during_fill;
 
-	exact_answer = attempt->exact && !watch.inexact && watch.findings.exact == Reason::none &&
-				   StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
-	if (attempt->exact && watch.findings.exact != Reason::none)
+	exact_answer = lookup->exact && !watch.inexact && watch.findings.exact == Reason::none &&
+				   StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
+	if (lookup->exact && watch.findings.exact != Reason::none)
 		return watch.findings.exact;
-	if (attempt->exact && !exact_answer)
+	if (lookup->exact && !exact_answer)
 		return Reason::changed_during_fill;
 
 	if (!WithinQuota(owner, rows->bytes))
@@ -243,32 +243,32 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 		if (!CompleteFill(rows))
 			return Reason::no_memory;
 		if (exact::Generation() != mark.generation ||
-			!StillValid(attempt, mark, meta.slots, meta.head.slots))
+			!StillValid(lookup, mark, meta.slots, meta.head.slots))
 			return Reason::changed_during_fill;
 		exact_answer =
-			exact_answer && StillValid(attempt, mark, meta.write_slots, meta.head.write_slots);
-		if (attempt->exact && !exact_answer)
+			exact_answer && StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
+		if (lookup->exact && !exact_answer)
 			return Reason::changed_during_fill;
 	}
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
 	/* what now() says may be older than the snapshot */
-	if (attempt->examined->findings.clock || watch.findings.clock)
+	if (lookup->examined->findings.clock || watch.findings.clock)
 		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
-	facts.ttl_us = Max(LifeFor(*attempt->call), attempt->inherited_ttl);
-	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
+	facts.ttl_us = Max(LifeFor(*lookup->call), lookup->inherited_ttl);
+	facts.stale_us = LifeFor(*lookup->call) - lookup->call->ttl_us;
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows->kept;
-	facts.pos = Min(attempt->view.pos, watch.lowest_position);
+	facts.pos = Min(lookup->view.pos, watch.lowest_position);
 	facts.generation = mark.generation;
-	facts.nboot = attempt->view.nboot;
+	facts.nboot = lookup->view.nboot;
 	facts.lag_ms = Max(yield.lag_ms, watch.lag_ms);
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
-	facts.queryid = attempt->examined->queryid;
+	facts.queryid = lookup->examined->queryid;
 	facts.flags = (exact_answer ? kEntryExact : 0) |
-				  (IsTransit(attempt->call->options) ? kEntryTransit : 0) |
-				  (attempt->examined->automatic ? kEntryAuto : 0);
+				  (IsTransit(lookup->call->options) ? kEntryTransit : 0) |
+				  (lookup->examined->automatic ? kEntryAuto : 0);
 	bytes = EncodeMeta(meta, &length);
 	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
 	if (kept == Published::over_quota)
@@ -277,8 +277,8 @@ Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss, bool
 	if (*published)
 	{
 		Count(Counter::stores);
-		NoteSize(attempt->key.hash, rows->bytes, false);
-		PassOn(attempt, rows->fill);
+		NoteSize(lookup->key.hash, rows->bytes, false);
+		PassOn(lookup, rows->fill);
 	}
 	return reason;
 }

@@ -22,7 +22,7 @@ struct FillResult
 	int32 lag_ms; /* EntryFacts */
 };
 /* Publish what was filled if everything speaks for it: `miss`, or why not. */
-extern Reason Publish(Attempt *attempt, Rows *rows, const FillResult &yield, Reason miss,
+extern Reason Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss,
 					  bool *published);
 
 } // namespace cq

@@ -77,19 +77,19 @@ IsServed(const Place &place)
 
 /* Everything but the bytes; false when the worker could not be what the caller is. */
 bool
-Describe(const Attempt *attempt, Request *request)
+Describe(const Lookup *lookup, Request *request)
 {
-	const Call &call = *attempt->call;
+	const Call &call = *lookup->call;
 	int64 life = LifeFor(call);
 
-	request->hash = attempt->key.hash;
+	request->hash = lookup->key.hash;
 	request->database = MyDatabaseId;
 	request->session_user = GetSessionUserId();
 	request->role = GetUserId();
-	request->as_of = attempt->as_of;
-	request->too_late = life > DT_NOEND - attempt->as_of ? DT_NOEND : attempt->as_of + life;
+	request->as_of = lookup->as_of;
+	request->too_late = life > DT_NOEND - lookup->as_of ? DT_NOEND : lookup->as_of + life;
 	request->ttl_us = call.ttl_us;
-	request->fill_us = attempt->fill_us;
+	request->fill_us = lookup->fill_us;
 	request->options = call.options;
 	request->options.tag = nullptr;
 	strlcpy(request->tag, call.options.tag, sizeof(request->tag));
@@ -99,22 +99,22 @@ Describe(const Attempt *attempt, Request *request)
 
 /* The request in one piece; nullptr when no worker could fulfil it. */
 Request *
-MakeRequest(const Attempt *attempt)
+MakeRequest(const Lookup *lookup)
 {
 	Request *request = NewZeroed<Request>();
 	StringInfoData settings;
 
-	if (!CanRunElsewhere(*attempt) || !Describe(attempt, request))
+	if (!CanRunElsewhere(*lookup) || !Describe(lookup, request))
 		return nullptr;
 	initStringInfo(&settings);
 	AppendSessionSettings(&settings);
-	request->key_length = attempt->key.length;
-	request->query_length = static_cast<uint32>(attempt->call->query_length);
+	request->key_length = lookup->key.length;
+	request->query_length = static_cast<uint32>(lookup->call->query_length);
 	request->settings_length = static_cast<uint32>(settings.len);
 	if (BytesOf(*request) > kRequestBytes)
 		return nullptr;
-	memcpy(request->bytes, attempt->key.bytes, request->key_length);
-	memcpy(QueryOf(request), attempt->call->query, request->query_length);
+	memcpy(request->bytes, lookup->key.bytes, request->key_length);
+	memcpy(QueryOf(request), lookup->call->query, request->query_length);
 	memcpy(SettingsOf(request), settings.data, request->settings_length);
 	return request;
 }
@@ -212,7 +212,7 @@ FeedRequest(const Request *request)
 }
 
 bool
-RequestRefresh(const Attempt *attempt)
+RequestRefresh(const Lookup *lookup)
 {
 	const TimestampTz now = GetCurrentTimestamp();
 	const Place *place;
@@ -227,19 +227,19 @@ RequestRefresh(const Attempt *attempt)
 		return false;
 	LWLockAcquire(refresh_lock, LW_SHARED);
 	/* found once, as of one moment: a place that rests is none a moment later */
-	place = FindPlace(attempt->key.hash, now);
+	place = FindPlace(lookup->key.hash, now);
 	known = place != nullptr;
 	served = known && IsServed(*place);
 	orphaned = known && IsOrphaned(*place);
 	overdue = known && IsOverdue(*place, now);
 	LWLockRelease(refresh_lock);
 	if (overdue)
-		return !TakeBack(attempt->key.hash);
+		return !TakeBack(lookup->key.hash);
 	if (orphaned)
 		LaunchForOthers();
 	if (known)
 		return served;
-	request = MakeRequest(attempt);
+	request = MakeRequest(lookup);
 	if (request == nullptr)
 	{
 		Count(Counter::refreshes_skipped);

@@ -12,10 +12,10 @@ namespace cq
 {
 
 /*
- * Ask a worker to refresh the entry that the attempt has looked at.  True: a worker will, or has
+ * Ask a worker to refresh the entry that the lookup has looked at.  True: a worker will, or has
  * failed a moment ago, so take the rows as they are.  False: no worker can, it is the caller's task.
  */
-extern bool RequestRefresh(const Attempt *attempt);
+extern bool RequestRefresh(const Lookup *lookup);
 
 /* --- between the queue (refresh_queue.cpp) and the worker (refresh_worker.cpp) ------------------------------- */
 

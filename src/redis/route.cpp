@@ -134,11 +134,11 @@ struct RouteState
 };
 
 ExchangeResult
-FindTarget(const Pipeline &pipeline, RouteState *attempt, Patience *patience)
+FindTarget(const Pipeline &pipeline, RouteState *state, Patience *patience)
 {
-	Endpoint *target = &attempt->target;
+	Endpoint *target = &state->target;
 
-	if (attempt->asking)
+	if (state->asking)
 		return ExchangeResult::done;
 	memset(static_cast<void *>(target), 0, sizeof(*target));
 	if (url.kind == UrlKind::sentinel)
@@ -153,15 +153,15 @@ FindTarget(const Pipeline &pipeline, RouteState *attempt, Patience *patience)
 
 /* A target failed: is there another one?  Then `done`, and it's worth another attempt. */
 ExchangeResult
-Rediscover(RouteState *attempt, ExchangeResult result)
+Rediscover(RouteState *state, ExchangeResult result)
 {
-	if (attempt->rediscovered)
+	if (state->rediscovered)
 		return result;
-	attempt->rediscovered = true;
+	state->rediscovered = true;
 	if (url.kind == UrlKind::sentinel)
 		SentinelForget();
 	else if (url.kind == UrlKind::cluster || ClusterIsKnown())
-		ClusterDoubt(attempt->target.host);
+		ClusterDoubt(state->target.host);
 	else
 		return result;
 	return ExchangeResult::done;
@@ -184,13 +184,13 @@ Moved(const Patience &patience)
 
 /* After an attempt that was no success: `done` if there is to be another one. */
 ExchangeResult
-TryAgain(RouteState *attempt, ExchangeResult result, int next, Patience *patience)
+TryAgain(RouteState *state, ExchangeResult result, int next, Patience *patience)
 {
-	attempt->asking = false;
-	if (next > attempt->progress)
-		attempt->hops = 0;
-	attempt->progress = next;
-	if (++attempt->hops > kMaxHops && result != ExchangeResult::overtaken &&
+	state->asking = false;
+	if (next > state->progress)
+		state->hops = 0;
+	state->progress = next;
+	if (++state->hops > kMaxHops && result != ExchangeResult::overtaken &&
 		result != ExchangeResult::unresolved)
 		return result == ExchangeResult::timeout ? result : ExchangeResult::failed;
 	switch (result)
@@ -198,29 +198,29 @@ TryAgain(RouteState *attempt, ExchangeResult result, int next, Patience *patienc
 	case ExchangeResult::moved:
 		return Moved(*patience);
 	case ExchangeResult::ask:
-		attempt->asking = true;
-		attempt->target.host = trouble.host;
+		state->asking = true;
+		state->target.host = trouble.host;
 		return ExchangeResult::done;
 	case ExchangeResult::down:
-		ClusterDoubt(attempt->target.host);
+		ClusterDoubt(state->target.host);
 		return Pause(*patience);
 	case ExchangeResult::again:
 		return Pause(*patience);
 	case ExchangeResult::readonly:
-		(void) Rediscover(attempt, result);
+		(void) Rediscover(state, result);
 		return ExchangeResult::done;
 	case ExchangeResult::lost:
-		if (attempt->reused && !attempt->reconnected)
+		if (state->reused && !state->reconnected)
 		{
-			attempt->reconnected = true;
+			state->reconnected = true;
 			return ExchangeResult::done;
 		}
 		[[fallthrough]];
 	case ExchangeResult::failed:
-		return Rediscover(attempt, ExchangeResult::failed);
+		return Rediscover(state, ExchangeResult::failed);
 	case ExchangeResult::timeout:
 		/* There's no time left, but the next call shall know. */
-		(void) Rediscover(attempt, result);
+		(void) Rediscover(state, result);
 		return result;
 	default:
 		return result;
@@ -228,12 +228,12 @@ TryAgain(RouteState *attempt, ExchangeResult result, int next, Patience *patienc
 }
 
 Errors
-ErrorsFor(const RouteState &attempt)
+ErrorsFor(const RouteState &state)
 {
 	bool elsewhere =
 		url.kind == UrlKind::sentinel || url.kind == UrlKind::cluster || ClusterIsKnown();
 
-	return elsewhere && !attempt.rediscovered ? Errors::redirect_stale : Errors::redirect;
+	return elsewhere && !state.rediscovered ? Errors::redirect_stale : Errors::redirect;
 }
 
 } // namespace
@@ -272,7 +272,7 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 ExchangeResult
 Serve(const Pipeline &pipeline, Patience *patience)
 {
-	RouteState attempt = {};
+	RouteState state = {};
 	int next = 0;
 
 	if (version != url_version)
@@ -282,22 +282,22 @@ Serve(const Pipeline &pipeline, Patience *patience)
 	}
 	for (;;)
 	{
-		ExchangeResult result = FindTarget(pipeline, &attempt, patience);
+		ExchangeResult result = FindTarget(pipeline, &state, patience);
 
-		attempt.reused = false;
+		state.reused = false;
 		if (result == ExchangeResult::done)
-			result = ExchangeWith(attempt.target, pipeline, &next, attempt.asking,
-								  ErrorsFor(attempt), patience, &attempt.reused);
+			result = ExchangeWith(state.target, pipeline, &next, state.asking, ErrorsFor(state),
+								  patience, &state.reused);
 		if (result == ExchangeResult::stopped)
 			return result;
 		if (result == ExchangeResult::done)
 		{
-			attempt.asking = false;
+			state.asking = false;
 			if (next == pipeline.count)
 				return result;
 			continue;
 		}
-		result = TryAgain(&attempt, result, next, patience);
+		result = TryAgain(&state, result, next, patience);
 		if (result != ExchangeResult::done)
 			return result;
 	}

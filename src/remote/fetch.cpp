@@ -230,12 +230,12 @@ LoadRows(const Found &found, Pin *fill)
 }
 
 bool
-MakeRoom(const Attempt *attempt, const Found &found, Pin *fill)
+MakeRoom(const Lookup *lookup, const Found &found, Pin *fill)
 {
 	const redis::Head &head = found.head;
 	uint64 bytes = 0;
 
-	if (attempt->call->options.store != StoreKind::tiered)
+	if (lookup->call->options.store != StoreKind::tiered)
 		return true;
 	for (uint32 n = 0; n < head.header.chunk_count; n++)
 		bytes += redis::GetChunk(head, n).plain;

@@ -33,6 +33,6 @@ extern bool FetchHead(const Key &key, Found *found);
 extern bool LoadRows(const Found &found, Pin *fill);
 /* What is going to be kept may evict good answers for its rows, whose size is known; what only passes
  * through may not (store/room.h).  False: they don't fit. */
-extern bool MakeRoom(const Attempt *attempt, const Found &found, Pin *fill);
+extern bool MakeRoom(const Lookup *lookup, const Found &found, Pin *fill);
 
 } // namespace cq

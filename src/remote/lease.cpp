@@ -84,19 +84,19 @@ Same(const redis::LeaseId &a, const redis::LeaseId &b)
 /* --- asking for the lease ------------------------------------------------------------------- */
 
 bool
-BeginInquiry(const Attempt *attempt, Inquiry *inquiry)
+BeginInquiry(const Lookup *lookup, Inquiry *inquiry)
 {
 	const redis::Identity &identity = redis::GetIdentity();
 
 	memset(inquiry, 0, sizeof(*inquiry));
 	if (!identity.usable || !redis::NewFillId(&inquiry->id) ||
-		!redis::HashKey(identity, attempt->key.bytes, attempt->key.length, &inquiry->name))
+		!redis::HashKey(identity, lookup->key.bytes, lookup->key.length, &inquiry->name))
 		return false;
 	inquiry->lease_name = {inquiry->lease, static_cast<size_t>(redis::LeaseName(
 											   identity, inquiry->name, inquiry->lease))};
 	inquiry->head_name = {inquiry->head, static_cast<size_t>(redis::HeadName(
 											 identity, inquiry->name, inquiry->head))};
-	snprintf(inquiry->life, sizeof(inquiry->life), "%d", attempt->call->options.redis_lease_ms);
+	snprintf(inquiry->life, sizeof(inquiry->life), "%d", lookup->call->options.redis_lease_ms);
 	snprintf(inquiry->last, sizeof(inquiry->last), "%zu", sizeof(inquiry->value) - 1);
 	return true;
 }
@@ -178,15 +178,15 @@ LoseAtExit(int, Datum)
 
 /* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
 void
-Hold(const Attempt *attempt, const Inquiry &inquiry)
+Hold(const Lookup *lookup, const Inquiry &inquiry)
 {
 	BeforeExit<LoseAtExit>();
-	held = {{true, inquiry.name, inquiry.id}, attempt->key.hash};
+	held = {{true, inquiry.name, inquiry.id}, lookup->key.hash};
 }
 
 /* If it raises, the leader gives the lease up as it does in any error. */
 Claim
-Inquire(const Attempt *attempt, Inquiry *inquiry)
+Inquire(const Lookup *lookup, Inquiry *inquiry)
 {
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
@@ -194,7 +194,7 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
 	if (!redis::Usable() || !InvalidationsTakenIn())
 		return Claim::none;
 	EnsureRedisWriter(); /* who will end it */
-	Hold(attempt, *inquiry);
+	Hold(lookup, *inquiry);
 	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
 		redis::Result::done)
 	{
@@ -213,12 +213,12 @@ Inquire(const Attempt *attempt, Inquiry *inquiry)
  * it is, nor if it has replayed nothing for so long that its rows are older than the ttl already.
  */
 bool
-HelpsOthers(const Attempt *attempt)
+HelpsOthers(const Lookup *lookup)
 {
 	int32 lag_ms;
-	const TimestampTz as_of = TimeOf(attempt->view, &lag_ms);
+	const TimestampTz as_of = TimeOf(lookup->view, &lag_ms);
 
-	return attempt->now - as_of < LifeFor(*attempt->call) &&
+	return lookup->now - as_of < LifeFor(*lookup->call) &&
 		   (lag_ms != kLagUnknown || !NamespaceShared());
 }
 
@@ -227,12 +227,12 @@ HelpsOthers(const Attempt *attempt)
  * fresh one doesn't want another's.
  */
 bool
-WantsLease(const Attempt *attempt, Reason miss)
+WantsLease(const Lookup *lookup, Reason miss)
 {
-	const CallOptions &options = attempt->call->options;
+	const CallOptions &options = lookup->call->options;
 
-	return options.redis_lease_ms > 0 && !attempt->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && !held.lease.any && HelpsOthers(attempt);
+	return options.redis_lease_ms > 0 && !lookup->exact && miss != Reason::miss_refresh &&
+		   UsesRedis(options) && !held.lease.any && HelpsOthers(lookup);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */
@@ -322,22 +322,22 @@ WaitsOn(LeaseWait *wait, TimestampTz deadline)
 } // namespace
 
 bool
-BeginLeaseWait(const Attempt *attempt, Reason miss, LeaseWait *wait)
+BeginLeaseWait(const Lookup *lookup, Reason miss, LeaseWait *wait)
 {
 	*wait = {};
-	return WantsLease(attempt, miss) && BeginInquiry(attempt, &wait->inquiry);
+	return WantsLease(lookup, miss) && BeginInquiry(lookup, &wait->inquiry);
 }
 
 Claim
-AskForLease(const Attempt *attempt, TimestampTz deadline, LeaseWait *wait)
+AskForLease(const Lookup *lookup, TimestampTz deadline, LeaseWait *wait)
 {
 	for (;;)
 	{
-		const Claim claim = Inquire(attempt, &wait->inquiry);
+		const Claim claim = Inquire(lookup, &wait->inquiry);
 
 		wait->news = claim != Claim::none && IsNews(wait);
 		if (claim != Claim::none || !TryAgain(wait, deadline) ||
-			!BeginInquiry(attempt, &wait->inquiry))
+			!BeginInquiry(lookup, &wait->inquiry))
 			return claim;
 	}
 }
@@ -352,12 +352,12 @@ PauseForLease(TimestampTz deadline, LeaseWait *wait)
 }
 
 bool
-LeasedElsewhere(Attempt *attempt)
+LeasedElsewhere(Lookup *lookup)
 {
 	Inquiry inquiry;
 
-	return WantsLease(attempt, Reason::miss_expired) && BeginInquiry(attempt, &inquiry) &&
-		   Inquire(attempt, &inquiry) == Claim::busy;
+	return WantsLease(lookup, Reason::miss_expired) && BeginInquiry(lookup, &inquiry) &&
+		   Inquire(lookup, &inquiry) == Claim::busy;
 }
 
 Lease

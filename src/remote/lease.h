@@ -59,11 +59,11 @@ struct LeaseWait
  * calls the caller waits for that one's answer, which is there when there is news.  False: waiting
  * longer is no use.
  */
-extern bool BeginLeaseWait(const Attempt *attempt, Reason miss, LeaseWait *wait);
-extern Claim AskForLease(const Attempt *attempt, TimestampTz deadline, LeaseWait *wait);
+extern bool BeginLeaseWait(const Lookup *lookup, Reason miss, LeaseWait *wait);
+extern Claim AskForLease(const Lookup *lookup, TimestampTz deadline, LeaseWait *wait);
 extern bool PauseForLease(TimestampTz deadline, LeaseWait *wait);
 /* As the leader, who needn't be: does another server fill this key?  If not, take the lease. */
-extern bool LeasedElsewhere(Attempt *attempt);
+extern bool LeasedElsewhere(Lookup *lookup);
 
 /* The lease that we hold on this key, if any: it goes along with the entry. */
 extern Lease HandOverLease(uint64 hash);

@@ -71,7 +71,7 @@ AgeOf(const Found &found, int64 *age_us)
 }
 
 bool
-Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
+Interpret(const Lookup *lookup, const Found &found, Candidate *candidate)
 {
 	const redis::Header &header = found.head.header;
 	EntryFacts &facts = candidate->facts;
@@ -96,8 +96,8 @@ Interpret(const Attempt *attempt, const Found &found, Candidate *candidate)
 	facts.flags = kEntryElsewhere;
 	facts.lag_ms = 0; /* its age has it */
 	facts.generation = exact::Generation();
-	facts.nboot = attempt->view.nboot;
-	facts.pos = attempt->view.pos;
+	facts.nboot = lookup->view.nboot;
+	facts.pos = lookup->view.pos;
 	candidate->then_ms = found.asked_ms - age_us / 1000;
 	return true;
 }
@@ -115,54 +115,54 @@ UntouchedByUs(const Meta &meta)
 }
 
 bool
-MayServe(const Attempt *attempt, const Candidate &candidate)
+MayServe(const Lookup *lookup, const Candidate &candidate)
 {
 	const Meta &meta = candidate.meta;
 
-	if (JudgeFacts(attempt, candidate.facts) != Reason::none)
+	if (JudgeFacts(lookup, candidate.facts) != Reason::none)
 		return false;
 	if (exact::VoidedSince(meta.slots, meta.head.slots, candidate.then_ms))
 		return false;
 	if (candidate.own)
-		return JudgeMeta(attempt, candidate.facts, meta) == Reason::none;
-	return exact::CheckElsewhere(meta.slots, meta.head.slots, attempt->view, candidate.then_ms,
+		return JudgeMeta(lookup, candidate.facts, meta) == Reason::none;
+	return exact::CheckElsewhere(meta.slots, meta.head.slots, lookup->view, candidate.then_ms,
 								 redis::GetIdentity().own) == exact::SlotCheck::valid &&
 		   UntouchedByUs(meta);
 }
 
 /* Does all that was asked before still hold, now that the rows are here? */
 bool
-StillServable(Attempt *attempt, const exact::FillMark &mark, const Candidate &candidate)
+StillServable(Lookup *lookup, const exact::FillMark &mark, const Candidate &candidate)
 {
 	const Meta &meta = candidate.meta;
 
-	return exact::Generation() == mark.generation && attempt->examiner->holds(attempt) &&
-		   StillValid(attempt, mark, meta.slots, meta.head.slots) && MayServe(attempt, candidate);
+	return exact::Generation() == mark.generation && lookup->examiner->holds(lookup) &&
+		   StillValid(lookup, mark, meta.slots, meta.head.slots) && MayServe(lookup, candidate);
 }
 
 /* The fill becomes the answer, and in `tiered` mode everybody's. */
 void
-Serve(Attempt *attempt, const Found &found, const Candidate &candidate, Pin *fill, Served *served)
+Serve(Lookup *lookup, const Found &found, const Candidate &candidate, Pin *fill, Served *served)
 {
 	EntryFacts facts = candidate.facts;
 	bool published;
 
-	facts.ttl_us = Max(facts.ttl_us, LifeFor(*attempt->call));
-	facts.stale_us = LifeFor(*attempt->call) - attempt->call->ttl_us;
-	published = attempt->call->options.store == StoreKind::tiered &&
-				PublishFill(fill, &facts, OwnerHere(*attempt->call), found.head.meta,
+	facts.ttl_us = Max(facts.ttl_us, LifeFor(*lookup->call));
+	facts.stale_us = LifeFor(*lookup->call) - lookup->call->ttl_us;
+	published = lookup->call->options.store == StoreKind::tiered &&
+				PublishFill(fill, &facts, OwnerHere(*lookup->call), found.head.meta,
 							found.head.header.meta_length) == Published::yes;
 	if (!published)
 		SealFill(fill, found.head.header.rows);
 	*served = {fill, facts.rows, Max(GetCurrentTimestamp() - facts.as_of, 0), published};
-	attempt->fill_us = facts.fill_us;
-	TellWatch(attempt, facts, candidate.meta);
+	lookup->fill_us = facts.fill_us;
+	TellWatch(lookup, facts, candidate.meta);
 	Count(Counter::redis_hits);
 	Count(Counter::saved_us, static_cast<uint64>(facts.fill_us));
 }
 
 bool
-FromRedis(Attempt *attempt, Served *served)
+FromRedis(Lookup *lookup, Served *served)
 {
 	Found found;
 	Candidate candidate;
@@ -170,46 +170,46 @@ FromRedis(Attempt *attempt, Served *served)
 	Pin *fill;
 
 	exact::MarkFill(&mark);
-	if (!FetchHead(attempt->key, &found))
+	if (!FetchHead(lookup->key, &found))
 		return false;
-	if (!Interpret(attempt, found, &candidate) || !MayServe(attempt, candidate))
+	if (!Interpret(lookup, found, &candidate) || !MayServe(lookup, candidate))
 	{
 		Count(Counter::redis_rejected);
 		return false;
 	}
-	fill = BeginFill(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	fill = BeginFill(lookup->key.hash, lookup->key.bytes, lookup->key.length);
 	if (fill == nullptr)
 		return false;
-	if (!MakeRoom(attempt, found, fill) || !LoadRows(found, fill) ||
-		!StillServable(attempt, mark, candidate))
+	if (!MakeRoom(lookup, found, fill) || !LoadRows(found, fill) ||
+		!StillServable(lookup, mark, candidate))
 	{
 		Unpin(fill);
 		return false;
 	}
-	Serve(attempt, found, candidate, fill, served);
+	Serve(lookup, found, candidate, fill, served);
 	return true;
 }
 
 /* Will an answer that another server has run do?  For a worker, if the one it is to refresh has expired. */
 bool
-WillDo(const Attempt *attempt, Reason miss)
+WillDo(const Lookup *lookup, Reason miss)
 {
 	if (miss == Reason::miss_refresh)
-		return attempt->call->by_worker && attempt->as_of != 0 &&
-			   attempt->now - attempt->as_of >= attempt->call->ttl_us;
+		return lookup->call->by_worker && lookup->as_of != 0 &&
+			   lookup->now - lookup->as_of >= lookup->call->ttl_us;
 	return Describe(miss).kind == Kind::miss && miss != Reason::miss_ahead && miss != Reason::cheap;
 }
 
 } // namespace
 
 bool
-LookUpRedis(Attempt *attempt, Reason miss, Served *served)
+LookUpRedis(Lookup *lookup, Reason miss, Served *served)
 {
 	MemoryContext scratch;
 	MemoryContext caller;
 	bool found;
 
-	if (!UsesRedis(attempt->call->options) || !WillDo(attempt, miss))
+	if (!UsesRedis(lookup->call->options) || !WillDo(lookup, miss))
 		return false;
 	EnsureRedisWriter();
 	if (!redis::Usable() || !InvalidationsTakenIn())
@@ -220,20 +220,20 @@ LookUpRedis(Attempt *attempt, Reason miss, Served *served)
 	scratch =
 		AllocSetContextCreate(CurrentMemoryContext, "CachedQueryRedis", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(scratch);
-	found = FromRedis(attempt, served);
+	found = FromRedis(lookup, served);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	return found;
 }
 
 void
-PassOn(const Attempt *attempt, const Pin *pin)
+PassOn(const Lookup *lookup, const Pin *pin)
 {
-	if (!UsesRedis(attempt->call->options))
+	if (!UsesRedis(lookup->call->options))
 		return;
 	EnsureRedisWriter();
 	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && NamespaceShared()) ||
-		!QueueEntry(pin, HandOverLease(attempt->key.hash)))
+		!QueueEntry(pin, HandOverLease(lookup->key.hash)))
 		Count(Counter::redis_dropped);
 }
 

@@ -14,9 +14,9 @@ namespace cq
  * An answer from Redis, after memory had none, for this kind of miss.  False: it has none, or is not to
  * be asked, or there is anything wrong with it or the value.
  */
-extern bool LookUpRedis(Attempt *attempt, Reason miss, Served *served);
+extern bool LookUpRedis(Lookup *lookup, Reason miss, Served *served);
 /* Have an entry that was just published written there, if the options say so, and end our lease. */
-extern void PassOn(const Attempt *attempt, const Pin *pin);
+extern void PassOn(const Lookup *lookup, const Pin *pin);
 
 /* What Redis has under a key, for explain. */
 struct Remote

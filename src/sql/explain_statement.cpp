@@ -34,7 +34,7 @@ NameOf(ChosenBy by)
 void
 PutVerdict(Row *row, const StatementInspection &inspection)
 {
-	const bool exact = inspection.candidate && inspection.statement->attempt.exact;
+	const bool exact = inspection.candidate && inspection.statement->lookup.exact;
 	const char *consistency = exact ? "exact" : "ttl";
 
 	Put(row, BoolGetDatum(inspection.candidate));
@@ -53,7 +53,7 @@ PutFound(Row *row, const StatementInspection &inspection)
 
 	PutText(row, inspection.has_key
 					 ? psprintf("%016llx", static_cast<unsigned long long>(
-											   inspection.statement->attempt.key.hash))
+											   inspection.statement->lookup.key.hash))
 					 : nullptr);
 	PutText(row, inspection.has_key ? NameOf(found.state) : nullptr);
 	PutText(row, found.tier);
@@ -71,7 +71,7 @@ PutChoice(Row *row, const StatementInspection &inspection)
 	const bool candidate = inspection.candidate;
 	const char *tag = candidate ? statement->call.options.tag : "";
 	const int64 stale_ms =
-		candidate && !statement->attempt.exact ? statement->call.options.stale_for_ms : 0;
+		candidate && !statement->lookup.exact ? statement->call.options.stale_for_ms : 0;
 
 	PutText(row, NameOf(inspection.choice.by));
 	PutText(row, inspection.rule);

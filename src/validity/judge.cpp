@@ -97,21 +97,21 @@ OwnChange(const Oid *relations, int count)
 
 /* Leaves open what the entry depends on: hit, or stale_hit where that will do. */
 Reason
-JudgeFacts(const Attempt *attempt, const EntryFacts &facts)
+JudgeFacts(const Lookup *lookup, const EntryFacts &facts)
 {
 	bool expired;
 
 	if (facts.generation != exact::Generation())
 		return Reason::miss_invalidated;
-	if (attempt->exact && (!(facts.flags & kEntryExact)))
+	if (lookup->exact && (!(facts.flags & kEntryExact)))
 		return Reason::miss_not_exact;
-	if (!exact::SameBoot(attempt->view, facts.nboot, attempt->exact))
-		return attempt->exact ? Reason::miss_not_exact : Reason::miss_invalidated;
-	expired = attempt->now - facts.as_of >= attempt->call->ttl_us;
-	if (expired && !MayBeStale(attempt, facts))
+	if (!exact::SameBoot(lookup->view, facts.nboot, lookup->exact))
+		return lookup->exact ? Reason::miss_not_exact : Reason::miss_invalidated;
+	expired = lookup->now - facts.as_of >= lookup->call->ttl_us;
+	if (expired && !MayBeStale(lookup, facts))
 		return Reason::miss_expired;
-	if (IsolationUsesXactSnapshot() && !attempt->exact &&
-		(facts.pos > attempt->view.pos || (facts.flags & kEntryElsewhere)))
+	if (IsolationUsesXactSnapshot() && !lookup->exact &&
+		(facts.pos > lookup->view.pos || (facts.flags & kEntryElsewhere)))
 		return expired ? Reason::miss_expired : Reason::newer_than_snapshot;
 	return expired ? Reason::stale_hit : Reason::none;
 }
@@ -126,23 +126,23 @@ JudgeOwn(const Meta &meta)
 }
 
 Reason
-JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+JudgeMeta(const Lookup *lookup, const EntryFacts &facts, const Meta &meta)
 {
-	Reason reason = CheckSlots(meta.slots, meta.head.slots, attempt->view, facts.pos);
+	Reason reason = CheckSlots(meta.slots, meta.head.slots, lookup->view, facts.pos);
 
-	if (reason == Reason::none && attempt->exact)
-		reason = CheckSlots(meta.write_slots, meta.head.write_slots, attempt->view, facts.pos);
+	if (reason == Reason::none && lookup->exact)
+		reason = CheckSlots(meta.write_slots, meta.head.write_slots, lookup->view, facts.pos);
 	return reason == Reason::none ? JudgeOwn(meta) : reason;
 }
 
 void
-TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta)
+TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta)
 {
 	if (!Watching())
 		return;
 	WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
-	WatchAnswer(facts, (facts.flags & kEntryExact) && attempt->exact);
+	WatchAnswer(facts, (facts.flags & kEntryExact) && lookup->exact);
 }
 
 namespace
@@ -159,16 +159,16 @@ VoidElsewhere(const EntryFacts &facts, const Meta &meta)
 } // namespace
 
 Reason
-JudgeEntry(const Attempt *attempt, const Pin *pin, const EntryFacts &facts, Meta *meta,
-		   char *buffer, Size size)
+JudgeEntry(const Lookup *lookup, const Pin *pin, const EntryFacts &facts, Meta *meta, char *buffer,
+		   Size size)
 {
-	Reason age = JudgeFacts(attempt, facts);
+	Reason age = JudgeFacts(lookup, facts);
 	Reason reason;
 
 	if (age != Reason::none && age != Reason::stale_hit)
 		return age;
 	*meta = ReadDependencies(PinnedEntry(pin), buffer, size);
-	reason = JudgeMeta(attempt, facts, *meta);
+	reason = JudgeMeta(lookup, facts, *meta);
 	if (reason == Reason::none && VoidElsewhere(facts, *meta))
 		reason = Reason::miss_invalidated;
 	if (age == Reason::stale_hit && reason != Reason::miss_invalidated)
@@ -290,21 +290,21 @@ OwnChangedInside(const Findings &findings)
 }
 
 Reason
-JudgeTransaction(Attempt *attempt)
+JudgeTransaction(Lookup *lookup)
 {
-	Reason reason = ReasonOf(attempt->standing);
+	Reason reason = ReasonOf(lookup->standing);
 
 	if (reason != Reason::none)
 		return reason;
-	if (attempt->exact && RecoveryInProgress())
+	if (lookup->exact && RecoveryInProgress())
 		return Reason::exact_in_recovery;
-	if ((attempt->examined->findings.opaque && exact::OwnWroteOpaque()) ||
-		(attempt->examined->findings.catalogs && exact::OwnWroteCatalogs()))
+	if ((lookup->examined->findings.opaque && exact::OwnWroteOpaque()) ||
+		(lookup->examined->findings.catalogs && exact::OwnWroteCatalogs()))
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
-		(exact::OwnChangedEverything() || OwnChangedInside(attempt->examined->findings) ||
-		 OwnChange(attempt->examined->findings.relations) ||
-		 OwnChange(attempt->examined->findings.rowtypes)))
+		(exact::OwnChangedEverything() || OwnChangedInside(lookup->examined->findings) ||
+		 OwnChange(lookup->examined->findings.relations) ||
+		 OwnChange(lookup->examined->findings.rowtypes)))
 		return Reason::own_write;
 	return Reason::none;
 }
@@ -321,9 +321,9 @@ CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view, ui
 }
 
 Reason
-LookUp(Attempt *attempt, Served *served)
+LookUp(Lookup *lookup, Served *served)
 {
-	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	Pin *pin = FindEntry(lookup->key.hash, lookup->key.bytes, lookup->key.length);
 	char buffer[512];
 	EntryFacts facts;
 	Meta meta = {};
@@ -332,54 +332,54 @@ LookUp(Attempt *attempt, Served *served)
 	if (pin == nullptr)
 		return Reason::miss_cold;
 	facts = FactsOf(PinnedEntry(pin));
-	if (attempt->call->options.store == StoreKind::redis && !(facts.flags & kEntryTransit))
+	if (lookup->call->options.store == StoreKind::redis && !(facts.flags & kEntryTransit))
 	{
 		/* whether that one is the latest, only Redis knows */
 		Unpin(pin);
 		return Reason::miss_cold;
 	}
-	attempt->inherited_ttl = facts.ttl_us;
-	attempt->as_of = facts.as_of;
-	attempt->fill_us = facts.fill_us;
-	reason = JudgeEntry(attempt, pin, facts, &meta, buffer, sizeof(buffer));
+	lookup->inherited_ttl = facts.ttl_us;
+	lookup->as_of = facts.as_of;
+	lookup->fill_us = facts.fill_us;
+	reason = JudgeEntry(lookup, pin, facts, &meta, buffer, sizeof(buffer));
 	if (Describe(reason).kind != Kind::hit)
 	{
 		if (reason == Reason::miss_invalidated)
 		{
 			DropEntry(pin);
 			Count(Counter::invalidations);
-			attempt->inherited_ttl = 0;
+			lookup->inherited_ttl = 0;
 		}
-		attempt->was_hit = Summarize(pin).hits > 0;
+		lookup->was_hit = Summarize(pin).hits > 0;
 		Unpin(pin);
 		return reason;
 	}
 
-	TellWatch(attempt, facts, meta);
+	TellWatch(lookup, facts, meta);
 	/* it may have come after we asked */
-	*served = {pin, facts.rows, Max(attempt->now - facts.as_of, 0), true};
-	attempt->early = reason == Reason::hit && DrawEarlyRefresh(attempt, facts);
-	if (reason == Reason::hit && !attempt->early)
-		CountServed(attempt, pin);
+	*served = {pin, facts.rows, Max(lookup->now - facts.as_of, 0), true};
+	lookup->early = reason == Reason::hit && DrawEarlyRefresh(lookup, facts);
+	if (reason == Reason::hit && !lookup->early)
+		CountServed(lookup, pin);
 	return reason;
 }
 
 void
-CountServed(const Attempt *attempt, Pin *pin)
+CountServed(const Lookup *lookup, Pin *pin)
 {
-	CountHit(pin, attempt->now, LifeFor(*attempt->call));
+	CountHit(pin, lookup->now, LifeFor(*lookup->call));
 	Count(Counter::saved_us, static_cast<uint64>(FactsOf(PinnedEntry(pin)).fill_us));
 }
 
 void
-InheritTtl(Attempt *attempt)
+InheritTtl(Lookup *lookup)
 {
-	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
+	Pin *pin = FindEntry(lookup->key.hash, lookup->key.bytes, lookup->key.length);
 
 	if (pin == nullptr)
 		return;
-	attempt->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
-	attempt->as_of = FactsOf(PinnedEntry(pin)).as_of;
+	lookup->inherited_ttl = FactsOf(PinnedEntry(pin)).ttl_us;
+	lookup->as_of = FactsOf(PinnedEntry(pin)).as_of;
 	Unpin(pin);
 }
 
@@ -388,11 +388,11 @@ InheritTtl(Attempt *attempt)
  * transaction itself?
  */
 bool
-StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
+StillValid(Lookup *lookup, const exact::FillMark &mark, const exact::SlotNo *slots, uint32 count)
 {
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (exact::Check(slots[i], attempt->view, attempt->view.pos) != exact::SlotCheck::valid ||
+		if (exact::Check(slots[i], lookup->view, lookup->view.pos) != exact::SlotCheck::valid ||
 			!exact::Unmoved(mark, slots[i]) || exact::OwnInvalidated(slots[i]))
 			return false;
 	}

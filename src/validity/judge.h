@@ -17,29 +17,29 @@ extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **
 /* The same within a ttl, for asking only. */
 extern Reason TtlReason(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */
-extern Reason JudgeTransaction(Attempt *attempt);
+extern Reason JudgeTransaction(Lookup *lookup);
 /* Has this transaction changed one of these? */
 extern bool OwnChange(List *relations);
 /* May an entry of these facts be served, as far as they tell? */
-extern Reason JudgeFacts(const Attempt *attempt, const EntryFacts &facts);
+extern Reason JudgeFacts(const Lookup *lookup, const EntryFacts &facts);
 /* ... and as far as what it depends on tells? */
-extern Reason JudgeMeta(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+extern Reason JudgeMeta(const Lookup *lookup, const EntryFacts &facts, const Meta &meta);
 /* The same of a pinned entry, which is read into the buffer as far as that is needed. */
-extern Reason JudgeEntry(const Attempt *attempt, const Pin *pin, const EntryFacts &facts,
-						 Meta *meta, char *buffer, Size size);
+extern Reason JudgeEntry(const Lookup *lookup, const Pin *pin, const EntryFacts &facts, Meta *meta,
+						 char *buffer, Size size);
 /* Has this transaction changed what it depends on? */
 extern Reason JudgeOwn(const Meta &meta);
 /* It is served: what an answer that is being kept around this call must know. */
-extern void TellWatch(const Attempt *attempt, const EntryFacts &facts, const Meta &meta);
+extern void TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta);
 /*
  * The entry under our key, pinned, if it may be served; otherwise why not.  With
  * may_renew it may be stale, or fresh and early; then RefreshOrServe() says what becomes of it.
  */
-extern Reason LookUp(Attempt *attempt, Served *served);
+extern Reason LookUp(Lookup *lookup, Served *served);
 /* The pinned entry is handed out: count the hit. */
-extern void CountServed(const Attempt *attempt, Pin *pin);
+extern void CountServed(const Lookup *lookup, Pin *pin);
 /* A refreshed entry keeps the life that others asked for. */
-extern void InheritTtl(Attempt *attempt);
+extern void InheritTtl(Lookup *lookup);
 /* Said once a session, where a query is about to be run that will never be cached. */
 extern void NoticeVolatile(const char *detail);
 /* The first objection of these slots to an answer of this position. */
@@ -47,7 +47,7 @@ extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::
 						 uint64 position);
 
 /* Is what the answer depends on the same as when the fill began? */
-extern bool StillValid(Attempt *attempt, const exact::FillMark &mark, const exact::SlotNo *slots,
+extern bool StillValid(Lookup *lookup, const exact::FillMark &mark, const exact::SlotNo *slots,
 					   uint32 count);
 
 } // namespace cq

@@ -19,9 +19,9 @@ LifeFor(const Call &call)
 }
 
 bool
-CanRunElsewhere(const Attempt &attempt)
+CanRunElsewhere(const Lookup &lookup)
 {
-	return attempt.examined->params_lasting && !attempt.call->bound_here;
+	return lookup.examined->params_lasting && !lookup.call->bound_here;
 }
 
 /*

@@ -50,7 +50,7 @@ struct Call
 	Again again;        /* may the rows be read again? */
 };
 
-struct Attempt;
+struct Lookup;
 struct Answer;
 struct Served;
 
@@ -58,19 +58,19 @@ struct Served;
 struct Examiner
 {
 	/* Is all as it was when it was examined?  Asked after the run, which may have seen news. */
-	bool (*holds)(const Attempt *attempt);
+	bool (*holds)(const Lookup *lookup);
 	/* The run showed what the key lacks. */
-	void (*learn)(Attempt *attempt, const Findings &seen);
-	/* A pinned entry that is good for the attempt: may it be handed out?  Reason::none, or why not. */
-	Reason (*accepts)(Attempt *attempt, const Served &served);
+	void (*learn)(Lookup *lookup, const Findings &seen);
+	/* A pinned entry that is good for the lookup: may it be handed out?  Reason::none, or why not. */
+	Reason (*accepts)(Lookup *lookup, const Served &served);
 	/* Nobody has the rows: run the query for them, and keep them if nothing speaks against it. */
-	Reason (*fill)(Attempt *attempt, Answer *answer, Reason miss, bool leads);
+	Reason (*fill)(Lookup *lookup, Answer *answer, Reason miss, bool leads);
 	/* Run the query and keep nothing. */
-	void (*run)(Attempt *attempt, Answer *answer, Reason reason);
+	void (*run)(Lookup *lookup, Answer *answer, Reason reason);
 };
 
 /* Everything that is known of a call while it is answered. */
-struct Attempt
+struct Lookup
 {
 	const Call *call;
 	const Examiner *examiner;
@@ -109,7 +109,7 @@ struct Served
 /* How long the call wants an entry to live: its ttl, and as long as it takes stale rows. */
 extern int64 LifeFor(const Call &call);
 /* May its query be run again in another session, or later? */
-extern bool CanRunElsewhere(const Attempt &attempt);
+extern bool CanRunElsewhere(const Lookup &lookup);
 /* Who pays for what this call keeps. */
 extern Owner OwnerHere(const Call &call);
 

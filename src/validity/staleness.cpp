@@ -29,15 +29,15 @@ namespace cq
  * a backend that leads a fill can't lead another.
  */
 bool
-MayTakeStale(const Attempt *attempt)
+MayTakeStale(const Lookup *lookup)
 {
-	return !attempt->exact && !Watching();
+	return !lookup->exact && !Watching();
 }
 
 bool
-MayBeStale(const Attempt *attempt, const EntryFacts &facts)
+MayBeStale(const Lookup *lookup, const EntryFacts &facts)
 {
-	return attempt->may_take_stale && attempt->now - facts.as_of < LifeFor(*attempt->call);
+	return lookup->may_take_stale && lookup->now - facts.as_of < LifeFor(*lookup->call);
 }
 
 /*
@@ -48,24 +48,24 @@ MayBeStale(const Attempt *attempt, const EntryFacts &facts)
  * is hit rarely is not.
  */
 bool
-DrawEarlyRefresh(const Attempt *attempt, const EntryFacts &facts)
+DrawEarlyRefresh(const Lookup *lookup, const EntryFacts &facts)
 {
 	constexpr double kFarthest = 40; /* -ln() of the smallest number that is drawn */
 	const double delta = static_cast<double>(facts.fill_us);
-	double left = static_cast<double>(attempt->call->ttl_us) -
-				  static_cast<double>(attempt->now - facts.as_of);
+	double left =
+		static_cast<double>(lookup->call->ttl_us) - static_cast<double>(lookup->now - facts.as_of);
 
-	if (!settings::refresh_ahead || !attempt->may_take_stale ||
-		attempt->call->options.mode != Mode::on || left > delta * kFarthest)
+	if (!settings::refresh_ahead || !lookup->may_take_stale ||
+		lookup->call->options.mode != Mode::on || left > delta * kFarthest)
 		return false;
 	return -delta * std::log(1.0 - pg_prng_double(&pg_global_prng_state)) >= left;
 }
 
 bool
-StillThere(const Attempt *attempt)
+StillThere(const Lookup *lookup)
 {
-	Pin *pin = FindEntry(attempt->key.hash, attempt->key.bytes, attempt->key.length);
-	bool same = pin != nullptr && FactsOf(PinnedEntry(pin)).as_of == attempt->as_of;
+	Pin *pin = FindEntry(lookup->key.hash, lookup->key.bytes, lookup->key.length);
+	bool same = pin != nullptr && FactsOf(PinnedEntry(pin)).as_of == lookup->as_of;
 
 	if (pin != nullptr)
 		Unpin(pin);

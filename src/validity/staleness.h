@@ -11,12 +11,12 @@ namespace cq
 {
 
 /* May this call hand out what another makes new? */
-extern bool MayTakeStale(const Attempt *attempt);
+extern bool MayTakeStale(const Lookup *lookup);
 /* May the rows be handed out although they are older than the ttl? */
-extern bool MayBeStale(const Attempt *attempt, const EntryFacts &facts);
+extern bool MayBeStale(const Lookup *lookup, const EntryFacts &facts);
 /* Is a fresh entry to be refreshed early? */
-extern bool DrawEarlyRefresh(const Attempt *attempt, const EntryFacts &facts);
+extern bool DrawEarlyRefresh(const Lookup *lookup, const EntryFacts &facts);
 /* Is the entry under our key still the one that was looked at? */
-extern bool StillThere(const Attempt *attempt);
+extern bool StillThere(const Lookup *lookup);
 
 } // namespace cq
