@@ -246,18 +246,18 @@ FillOrShare(Lookup *lookup, Answer *answer, Reason miss)
 							   ? DT_NOBEGIN
 							   : lookup->now + static_cast<int64>(wait_ms) * 1000;
 	WaitLimit limit = WaitLimitOf(*lookup, deadline);
-	int lane = 0;
+	int fill_number = 0;
 	int in_vain = 0;
 	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
 	const bool asked = lookup->call->options.store == StoreKind::redis;
 
 	if (asked && LookUpRedisFor(lookup, answer, miss))
 		return Reason::redis_hit;
-	while (in_vain < 2 && lane < kLanes)
+	while (in_vain < 2 && fill_number < kMaxFills)
 	{
 		Reason reason;
 
-		switch (Join(LaneOf(lookup->key.hash, lane), limit))
+		switch (Join(FillHash(lookup->key.hash, fill_number), limit))
 		{
 		case JoinResult::lead:
 			return Lead(lookup, answer, miss, LeaseDeadline(limit), asked);
@@ -270,7 +270,7 @@ FillOrShare(Lookup *lookup, Answer *answer, Reason miss)
 			in_vain++;
 			break;
 		case JoinResult::late:
-			lane++;
+			fill_number++;
 			limit.expected_us *= 2;
 			reason = LookUpFor(lookup, answer);
 			if (Describe(reason).kind != Kind::miss)

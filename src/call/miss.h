@@ -28,9 +28,10 @@ extern void EndLead(JoinResult outcome);
  * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
  * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
  *
- * Nobody waits longer than it is worth (WaitLimit).  Those who have lost it do not run the query all
- * at once, but wait for one of them in the next lane, and twice as long: so that many who want the same
- * are never more than a few who run it, also where the server is so busy that everything takes longer.
+ * Nobody waits longer than waiting is worth (WaitLimit).  Callers whose wait was too long don't run the
+ * query all at once.  One of them leads a second fill of the same key, and the others wait for that one, up
+ * to twice as long.  So only a few of many callers run the query, even if the server is so busy that every
+ * fill takes longer than expected.
  */
 extern Reason FillOrShare(Lookup *lookup, Answer *answer, Reason miss);
 /*

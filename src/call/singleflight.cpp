@@ -113,7 +113,7 @@ FinishAtExit(int, Datum)
 }
 
 void
-TakeOff(int place, uint64 key, double cost)
+BeginFillAt(int place, uint64 key, double cost)
 {
 	SharedFill *fill = &shared->fills[place];
 
@@ -146,17 +146,17 @@ IsGoingOn(const SeenFill &seen, JoinResult *outcome)
 {
 	SharedFill *fill = &shared->fills[seen.place];
 	LWLock *lock = LockOf(seen.key);
-	bool flying;
+	bool going_on;
 
 	LWLockAcquire(lock, LW_SHARED);
-	flying =
+	going_on =
 		fill->serial == seen.serial && pg_atomic_read_u64(&shared->keys[seen.place]) == seen.key;
 	*outcome = fill->outcome;
 	pg_read_barrier();
 	if (fill->serial != seen.serial)
 		*outcome = JoinResult::stored;
 	LWLockRelease(lock);
-	return flying;
+	return going_on;
 }
 
 bool
@@ -259,7 +259,7 @@ Join(uint64 hash, const WaitLimit &limit)
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	seen.place = Find(key);
 	if (seen.place < 0)
-		TakeOff(static_cast<int>(compat::BackendNumber()), key, limit.cost);
+		BeginFillAt(static_cast<int>(compat::BackendNumber()), key, limit.cost);
 	else
 	{
 		seen.serial = shared->fills[seen.place].serial;
@@ -278,9 +278,9 @@ Join(uint64 hash, const WaitLimit &limit)
 }
 
 uint64
-LaneOf(uint64 hash, int lane)
+FillHash(uint64 hash, int fill_number)
 {
-	return hash + static_cast<uint64>(lane) * UINT64CONST(0x9E3779B97F4A7C15);
+	return hash + static_cast<uint64>(fill_number) * UINT64CONST(0x9E3779B97F4A7C15);
 }
 
 void

@@ -11,7 +11,7 @@ namespace cq
 
 enum class JoinResult
 {
-	lead,       /* nobody fills this key: we do, and must land */
+	lead,       /* nobody fills this key: we do, and must call Finish() */
 	alone,      /* fill it without anybody waiting for us */
 	stored,     /* we waited: an entry was published, or may have been */
 	elsewhere,  /* we waited: Redis has it, and memory hasn't */
@@ -35,11 +35,11 @@ struct WaitLimit
  */
 extern JoinResult Join(uint64 hash, const WaitLimit &limit);
 /*
- * A fill that takes too long is left to itself, and those who waited share another one of the same
- * key, under another number.
+ * If a fill takes too long, its waiters give it up and share another fill of the same key.  So a key may
+ * have up to kMaxFills fills at a time; each has a number and joins under a hash of its own.
  */
-constexpr int kLanes = 4;
-extern uint64 LaneOf(uint64 hash, int lane);
+constexpr int kMaxFills = 4;
+extern uint64 FillHash(uint64 hash, int fill_number);
 /* The fill we lead, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Finish(JoinResult outcome);
 
