@@ -346,7 +346,7 @@ ChannelWrite(Channel *channel, const iovec *parts, int count)
 }
 
 Waited
-ChannelWait(Channel *channel, uint32 events, const Patience &patience)
+ChannelWait(Channel *channel, uint32 events, const Timeout &timeout)
 {
 	const int64 look = LookInterval();
 
@@ -359,16 +359,16 @@ ChannelWait(Channel *channel, uint32 events, const Patience &patience)
 	{
 		WaitEvent event;
 		int64 now = NowUs();
-		int64 quiet = now - patience.quiet_since;
+		int64 idle = now - timeout.idle_since;
 		int64 until;
 
-		if (now >= patience.deadline)
+		if (now >= timeout.deadline)
 			return Waited::timeout;
-		if (quiet >= look && BreakerOvertaken())
+		if (idle >= look && BreakerOvertaken())
 			return Waited::overtaken;
-		if (quiet >= 2 * look)
+		if (idle >= 2 * look)
 			BreakerSuspect();
-		until = Min(patience.deadline, now + look - quiet % look);
+		until = Min(timeout.deadline, now + look - idle % look);
 		if (WaitEventSetWait(channel->waits, static_cast<long>((until - now + 999) / 1000), &event,
 							 1, compat::RedisWaitEvent()) == 0)
 			continue;

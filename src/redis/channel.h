@@ -24,10 +24,10 @@ struct Address
 };
 
 /* How long a request may go on, all its waits together. */
-struct Patience
+struct Timeout
 {
-	int64 deadline;    /* NowUs() */
-	int64 quiet_since; /* when the last byte came, or the wait began */
+	int64 deadline;   /* NowUs() */
+	int64 idle_since; /* when the last byte came, or the wait began */
 };
 
 struct Channel
@@ -62,7 +62,7 @@ extern ssize_t ChannelRead(Channel *channel, char *to, size_t room);
 extern ssize_t ChannelWrite(Channel *channel, const iovec *parts, int count);
 
 /* Waits for some of the events.  Sets channel->readable.  Raises when the caller is cancelled. */
-extern Waited ChannelWait(Channel *channel, uint32 events, const Patience &patience);
+extern Waited ChannelWait(Channel *channel, uint32 events, const Timeout &timeout);
 extern void ChannelClose(Channel *channel);
 
 } // namespace cq::redis

@@ -78,7 +78,7 @@ Usable()
 Result
 Run(const Pipeline &pipeline)
 {
-	Patience patience;
+	Timeout timeout;
 	int64 begin;
 	volatile ExchangeResult verdict = ExchangeResult::failed;
 
@@ -86,14 +86,14 @@ Run(const Pipeline &pipeline)
 		return Result::unavailable;
 	BeforeExit<AtExit>();
 	begin = NowUs();
-	patience.quiet_since = begin;
-	patience.deadline = Min(begin + static_cast<int64>(timeout_ms) * 1000, limit_us);
+	timeout.idle_since = begin;
+	timeout.deadline = Min(begin + static_cast<int64>(timeout_ms) * 1000, limit_us);
 	trouble.text[0] = '\0';
 	trouble.answered = false;
 	running = true;
 	PG_TRY();
 	{
-		verdict = Serve(pipeline, &patience);
+		verdict = Serve(pipeline, &timeout);
 	}
 	PG_CATCH();
 	{

@@ -132,7 +132,7 @@ SlotsReply(void *arg, int, const Reply &reply)
 
 /* Reads the map from one node. */
 ExchangeResult
-Ask(const Host &host, Patience *patience)
+Ask(const Host &host, Timeout *timeout)
 {
 	Question question = {{false, host}, false};
 	Pipeline pipeline = {{nullptr, 0}, 1, 1, SlotsCommand, SlotsReply, &question};
@@ -148,7 +148,7 @@ Ask(const Host &host, Patience *patience)
 		return ExchangeResult::failed;
 	}
 	while (verdict == ExchangeResult::lost && reused)
-		verdict = ExchangeWith(question.endpoint, pipeline, &next, false, Errors::deliver, patience,
+		verdict = ExchangeWith(question.endpoint, pipeline, &next, false, Errors::deliver, timeout,
 							   &reused);
 	if (verdict != ExchangeResult::done)
 		return verdict == ExchangeResult::lost ? ExchangeResult::failed : verdict;
@@ -165,23 +165,23 @@ Ask(const Host &host, Patience *patience)
 
 /* A node that hangs must not use up the time that is needed to ask the others. */
 ExchangeResult
-AskBriefly(const Host &host, Patience *patience)
+AskBriefly(const Host &host, Timeout *timeout)
 {
-	Patience brief = *patience;
+	Timeout brief = *timeout;
 	int64 now = NowUs();
 	ExchangeResult verdict;
 
 	brief.deadline =
-		Min(brief.deadline, now + Max((patience->deadline - now) / 3, static_cast<int64>(10000)));
+		Min(brief.deadline, now + Max((timeout->deadline - now) / 3, static_cast<int64>(10000)));
 	verdict = Ask(host, &brief);
-	if (verdict == ExchangeResult::timeout && NowUs() < patience->deadline)
+	if (verdict == ExchangeResult::timeout && NowUs() < timeout->deadline)
 		verdict = ExchangeResult::failed;
 	return verdict;
 }
 
 /* Tries nodes until one answers: those of the map, then the seeds; who failed comes last. */
 ExchangeResult
-ReadMap(Patience *patience)
+ReadMap(Timeout *timeout)
 {
 	ExchangeResult verdict = ExchangeResult::failed;
 	Host known[kMaxHosts * 2];
@@ -201,7 +201,7 @@ ReadMap(Patience *patience)
 		known[count++] = avoided;
 	for (int i = 0; i < count; i++)
 	{
-		verdict = AskBriefly(known[i], patience);
+		verdict = AskBriefly(known[i], timeout);
 		if (verdict != ExchangeResult::failed && verdict != ExchangeResult::unresolved)
 			break;
 	}
@@ -217,12 +217,12 @@ ClusterIsKnown()
 }
 
 ExchangeResult
-ClusterNode(int slot, Host *node, Patience *patience)
+ClusterNode(int slot, Host *node, Timeout *timeout)
 {
 	if (map == nullptr || doubted || map->owner[slot] == 0 ||
 		(stale && NowUs() - read_at > kRefreshUs))
 	{
-		ExchangeResult verdict = ReadMap(patience);
+		ExchangeResult verdict = ReadMap(timeout);
 
 		if (verdict != ExchangeResult::done)
 			return verdict;

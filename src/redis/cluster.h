@@ -18,7 +18,7 @@ namespace cq::redis
 /* Has a redirection or the URL told that this is a cluster? */
 extern bool ClusterIsKnown();
 /* The node that has a slot. */
-extern ExchangeResult ClusterNode(int slot, Host *node, Patience *patience);
+extern ExchangeResult ClusterNode(int slot, Host *node, Timeout *timeout);
 /* Did a node that was asked for its map name this one? */
 extern bool ClusterHas(const Host &node);
 /*

@@ -161,7 +161,7 @@ FindPassword(const Endpoint &endpoint)
 } // namespace
 
 ExchangeResult
-RunSetup(Connection *connection, Patience *patience)
+RunSetup(Connection *connection, Timeout *timeout)
 {
 	Setup setup = {&connection->endpoint, {}, 0, false};
 	Pipeline pipeline = {{nullptr, 0}, 0, 4, SetupCommand, SetupReply, &setup};
@@ -183,7 +183,7 @@ RunSetup(Connection *connection, Patience *patience)
 	if (url.kind == UrlKind::sentinel && !connection->endpoint.sentinel)
 		setup.commands[setup.count++] = cmd_role;
 	pipeline.count = setup.count;
-	result = Exchange(connection, pipeline, &next, false, Errors::deliver, patience);
+	result = Exchange(connection, pipeline, &next, false, Errors::deliver, timeout);
 	explicit_bzero(from_file, sizeof(from_file));
 	if (result == ExchangeResult::done && setup.refused)
 		return ExchangeResult::failed;
@@ -201,7 +201,7 @@ FromWait(Connection *connection, Waited waited, const char *doing)
 }
 
 ExchangeResult
-Connect(Connection *connection, const Address &address, const Patience &patience, bool *reached)
+Connect(Connection *connection, const Address &address, const Timeout &timeout, bool *reached)
 {
 	Channel *channel = &connection->channel;
 	Waited waited;
@@ -210,7 +210,7 @@ Connect(Connection *connection, const Address &address, const Patience &patience
 
 	if (!ChannelOpen(channel, address))
 		goto failed;
-	waited = ChannelWait(channel, events, patience);
+	waited = ChannelWait(channel, events, timeout);
 	if (waited != Waited::ready)
 		return FromWait(connection, waited, "connecting");
 	if (!ChannelConnected(channel))
@@ -222,7 +222,7 @@ Connect(Connection *connection, const Address &address, const Patience &patience
 		goto failed;
 	while ((result = ChannelHandshake(channel, &events)) == 0)
 	{
-		waited = ChannelWait(channel, events, patience);
+		waited = ChannelWait(channel, events, timeout);
 		if (waited != Waited::ready)
 			return FromWait(connection, waited, "setting up TLS");
 	}

@@ -115,7 +115,7 @@ Flush(Connection *connection)
 
 /* Gets some bytes, or waits until something can be done.  `done`: look again. */
 ExchangeResult
-Receive(Connection *connection, Patience *patience)
+Receive(Connection *connection, Timeout *timeout)
 {
 	Channel *channel = &connection->channel;
 	bool sending = !OutgoingIsEmpty(&connection->out);
@@ -139,7 +139,7 @@ Receive(Connection *connection, Patience *patience)
 	{
 		IncomingAdd(&connection->in, static_cast<size_t>(n));
 		connection->bytes_in += static_cast<uint64>(n);
-		patience->quiet_since = NowUs();
+		timeout->idle_since = NowUs();
 		BreakerHeard();
 		/* a long reply may come without a pause to wait in */
 		CHECK_FOR_INTERRUPTS();
@@ -148,7 +148,7 @@ Receive(Connection *connection, Patience *patience)
 
 	Waited waited = ChannelWait(
 		channel, WL_SOCKET_READABLE | (sending || channel->tls_write ? WL_SOCKET_WRITEABLE : 0),
-		*patience);
+		*timeout);
 
 	return waited == Waited::ready ? ExchangeResult::done
 								   : FromWait(connection, waited, "waiting for an answer");
@@ -195,7 +195,7 @@ Issue(Connection *connection, Progress *progress, bool asking)
 /* Gives a reply to the callback, whose time is its own. */
 void
 Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors errors,
-		Patience *patience)
+		Timeout *timeout)
 {
 	const Pipeline *pipeline = progress->pipeline;
 	int64 begin;
@@ -216,8 +216,8 @@ Deliver(Connection *connection, Progress *progress, const Reply &reply, Errors e
 	begin = NowUs();
 	if (!pipeline->reply(pipeline->arg, (*progress->next)++, reply))
 		progress->verdict = ExchangeResult::stopped;
-	patience->quiet_since = NowUs();
-	patience->deadline += patience->quiet_since - begin;
+	timeout->idle_since = NowUs();
+	timeout->deadline += timeout->idle_since - begin;
 	CHECK_FOR_INTERRUPTS();
 }
 
@@ -234,11 +234,11 @@ IsError(const Reply &reply, const char *code)
 }
 
 ExchangeResult
-ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patience)
+ConnectionOpen(Connection *connection, const Endpoint &endpoint, Timeout *timeout)
 {
 	Address addresses[kMaxAddresses];
 	int count = 0;
-	Patience connecting = *patience;
+	Timeout connecting = *timeout;
 	ExchangeResult verdict = FindAddresses(endpoint, addresses, &count);
 
 	connection->endpoint = endpoint;
@@ -250,10 +250,9 @@ ConnectionOpen(Connection *connection, const Endpoint &endpoint, Patience *patie
 		SetTrouble(endpoint, "out of memory");
 		return ExchangeResult::failed;
 	}
-	connecting.quiet_since = NowUs();
-	connecting.deadline =
-		Min(connecting.deadline,
-			connecting.quiet_since + static_cast<int64>(connect_timeout_ms) * 1000);
+	connecting.idle_since = NowUs();
+	connecting.deadline = Min(
+		connecting.deadline, connecting.idle_since + static_cast<int64>(connect_timeout_ms) * 1000);
 	for (int i = 0; i < count; i++)
 	{
 		bool reached = false;
@@ -280,14 +279,14 @@ ConnectionClose(Connection *connection)
 
 ExchangeResult
 Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool asking, Errors errors,
-		 Patience *patience)
+		 Timeout *timeout)
 {
 	Progress progress = {
 		&pipeline,           next, *next, asking ? *next + 1 : pipeline.count, 0, false,
 		ExchangeResult::done};
 	Reply reply;
 
-	patience->quiet_since = NowUs();
+	timeout->idle_since = NowUs();
 	for (;;)
 	{
 		ExchangeResult verdict;
@@ -304,7 +303,7 @@ Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool askin
 		switch (IncomingNext(&connection->in, &reply))
 		{
 		case Parsed::reply:
-			Deliver(connection, &progress, reply, errors, patience);
+			Deliver(connection, &progress, reply, errors, timeout);
 			continue;
 		case Parsed::bad:
 			SetTrouble(connection->endpoint, "%s", connection->in.error);
@@ -312,7 +311,7 @@ Exchange(Connection *connection, const Pipeline &pipeline, int *next, bool askin
 		default:
 			break;
 		}
-		verdict = Receive(connection, patience);
+		verdict = Receive(connection, timeout);
 		if (verdict != ExchangeResult::done)
 			return verdict;
 	}

@@ -74,7 +74,7 @@ extern void RefusePassword(const Endpoint &endpoint);
 extern bool IsError(const Reply &reply, const char *code);
 
 extern ExchangeResult ConnectionOpen(Connection *connection, const Endpoint &endpoint,
-									 Patience *patience);
+									 Timeout *timeout);
 extern void ConnectionClose(Connection *connection);
 
 enum class Errors
@@ -89,6 +89,6 @@ enum class Errors
  * that one, with ASKING before it.
  */
 extern ExchangeResult Exchange(Connection *connection, const Pipeline &pipeline, int *next,
-							   bool asking, Errors errors, Patience *patience);
+							   bool asking, Errors errors, Timeout *timeout);
 
 } // namespace cq::redis

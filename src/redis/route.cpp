@@ -109,9 +109,9 @@ End(Connection *connection, ExchangeResult result)
 
 /* Waits a moment for a cluster to make up its mind. */
 ExchangeResult
-Pause(const Patience &patience)
+Pause(const Timeout &timeout)
 {
-	if (NowUs() + kPauseMs * 1000 > patience.deadline)
+	if (NowUs() + kPauseMs * 1000 > timeout.deadline)
 		return ExchangeResult::timeout;
 	if (WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs,
 				  compat::RedisWaitEvent()) &
@@ -134,7 +134,7 @@ struct RouteState
 };
 
 ExchangeResult
-FindTarget(const Pipeline &pipeline, RouteState *state, Patience *patience)
+FindTarget(const Pipeline &pipeline, RouteState *state, Timeout *timeout)
 {
 	Endpoint *target = &state->target;
 
@@ -142,10 +142,10 @@ FindTarget(const Pipeline &pipeline, RouteState *state, Patience *patience)
 		return ExchangeResult::done;
 	memset(static_cast<void *>(target), 0, sizeof(*target));
 	if (url.kind == UrlKind::sentinel)
-		return SentinelMaster(&target->host, patience);
+		return SentinelMaster(&target->host, timeout);
 	if (url.kind == UrlKind::cluster || ClusterIsKnown())
 		return ClusterNode(SlotOf(pipeline.route.bytes, pipeline.route.length), &target->host,
-						   patience);
+						   timeout);
 	if (url.kind == UrlKind::single)
 		target->host = url.host[0];
 	return ExchangeResult::done;
@@ -169,7 +169,7 @@ Rediscover(RouteState *state, ExchangeResult result)
 
 /* Another node has the slot: the map has it now, or must be read again. */
 ExchangeResult
-Moved(const Patience &patience)
+Moved(const Timeout &timeout)
 {
 	const bool strange = WithPassword() && !ClusterHas(trouble.host);
 
@@ -179,12 +179,12 @@ Moved(const Patience &patience)
 			RefusePassword({false, trouble.host});
 		return ExchangeResult::failed;
 	}
-	return strange ? Pause(patience) : ExchangeResult::done;
+	return strange ? Pause(timeout) : ExchangeResult::done;
 }
 
 /* After an attempt that was no success: `done` if there is to be another one. */
 ExchangeResult
-TryAgain(RouteState *state, ExchangeResult result, int next, Patience *patience)
+TryAgain(RouteState *state, ExchangeResult result, int next, Timeout *timeout)
 {
 	state->asking = false;
 	if (next > state->progress)
@@ -196,16 +196,16 @@ TryAgain(RouteState *state, ExchangeResult result, int next, Patience *patience)
 	switch (result)
 	{
 	case ExchangeResult::moved:
-		return Moved(*patience);
+		return Moved(*timeout);
 	case ExchangeResult::ask:
 		state->asking = true;
 		state->target.host = trouble.host;
 		return ExchangeResult::done;
 	case ExchangeResult::down:
 		ClusterDoubt(state->target.host);
-		return Pause(*patience);
+		return Pause(*timeout);
 	case ExchangeResult::again:
-		return Pause(*patience);
+		return Pause(*timeout);
 	case ExchangeResult::readonly:
 		(void) Rediscover(state, result);
 		return ExchangeResult::done;
@@ -240,7 +240,7 @@ ErrorsFor(const RouteState &state)
 
 ExchangeResult
 ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool asking,
-			 Errors errors, Patience *patience, bool *reused)
+			 Errors errors, Timeout *timeout, bool *reused)
 {
 	Connection **place = FindPlace(endpoint);
 	Connection *connection = *place;
@@ -262,15 +262,15 @@ ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next, bool
 	}
 	Begin(connection);
 	if (!*reused)
-		result = ConnectionOpen(connection, endpoint, patience);
+		result = ConnectionOpen(connection, endpoint, timeout);
 	if (result == ExchangeResult::done)
-		result = Exchange(connection, pipeline, next, asking, errors, patience);
+		result = Exchange(connection, pipeline, next, asking, errors, timeout);
 	End(connection, result);
 	return result;
 }
 
 ExchangeResult
-Serve(const Pipeline &pipeline, Patience *patience)
+Serve(const Pipeline &pipeline, Timeout *timeout)
 {
 	RouteState state = {};
 	int next = 0;
@@ -282,12 +282,12 @@ Serve(const Pipeline &pipeline, Patience *patience)
 	}
 	for (;;)
 	{
-		ExchangeResult result = FindTarget(pipeline, &state, patience);
+		ExchangeResult result = FindTarget(pipeline, &state, timeout);
 
 		state.reused = false;
 		if (result == ExchangeResult::done)
 			result = ExchangeWith(state.target, pipeline, &next, state.asking, ErrorsFor(state),
-								  patience, &state.reused);
+								  timeout, &state.reused);
 		if (result == ExchangeResult::stopped)
 			return result;
 		if (result == ExchangeResult::done)
@@ -297,7 +297,7 @@ Serve(const Pipeline &pipeline, Patience *patience)
 				return result;
 			continue;
 		}
-		result = TryAgain(&state, result, next, patience);
+		result = TryAgain(&state, result, next, timeout);
 		if (result != ExchangeResult::done)
 			return result;
 	}

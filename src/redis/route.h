@@ -15,10 +15,10 @@ namespace cq::redis
 {
 
 /*
- * Runs the pipeline, with as many redirections and second attempts as patience allows.  On
+ * Runs the pipeline, with as many redirections and second attempts as the timeout allows.  On
  * failed, timeout and lost `trouble` says what was wrong.  If it raises, call CloseBusy().
  */
-extern ExchangeResult Serve(const Pipeline &pipeline, Patience *patience);
+extern ExchangeResult Serve(const Pipeline &pipeline, Timeout *timeout);
 
 /* Closes the connection that a request was going on on. */
 extern void CloseBusy();

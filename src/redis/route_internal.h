@@ -17,6 +17,6 @@ namespace cq::redis
  * closed if it is not in step afterwards.  *reused: it was an old one.
  */
 extern ExchangeResult ExchangeWith(const Endpoint &endpoint, const Pipeline &pipeline, int *next,
-								   bool asking, Errors errors, Patience *patience, bool *reused);
+								   bool asking, Errors errors, Timeout *timeout, bool *reused);
 
 } // namespace cq::redis

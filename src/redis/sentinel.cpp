@@ -57,11 +57,11 @@ MasterReply(void *arg, int, const Reply &reply)
 }
 
 ExchangeResult
-Ask(const Host &sentinel, Patience *patience)
+Ask(const Host &sentinel, Timeout *timeout)
 {
 	Question question = {{true, sentinel}, {}, false};
 	Pipeline pipeline = {{nullptr, 0}, 1, 1, MasterCommand, MasterReply, &question};
-	Patience brief = *patience;
+	Timeout brief = *timeout;
 	int64 now = NowUs();
 	int next = 0;
 	bool reused = true;
@@ -69,12 +69,12 @@ Ask(const Host &sentinel, Patience *patience)
 
 	/* One that hangs must not use up the time that is needed to ask the others. */
 	brief.deadline =
-		Min(brief.deadline, now + Max((patience->deadline - now) / 3, static_cast<int64>(10000)));
+		Min(brief.deadline, now + Max((timeout->deadline - now) / 3, static_cast<int64>(10000)));
 	while (verdict == ExchangeResult::lost && reused)
 		verdict = ExchangeWith(question.endpoint, pipeline, &next, false, Errors::deliver, &brief,
 							   &reused);
 	if (verdict == ExchangeResult::lost || (verdict == ExchangeResult::done && !question.good) ||
-		(verdict == ExchangeResult::timeout && NowUs() < patience->deadline))
+		(verdict == ExchangeResult::timeout && NowUs() < timeout->deadline))
 		return ExchangeResult::failed;
 	if (verdict == ExchangeResult::done)
 		known = question.master;
@@ -84,12 +84,12 @@ Ask(const Host &sentinel, Patience *patience)
 } // namespace
 
 ExchangeResult
-SentinelMaster(Host *master, Patience *patience)
+SentinelMaster(Host *master, Timeout *timeout)
 {
 	for (int i = 0; known.name[0] == '\0' && i < url.hosts; i++)
 	{
 		int number = (first + i) % url.hosts;
-		ExchangeResult verdict = Ask(url.host[number], patience);
+		ExchangeResult verdict = Ask(url.host[number], timeout);
 
 		if (verdict == ExchangeResult::done)
 			first = number;

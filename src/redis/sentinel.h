@@ -15,7 +15,7 @@
 namespace cq::redis
 {
 
-extern ExchangeResult SentinelMaster(Host *master, Patience *patience);
+extern ExchangeResult SentinelMaster(Host *master, Timeout *timeout);
 /* Did a sentinel name it? */
 extern bool SentinelNamed(const Host &host);
 extern void SentinelForget();
