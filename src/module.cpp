@@ -76,7 +76,7 @@ RequestShmem()
 	AutoRequestShmem();
 }
 
-/* What the next start wants to know, if Redis may have answers of this one. */
+/* What the next start wants to know, if Redis may have entries of this one. */
 void
 SaveAtShutdown(int code, Datum)
 {

@@ -37,7 +37,7 @@ enum class Nondeterministic : int
 	cache
 };
 
-/* Where answers are kept and looked for. */
+/* Where entries are kept and looked for. */
 enum class StoreKind : int
 {
 	memory,
@@ -87,7 +87,7 @@ constexpr int kMaxLeaseMs = 3600 * 1000;
 
 /* Bytes that one entry may take. */
 extern uint64 MaxEntryBytes();
-/* Bytes of answers that one session may keep from being evicted. */
+/* Bytes of entries that one session may keep from being evicted. */
 extern uint64 MaxPinnedBytes();
 /* All shared memory for entries, in bytes. */
 extern Size StoreMemory();

@@ -25,7 +25,7 @@ struct Candidate
 	uint32 length;
 	uint64 calls;
 	uint64 hits;
-	uint64 would_hit; /* in observe: runs whose answer was that of the run before */
+	uint64 would_hit; /* in observe: runs whose result was that of the run before */
 	uint64 runs;      /* of which the time is known */
 	uint64 run_us;
 	uint64 saved_us; /* that hits did not take, or would not have taken */

@@ -83,7 +83,7 @@ extern bool StillKnown(Known *known);
 extern void LearnOfKnown(Known *known, const Findings &seen);
 /* It is in use until the memory context is reset: plans have pointers to it. */
 extern void HoldKnown(Known *known, MemoryContext context);
-/* What its hint says, or the session's setting: which answers it takes. */
+/* What its hint says, or the session's setting: which results it takes. */
 struct Terms
 {
 	bool exact;
@@ -92,7 +92,7 @@ struct Terms
 extern Terms TermsOf(const Known &known);
 /* How old may one be, if it is handed out while another one is computed? */
 extern int64 OldestFor(const Terms &terms);
-/* May its answers be kept and served here and now?  Reason::none, or why not. */
+/* May its results be kept and served here and now?  Reason::none, or why not. */
 extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */
 extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,

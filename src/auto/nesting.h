@@ -3,7 +3,7 @@
  *		Is a statement the client's own, or one inside a function?
  *
  * Counted by hooks around planning, the executor and utility commands.  It is a question of what is worth it
- * (cached_query.auto_nested); nothing that makes answers right depends on it.
+ * (cached_query.auto_nested); nothing that makes results right depends on it.
  */
 #pragma once
 
@@ -48,7 +48,7 @@ extern bool IsOwnLevel();
 /* Is it run to be explained? */
 extern bool IsExplaining();
 
-/* How long exact answers of statements are good at the most: something that they read changes first. */
+/* How long exact results of statements are good at the most: something that they read changes first. */
 extern int64 AutoTtl();
 
 } // namespace cq

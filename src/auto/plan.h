@@ -1,7 +1,7 @@
 /*
  * plan.h
  *		Plans of statements that may be answered from the cache: a Custom Scan on top of the plan, or, if the
- *		answer seems to be there, without one below it.
+ *		entry seems to be there, without one below it.
  *
  * Part of known.h.
  */

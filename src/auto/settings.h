@@ -15,8 +15,8 @@ enum class Auto : int
 	off,
 	observe, /* nothing is kept: what would be gained? */
 	hinted,  /* those with a hint */
-	exact,   /* those whose answers can be exact, and took auto_min_time */
-	ttl      /* those that took auto_min_time, with answers not older than default_ttl */
+	exact,   /* those whose results can be exact, and took auto_min_time */
+	ttl      /* those that took auto_min_time, with results not older than default_ttl */
 };
 
 namespace settings

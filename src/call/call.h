@@ -15,7 +15,7 @@ namespace cq
 extern CallOptions SessionOptions();
 
 /*
- * Find the handle, decide whether the query's answer may be taken from the store, and take it from
+ * Find the handle, decide whether the query's result may be taken from the store, and take it from
  * there or run the query.  If the cache fails, the query runs as if it were not cached.
  */
 extern void AnswerCall(const Call &call, MemoryContext context, Answer *answer);

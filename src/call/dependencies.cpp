@@ -4,7 +4,7 @@
  *
  * Definitions come from two sides: from the query (its trees and its plan, examined before the run) and
  * from what was seen to run inside (watch.cpp).  What they call by name while they run is not known
- * before; then the answer depends on names, see exact::Group.
+ * before; then the result depends on names, see exact::Group.
  */
 #include "pg.h"
 #include "validity/lookup.h"
@@ -48,7 +48,7 @@ AddObjects(List *slots, int cacheid, List *oids)
 	return slots;
 }
 
-/* What any answer depends on, and this one by its key, its tag and its database. */
+/* What any result depends on, and this one by its key, its tag and its database. */
 List *
 AddCommon(Lookup *lookup, List *slots)
 {

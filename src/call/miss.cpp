@@ -110,7 +110,7 @@ Obtain(Lookup *lookup, Answer *answer, Reason miss, bool asked)
 	return lookup->examiner->fill(lookup, answer, miss, false);
 }
 
-/* Take the lease on the key, or wait until the deadline for the answer of the server that has it. */
+/* Take the lease on the key, or wait until the deadline for the entry of the server that has it. */
 bool
 AwaitLease(Lookup *lookup, Reason miss, TimestampTz deadline, Served *served)
 {

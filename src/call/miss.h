@@ -20,7 +20,7 @@ extern void RunOnly(Lookup *lookup, Answer *answer, Reason reason);
 /* We lead no more: those who wait go on at once, and the lease in Redis ends, too.  Raises nothing. */
 extern void EndLead(JoinResult outcome);
 /*
- * A miss: run the query, or wait for somebody who runs it already.  The age of an answer counts
+ * A miss: run the query, or wait for somebody who runs it already.  The age of a result counts
  * up to the moment we asked, not to the end of our waiting: our own run would have shown the same
  * moment.
  *
@@ -39,7 +39,7 @@ extern Reason FillOrShare(Lookup *lookup, Answer *answer, Reason miss);
  * a worker, and the others take them as they are.
  */
 extern Reason RefreshOrServe(Lookup *lookup, Answer *answer, Reason found);
-/* What a bypass says about an answer that is being kept around this call. */
+/* What a bypass says to a fill around this call. */
 extern void TellOuterWatch(Reason reason);
 
 } // namespace cq

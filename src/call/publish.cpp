@@ -2,7 +2,7 @@
  * publish.cpp
  *		From rows that were filled to an entry that others see.
  *
- * Nothing is published unless what the answer depends on was the same from its snapshot to this
+ * Nothing is published unless what the result depends on was the same from its snapshot to this
  * moment.  A change that comes later finds the entry's position below its own.
  */
 #include "pg.h"
@@ -91,7 +91,7 @@ ComplainOfHooks()
 
 	if (!said)
 		ereport(LOG, (errmsg("another module keeps ExecutorStart from cached_query"),
-					  errdetail("No answer of this session is stored.")));
+					  errdetail("No result of this session is stored.")));
 	said = true;
 }
 
@@ -125,10 +125,10 @@ Reconsider(const Watch &watch, Lookup *lookup, Reason *reason)
 	return false;
 }
 
-/* Of his answers that the owner of a new one gives for it at most; a quota that was lowered may want more. */
+/* Of his entries that the owner of a new one gives for it at most; a quota that was lowered may want more. */
 constexpr int kMostOwn = 20000;
 
-/* May the owner have an answer of so many bytes?  His least valuable ones go for it. */
+/* May the owner have an entry of so many bytes?  His least valuable ones go for it. */
 bool
 WithinQuota(const Owner &owner, uint64 bytes)
 {
@@ -183,12 +183,12 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	EntryFacts facts = {};
 	char *bytes;
 	uint32 length;
-	bool exact_answer;
+	bool exact_result;
 	const Owner owner = OwnerHere(*lookup->call);
 	Published kept;
 
 	/*
-	 * what the answer depends on, so does one that is being kept around it, whatever becomes of
+	 * what the result depends on, so does one that is being kept around it, whatever becomes of
 	 * this
 	 */
 	d = CollectDependencies(lookup, watch);
@@ -227,17 +227,17 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 		!SawRelations(lookup->view, d.relations))
 		return Reason::changed_during_fill;
 
-	exact_answer = lookup->exact && !watch.inexact && watch.findings.exact == Reason::none &&
+	exact_result = lookup->exact && !watch.inexact && watch.findings.exact == Reason::none &&
 				   StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
 	if (lookup->exact && watch.findings.exact != Reason::none)
 		return watch.findings.exact;
-	if (lookup->exact && !exact_answer)
+	if (lookup->exact && !exact_result)
 		return Reason::changed_during_fill;
 
 	if (!WithinQuota(owner, rows->bytes))
 		return Reason::over_quota;
 
-	/* what is still missing evicts good answers: only now, when all speaks for keeping it */
+	/* what is still missing evicts good entries: only now, when all speaks for keeping it */
 	if (rows->spilled)
 	{
 		if (!CompleteFill(rows))
@@ -245,9 +245,9 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 		if (exact::Generation() != mark.generation ||
 			!StillValid(lookup, mark, meta.slots, meta.head.slots))
 			return Reason::changed_during_fill;
-		exact_answer =
-			exact_answer && StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
-		if (lookup->exact && !exact_answer)
+		exact_result =
+			exact_result && StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
+		if (lookup->exact && !exact_result)
 			return Reason::changed_during_fill;
 	}
 
@@ -266,7 +266,7 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	facts.database = MyDatabaseId;
 	facts.role = GetUserId();
 	facts.queryid = lookup->examined->queryid;
-	facts.flags = (exact_answer ? kEntryExact : 0) |
+	facts.flags = (exact_result ? kEntryExact : 0) |
 				  (IsTransit(lookup->call->options) ? kEntryTransit : 0) |
 				  (lookup->examined->automatic ? kEntryAuto : 0);
 	bytes = EncodeMeta(meta, &length);

@@ -13,7 +13,7 @@
  *
  * Nobody can keep the workers to himself.  A side, that is a database and a session user, gets them by
  * turns when there are fewer workers than sides, and may not take all of the queue.  And what no
- * worker has begun in time is the next caller's task: an answer doesn't grow older for want of one.
+ * worker has begun in time is the next caller's task: an entry doesn't grow older for want of one.
  *
  * Locking: one LWLock (tranche CachedQueryRefresh) protects everything here; it is taken when no
  * other of ours is held, and nothing under it raises, waits or allocates.
@@ -52,7 +52,7 @@ LogNoWorker()
 	if (again)
 		ereport(LOG, (errmsg("could not start a refresh worker of cached_query"),
 					  errhint("You may need to increase max_worker_processes. Until then callers "
-							  "refresh expired answers themselves.")));
+							  "refresh expired entries themselves.")));
 }
 
 /* For a place that was reserved.  False: its requests are dropped. */

@@ -210,7 +210,7 @@ EndRows(DestReceiver *)
 {
 }
 
-/* The array is complete: it is the one row of the answer, and goes to a file only on its way into
+/* The array is complete: it is the one row of the result, and goes to a file only on its way into
  * the entry. */
 void
 FinishJson(Rows *rows)

@@ -7,7 +7,7 @@
  * query stops until the caller asks for more: the others are handed out while it runs.  What runs with
  * parallel workers can't stop: then they go into a tuplestore (work_mem, then a temporary file).
  *
- * If it only may not evict good answers before it is known to fit (store/room.h), the query goes on,
+ * If it only may not evict good entries before it is known to fit (store/room.h), the query goes on,
  * and the others wait in the tuplestore until it is: CompleteFill().
  */
 #pragma once
@@ -57,14 +57,14 @@ struct Rows
 /* `context` lives as long as the caller reads. */
 extern void BeginRows(Rows *rows, Shape shape, TupleDesc desc, Pin *fill, uint64 max_bytes,
 					  MemoryContext context);
-/* Nothing is kept, as the answer was too large the last time. */
+/* Nothing is kept, as the result was too large the last time. */
 extern void ExpectTooLarge(Rows *rows);
 /*
  * Run the handle's query under the active snapshot into `rows`, as far as it has to be run now; `watch` is that
  * of the fill, if it is one.
  */
 extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows, Watch *watch);
-/* All speaks for keeping the answer: put the rows into the entry that had to wait beside it.  False:
+/* All speaks for keeping the result: put the rows into the entry that had to wait beside it.  False:
  * there is no room for them. */
 extern bool CompleteFill(Rows *rows);
 

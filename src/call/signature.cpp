@@ -109,7 +109,7 @@ TtlFromInterval(const Interval *ttl)
 	if (us < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ttl must not be negative"),
-				 errhint("A ttl of 0 runs the query and keeps the answer for others.")));
+				 errhint("A ttl of 0 runs the query and keeps the result for others.")));
 	return us >= static_cast<double>(PG_INT64_MAX) ? PG_INT64_MAX : static_cast<int64>(us);
 }
 

@@ -1,6 +1,6 @@
 /*
  * singleflight.cpp
- *		One execution per answer: callers that miss the same key wait for the one that fills it.
+ *		One execution per key: callers that miss the same key wait for the one that fills it.
  *
  * A backend leads one fill at most, so each has a place of its own: keys[] tells by hash who
  * fills what.  Equal hashes of unequal keys make somebody wait in vain, nothing worse: after the
@@ -203,7 +203,7 @@ EndOfWait(const SeenFill &seen, const WaitLimit &limit)
 void
 TellOfWait(const SeenFill &seen)
 {
-	ereport(LOG, (errmsg("process %d still waits for an answer that process %d computes", MyProcPid,
+	ereport(LOG, (errmsg("process %d still waits for a result that process %d computes", MyProcPid,
 						 seen.leader->pid)));
 }
 

@@ -1,6 +1,6 @@
 /*
  * singleflight.h
- *		One execution per answer: callers that miss the same key wait for the one that fills it.
+ *		One execution per key: callers that miss the same key wait for the one that fills it.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ enum class JoinResult
 	alone,      /* fill it without anybody waiting for us */
 	stored,     /* we waited: an entry was published, or may have been */
 	elsewhere,  /* we waited: Redis has it, and memory hasn't */
-	unstorable, /* we waited: the answer can't be kept */
+	unstorable, /* we waited: the result can't be kept */
 	late,       /* we waited for as long as it was worth, and nothing came */
 	failed,     /* we waited: the query raised an error */
 	stopped     /* we waited: the other one was cancelled or has gone */

@@ -1,6 +1,6 @@
 /*
  * sizes.cpp
- *		How large an answer was the last time its query ran: see sizes.h.
+ *		How large a result was the last time its query ran: see sizes.h.
  */
 #include "pg.h"
 #include "call/sizes.h"
@@ -11,7 +11,7 @@ namespace cq
 namespace
 {
 
-/* Smaller answers need no note: any fill may take so much. */
+/* Smaller results need no note: any fill may take so much. */
 constexpr uint64 kLeastNoted = 16 * 1024;
 
 /* Too large is believed for so long; the seconds in a note wrap around after nine hours. */

@@ -1,9 +1,9 @@
 /*
  * sizes.h
- *		How large an answer was the last time its query ran.
+ *		How large a result was the last time its query ran.
  *
- * A fill may take no more than a small share of good answers' room before its size is known (store/room.h),
- * but as much as its answer took the last time; and nobody need wait for, or make room for, an answer
+ * A fill may take no more than a small share of good entries' room before its size is known (store/room.h),
+ * but as much as its result took the last time; and nobody need wait for, or make room for, a result
  * that was too large to be kept: its rows are handed out while the query runs.  That is believed for
  * some seconds only, as nobody counts the rows then.
  *
@@ -22,7 +22,7 @@ struct SizeNote
 	bool too_large; /* it was not kept because of it */
 };
 
-/* Of the answer under a key with this hash. */
+/* Of the result under a key with this hash. */
 extern SizeNote RecallSize(uint64 hash);
 extern void NoteSize(uint64 hash, uint64 bytes, bool too_large);
 

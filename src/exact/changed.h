@@ -22,20 +22,20 @@ namespace cq::exact
 
 enum class Effect : uint8
 {
-	none,        // it changes no answer, or another message tells
-	everything,  // any answer of the database may depend on it
-	function,    // answers that call it
-	type,        // answers that have it
+	none,        // it changes no result, or another message tells
+	everything,  // any result of the database may depend on it
+	function,    // results that call it
+	type,        // results that have it
 	op,          // who looks its name up; what it calls is a function
 	collation,   // who looks its name up
 	schema,      // who looks names up
 	label,       // of an enum: as its type
-	machinery,   // answers with types or functions of users
-	text_search, // answers with text search
-	foreign,     // answers from foreign tables
-	role,        // answers for it
-	membership,  // answers for the member
-	database     // answers in it
+	machinery,   // results with types or functions of users
+	text_search, // results with text search
+	foreign,     // results from foreign tables
+	role,        // results for it
+	membership,  // results for the member
+	database     // results in it
 };
 
 /* Where rows are found by OID, and the columns that are looked at; 0: it has no such column. */

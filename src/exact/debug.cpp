@@ -30,7 +30,7 @@ DefineDebugSettings()
 							"With few, writers overflow their slots all the time.", &debug_room,
 							kSlotRoom, 0, kSlotRoom, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 	DefineCustomBoolVariable("cached_query.debug_no_check",
-							 "Tests: serve answers without asking whether they still hold.",
+							 "Tests: serve results without asking whether they still hold.",
 							 "What tests exactness must fail with it.", &debug_no_check, false,
 							 PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }

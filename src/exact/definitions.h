@@ -49,7 +49,7 @@ extern void AddDefinition(Definitions *definitions, const SharedInvalidationMess
 /* The same for a transaction that is being replayed.  Catalogs cannot be read, so more slots count as changed. */
 extern void AddReplayed(Definitions *definitions, const SharedInvalidationMessage &message);
 
-/* Catalogs that any answer may depend on, for OwnChangedEverything(). */
+/* Catalogs that any result may depend on, for OwnChangedEverything(). */
 extern bool IsDefinitionCatalog(Oid catalog);
 
 /* --- written.cpp: of a transaction with an id; may raise, can be interrupted */

@@ -5,8 +5,8 @@
  * A writer puts its top-level transaction id into a slot for each thing it changed before it
  * commits (publish before commit); a reader judges the listed ids with its own snapshot, and
  * whoever sees one completed moves it out of the list by raising the slot's `last` position
- * (retire by visibility).  An answer computed at position `pe` may be served to a snapshot at
- * position `p` if no slot that the answer depends on has last > min(pe, p), and nothing listed
+ * (retire by visibility).  A result computed at position `pe` may be served to a snapshot at
+ * position `p` if no slot that the result depends on has last > min(pe, p), and nothing listed
  * objects.  README.md beside this file has the proof.
  *
  * There is no cache in this room.  It knows PostgreSQL only.
@@ -22,28 +22,28 @@ using SlotNo = uint32;
 constexpr uint32 kSlots = 128512; /* 17.5 MB */
 
 /* Slots with a fixed meaning; the others are shared by hash: a collision costs misses only. */
-constexpr SlotNo kSlotAllDdl = 0; // definitions that any answer may depend on
+constexpr SlotNo kSlotAllDdl = 0; // definitions that any result may depend on
 constexpr SlotNo kSlotClear = 1;  // cached_query_clear()
 
 extern SlotNo DdlSlot(Oid database, Oid relation);   // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
-extern SlotNo DatabaseSlot(Oid database);            // what any answer in a database may depend on
-extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exact answers only
+extern SlotNo DatabaseSlot(Oid database);            // what any result in a database may depend on
+extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exact results only
 /* an object by syscache id and hash value; of a shared catalog whatever the database is */
 extern SlotNo CatalogSlot(int cacheid, uint32 hash, Oid database);
 enum class Named : uint32
 {
-	key, // of one answer
+	key, // of one result
 	tag,
-	query // all answers of one: to statements of the client's own
+	query // all results of one: to statements of the client's own
 };
 /* for explicit invalidation */
 extern SlotNo NamedSlot(Named kind, Oid database, const void *name, Size len);
 /* Is it that of a key or of a query? */
-extern bool IsOfAnswers(SlotNo slot);
+extern bool IsOfResults(SlotNo slot);
 
 /*
- * Definitions that an answer may depend on besides those of its relations, types and functions,
+ * Definitions that a result may depend on besides those of its relations, types and functions,
  * which have slots of their own.  definitions.cpp says what changes them.
  */
 enum class Group : uint32
@@ -79,8 +79,8 @@ struct View
 	uint64 pos;   // larger = sees more; equal = sees the same
 	uint32 nboot; // era, and transactions unseen that no slot tells about: view.cpp
 };
-/* May an answer with this nboot be compared with the view?  Plain equality is right for both
- * kinds; for a ttl answer this is less strict: it doesn't depend on rows. */
+/* May a result with this nboot be compared with the view?  Plain equality is right for both
+ * kinds; for a ttl result this is less strict: it doesn't depend on rows. */
 extern bool SameBoot(const View &view, uint32 nboot, bool exact);
 enum class Standing
 {
@@ -100,13 +100,13 @@ extern Standing Look(View *view);
 enum class SlotCheck
 {
 	valid,
-	changed, // last > pe: the answer is out of date for everybody
-	too_old, // last > pos: our snapshot may be older than a change; the answer may be fine
+	changed, // last > pe: the result is out of date for everybody
+	too_old, // last > pos: our snapshot may be older than a change; the result may be fine
 	in_ddl,  // a definition is being changed or its news is not out yet
 	overflow // more writers in flight than the slot has room for
 };
 /*
- * Every answer depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on its
+ * Every result depends on kSlotAllDdl, its DatabaseSlot() and kSlotClear, an exact one on its
  * AllRowsSlot() too.  Raises nothing and takes no lock but a slot's spinlock.
  */
 extern SlotCheck Check(SlotNo slot, const View &view, uint64 pe);
@@ -131,7 +131,7 @@ constexpr int kMaxPending = 4096;
 /* Explicit invalidation: at commit `slot` changes for everybody, at rollback nothing happens.
  * Assigns a transaction id.  Not in recovery: there call InvalidateNow(). */
 extern void Invalidate(SlotNo slot);
-extern void InvalidateNow(); // raises the generation: every answer before is void
+extern void InvalidateNow(); // raises the generation: every result before is void
 
 /* --- fills --------------------------------------------------------------------------------- */
 struct FillMark
@@ -141,7 +141,7 @@ struct FillMark
 };
 /* Before the query is executed: remember the DDL generations, then take in what was sent. */
 extern void MarkFill(FillMark *mark);
-/* Before the answer is stored, and after Check() of the same slot: false = the definition behind
+/* Before the result is stored, and after Check() of the same slot: false = the definition behind
  * it has been announced meanwhile, don't store. */
 extern bool Unmoved(const FillMark &mark, SlotNo slot);
 extern uint64 Generation(); // an entry of another generation is void
@@ -151,7 +151,7 @@ extern void StartWriters();
  * when there is none (crowded). */
 extern uint64 FreshPosition();
 
-/* --- answers from elsewhere: another server's, or of before a restart ----------------------- */
+/* --- results from elsewhere: another server's, or of before a restart ----------------------- */
 /*
  * They have no position that could be compared with ours, only an age, and are good within a ttl:
  * what they depend on must not have changed here since.  Milliseconds on a clock that never goes
@@ -160,7 +160,7 @@ extern uint64 FreshPosition();
 extern int64 MonotonicMs();
 /* A number that no other server and no earlier start has; constant until shared memory is new. */
 extern uint64 Incarnation();
-/* Does anything object to an answer of that moment?  Raises nothing, takes no lock but a spinlock. */
+/* Does anything object to a result of that moment?  Raises nothing, takes no lock but a spinlock. */
 extern SlotCheck CheckElsewhere(const SlotNo *slots, uint32 count, const View &view, int64 then_ms,
 								bool own_clock);
 /*

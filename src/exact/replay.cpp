@@ -6,13 +6,13 @@
  * becomes visible the transaction is listed in the slots of what they name, and after they were
  * sent the words are marked: the protocol that its own backend followed on the primary
  * (announce.cpp).  No backend could do that here: messages reach those that are connected, and an
- * answer may be hit by one that connects later.
+ * result may be hit by one that connects later.
  *
  * RmgrTable is writable since 15, for modules with resource managers of their own; the redo
- * function of transactions is wrapped.  Rows are not published: there answers are bounded by
+ * function of transactions is wrapped.  Rows are not published: there results are bounded by
  * their age.
  *
- * Before there can be readers nothing is listed.  What changed then is noted with its time, for answers of
+ * Before there can be readers nothing is listed.  What changed then is noted with its time, for results of
  * other servers (elsewhere.cpp).  A server that recovers from a crash has readers only when all is done.
  *
  * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and

@@ -185,7 +185,7 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 }
 
 /*
- * Does the slot object to an answer of position `pe` for this view?  Complete transactions are
+ * Does the slot object to a result of position `pe` for this view?  Complete transactions are
  * retired on the way.
  */
 inline SlotCheck

@@ -88,7 +88,7 @@ IsShared(SlotNo slot)
 }
 
 bool
-IsOfAnswers(SlotNo slot)
+IsOfResults(SlotNo slot)
 {
 	return slot - kKeys.first < kKeys.size;
 }

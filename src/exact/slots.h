@@ -133,7 +133,7 @@ extern bool OwnIsNeutral(SlotNo slot);
 extern void InitOwn();
 
 /* --- neutral.cpp ----------------------------------------------------------------------------- */
-/* Does the statement leave alone what any query answers? */
+/* Does the statement leave alone what any query returns? */
 extern bool IsNeutral(Node *statement);
 
 } // namespace cq::exact

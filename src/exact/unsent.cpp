@@ -85,7 +85,7 @@ AddUnsent(uint64 word)
 	if (!known && n >= shared->unsent_size && pg_atomic_exchange_u32(&shared->unsent_lost, 1) == 0)
 		ereport(LOG,
 				(errmsg("cached_query lost track of a definition that is being changed"),
-				 errdetail("No answer is given from the cache until the server is restarted.")));
+				 errdetail("No result is given from the cache until the server is restarted.")));
 }
 
 /*

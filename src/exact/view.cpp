@@ -5,7 +5,7 @@
  * Eras.  Publishing covers the transactions that end on this server as a primary with this shared
  * memory.  Others may still end: prepared ones from before a restart, those of the recovery that a
  * promotion ended, and for rows those that had passed PRE_COMMIT before StartWriters().  All have
- * ids below a "boot" id, and a snapshot's View says how many of those it doesn't see; answers of
+ * ids below a "boot" id, and a snapshot's View says how many of those it doesn't see; results of
  * another number are not comparable.  View::nboot:
  *
  *	 31 30 29          16 15                   0
@@ -149,7 +149,7 @@ EnsureBoot()
 }
 
 /*
- * What may the active snapshot be used for?  The view is also set for `serializable`: an answer may
+ * What may the active snapshot be used for?  The view is also set for `serializable`: a result may
  * be stored then.
  */
 Standing
@@ -223,7 +223,7 @@ UpperPosition()
 /*
  * Messages of a DDL that was kSent before we copied the generations are taken in below, or were
  * when the query locked its relations; of one that becomes kSent later the generation differs when
- * the answer is to be stored; one that isn't yet is listed then and objects.
+ * the result is to be stored; one that isn't yet is listed then and objects.
  */
 void
 MarkFill(FillMark *mark)
@@ -268,7 +268,7 @@ StartWriters()
 }
 
 /*
- * An answer of before has another generation.  A fill in flight may get the new one, but its
+ * A result of before has another generation.  A fill in flight may get the new one, but its
  * snapshot is older than kSlotClear's `last` then, or shows nothing less than what we saw.
  */
 void

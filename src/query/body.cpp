@@ -1,6 +1,6 @@
 /*
  * body.cpp
- *		What the body of a SQL or PL/pgSQL function tells about the answers it takes part in.
+ *		What the body of a SQL or PL/pgSQL function tells about the results it takes part in.
  */
 #include "pg.h"
 #include "query/environment.h"

@@ -1,6 +1,6 @@
 /*
  * body.h
- *		What the body of a SQL or PL/pgSQL function tells about the answers it takes part in.
+ *		What the body of a SQL or PL/pgSQL function tells about the results it takes part in.
  *
  * Bodies are read by PostgreSQL's own parser, analysed as they would be to be run, rewritten, and
  * walked as the query itself is.  So names mean what they mean here, views and policies are

@@ -1,6 +1,6 @@
 /*
  * cacheability.cpp
- *		May this query's answer be kept, what does it depend on, and for whom is it good?
+ *		May this query's result be kept, what does it depend on, and for whom is it good?
  *
  * The walker sees rewritten Query trees.  A first finding wins: reasons are not ranked, but a
  * reason against ttl is one against exact, too.

@@ -1,6 +1,6 @@
 /*
  * cacheability.h
- *		May this query's answer be kept, what does it depend on, and for whom is it good?
+ *		May this query's result be kept, what does it depend on, and for whom is it good?
  *
  * One function decides, from the rewritten query trees (so views and policies are expanded) and
  * the plan (so partitions are known).  What can't be known is taken for the worse.

@@ -49,7 +49,7 @@ struct Findings
 	char *volatile_detail = nullptr;
 
 	/* What the key must hold. */
-	bool role = false;         /* the answer may depend on the current role */
+	bool role = false;         /* the result may depend on the current role */
 	bool session_role = false; /* ... on the session's role */
 	bool regional = false;     /* ... on settings that conversion functions read */
 	bool customized = false;   /* ... on any customized setting, and row_security */
@@ -127,7 +127,7 @@ extern void Widen(Findings *known, const Findings &seen);
  */
 extern void Merge(Findings *into, const Findings &part, const NameHashes &names);
 
-/* What speaks against keeping the answer; the first finding is kept. */
+/* What speaks against keeping the result; the first finding is kept. */
 extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
 /* It asks for the date or time of the statement or transaction. */

@@ -1,6 +1,6 @@
 /*
  * fingerprint.cpp
- *		The settings an answer depends on, as bytes of its key.
+ *		The settings a result depends on, as bytes of its key.
  */
 #include "pg.h"
 #include "query/append.h"

@@ -1,6 +1,6 @@
 /*
  * fingerprint.h
- *		The settings an answer depends on, as bytes of its key.
+ *		The settings a result depends on, as bytes of its key.
  *
  * Output conversion is done when rows are sent, so most settings never reach the key.  They do
  * when the query itself converts: then the regional group goes in as a whole, since what a

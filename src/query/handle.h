@@ -164,7 +164,7 @@ extern bool ExaminationHolds(const HeldHandle &handle);
  */
 extern void ShowToPermissionHooks(const HeldHandle &handle);
 /*
- * A run showed what the key lacks: the key is made with it from the next call on.  The answer that
+ * A run showed what the key lacks: the key is made with it from the next call on.  The result that
  * was run for must not be published.
  */
 extern void Learn(const HeldHandle &handle, const Findings &seen);

@@ -30,7 +30,7 @@ extern bool TooLong(const Handle *handle);
  * A plan is not believed if messages came in while it was made.  Planning reads which children a
  * table has, then locks them, and that may wait for a transaction that detaches one.  Its message finds
  * no plan to invalidate yet: PostgreSQL would keep the child in the plan for good, and we would
- * hand its answer to everybody.
+ * hand its result to everybody.
  *
  * When that never ends, the last one is used once all the same: ExaminationHolds() is false then.
  */

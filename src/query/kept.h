@@ -6,7 +6,7 @@
  * expressions and the planned constraints of domains.  PostgreSQL makes them anew when an object changes that they name.  It
  * doesn't when something new takes a name, when what they have inlined or folded changes, or
  * when literals would be converted in another way by the settings of now.  The session may go on with them, as
- * it does without us.  But an answer that is published is for all, so before a fill they must be no older than the last
+ * it does without us.  But a result that is published is for all, so before a fill they must be no older than the last
  * change of anything that they may hold: a definition (news.h), or a setting that analysis reads.
  *
  * A setting that was changed and set back counts, since plans may have been made in between.  So changes are

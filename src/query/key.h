@@ -13,7 +13,7 @@
  *		digest			of the query's trees (tree.h)
  *		parameter types
  *	variable part, only what the query can see:
- *		role			where the answer depends on it (row security, current_user, code of
+ *		role			where the result depends on it (row security, current_user, code of
  *						the user's, restricted functions): sharing is what makes a cache useful
  *						behind a pooler, leaking what kills it
  *		session role, search_path, regional settings, named settings, customized settings
@@ -43,7 +43,7 @@ struct Key
 };
 
 /*
- * Longer ones are compared under a lock, and take the room of many answers.  The length of an
+ * Longer ones are compared under a lock, and take the room of many entries.  The length of an
  * argument is known without reading it from its TOAST table.
  */
 constexpr uint32 kMaxKeyBytes = 64 * 1024;

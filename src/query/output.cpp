@@ -4,9 +4,9 @@
  *
  * The output functions of most built-in types read nothing, or one of a few settings.
  *
- * Those of enums, composite types and ranges read catalogs: labels, columns, the subtype.  An answer
+ * Those of enums, composite types and ranges read catalogs: labels, columns, the subtype.  A result
  * depends on the definition of each type in it, and on all of pg_enum (exact/effects.cpp): a change
- * voids the answer, and what was made of it goes with it.  So while the answer is good they read what
+ * voids the result, and what was made of it goes with it.  So while the result is good they read what
  * they read at its position, in a session that has taken in the messages sent until then.
  *
  * The output function of an extension's type is believed if it is declared IMMUTABLE, as float8out()
@@ -259,7 +259,7 @@ LookAlike(Oid one, Oid other)
 }
 
 /*
- * A caller's list may call the values by another type.  What an extension's type reads, the answer
+ * A caller's list may call the values by another type.  What an extension's type reads, the result
  * doesn't depend on then.
  */
 Reads

@@ -1,6 +1,6 @@
 /*
  * procedural.cpp
- *		What a PL/pgSQL function tells about the answers it takes part in.
+ *		What a PL/pgSQL function tells about the results it takes part in.
  *
  * The compiled function belongs to PL/pgSQL.  We work on copies of what analysis writes to: the
  * head of the function, its variables, each expression.

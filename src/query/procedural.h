@@ -1,6 +1,6 @@
 /*
  * procedural.h
- *		What a PL/pgSQL function tells about the answers it takes part in.
+ *		What a PL/pgSQL function tells about the results it takes part in.
  *
  * PL/pgSQL compiles it, as it would to run it, and each expression and statement in it is analysed
  * with PL/pgSQL's own way to resolve variables; values are converted to the types of what they are

@@ -117,7 +117,7 @@ CountMemory(Handle *handle, const CachedPlan *plan)
 namespace
 {
 
-/* The plan is new: find out again what the answer depends on. */
+/* The plan is new: find out again what the result depends on. */
 void
 Reexamine(Handle *handle, CachedPlan *plan)
 {

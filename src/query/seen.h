@@ -31,7 +31,7 @@ enum class Thing : uint32
 	called,   // a function, while a fill runs
 	owner,    // a role with whose rights a relation is read
 	name,     // the slot of a name in a body, plus 1
-	slot,     // of a cached answer, plus 1
+	slot,     // of a cached result, plus 1
 	body      // of a function; variant: what it is called with, and under which settings
 };
 

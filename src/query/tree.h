@@ -19,7 +19,7 @@ namespace cq
 
 constexpr int kDigestBytes = PG_SHA256_DIGEST_LENGTH;
 
-/* SHA-256, since whoever can make two queries of one digest can make others get his answer. */
+/* SHA-256, since whoever can make two queries of one digest can make others get his result. */
 struct Digest
 {
 	uint8 bytes[kDigestBytes];

@@ -36,7 +36,7 @@ Reject(redis::Decoded why)
 } // namespace
 
 void
-NoAnswer()
+NoReply()
 {
 	Count(Counter::redis_skipped);
 	if (redis::ResolveWanted())
@@ -104,7 +104,7 @@ FetchHead(const Key &key, Found *found)
 	found->asked_ms = exact::MonotonicMs();
 	if (redis::Run({request.name, 2, 2, AskForHead, TakeHead, &request}) != redis::Result::done)
 	{
-		NoAnswer();
+		NoReply();
 		return false;
 	}
 	if (request.bytes == nullptr || request.left_ms == -2)
@@ -225,7 +225,7 @@ LoadRows(const Found &found, Pin *fill)
 	case redis::Result::unavailable:
 		break;
 	}
-	NoAnswer();
+	NoReply();
 	return false;
 }
 

@@ -25,13 +25,13 @@ struct Found
 	int64 asked_ms;    /* MonotonicMs() */
 };
 
-/* No answer from Redis; a name that it couldn't look up is looked up by the Redis writer. */
-extern void NoAnswer();
+/* No reply from Redis; a name that it couldn't look up is looked up by the Redis writer. */
+extern void NoReply();
 /* False: there is none that can be used. */
 extern bool FetchHead(const Key &key, Found *found);
 /* All rows into the fill; false: they were not all there, not to be believed, or too many. */
 extern bool LoadRows(const Found &found, Pin *fill);
-/* What is going to be kept may evict good answers for its rows, whose size is known; what only passes
+/* What is going to be kept may evict good entries for its rows, whose size is known; what only passes
  * through may not (store/room.h).  False: they don't fit. */
 extern bool MakeRoom(const Lookup *lookup, const Found &found, Pin *fill);
 

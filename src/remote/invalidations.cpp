@@ -15,7 +15,7 @@
  * computes can be told on the primary, too, or on a standby that is less behind: its lag is added.  No
  * server's clock is compared with another's.
  *
- * Whoever looks an answer up asks for itself whether it is void by that.  Nobody here looks at
+ * Whoever looks an entry up asks for itself whether it is void by that.  Nobody here looks at
  * entries, least of all a client that happens to be the one who asks Redis.
  *
  * Locking: a spinlock protects the place in the stream and the proofs; the counters are atomic.  The
@@ -276,7 +276,7 @@ InvalidationsTakenIn()
 		return identity.usable;
 	if (known && now - static_cast<int64>(pg_atomic_read_u64(&peers_state->heard_at)) < kSilentMs)
 		return true;
-	/* the Redis writer is late: one asks, and until there is an answer the others do without Redis */
+	/* the Redis writer is late: one asks, and until there is a reply the others do without Redis */
 	if (known && (now - static_cast<int64>(asking) < kTickMs ||
 				  !pg_atomic_compare_exchange_u64(&peers_state->asking_at, &asking,
 												  static_cast<uint64>(now))))

@@ -1,6 +1,6 @@
 /*
  * invalidations.h
- *		What servers that share a namespace tell each other through Redis: which answers were
+ *		What servers that share a namespace tell each other through Redis: which entries were
  *		invalidated, and how far the primary's history has come.
  *
  * Invalidations reach the others within about a second.  Until a server has taken in what the others

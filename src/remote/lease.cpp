@@ -1,6 +1,6 @@
 /*
  * lease.cpp
- *		One execution per answer over all servers that share a Redis: a lease on the key there.
+ *		One execution per key over all servers that share a Redis: a lease on the key there.
  *
  * The leader of a fill (singleflight.cpp) that would run the query first sets a key beside the value's,
  * in the same slot of a cluster, if it is not there:
@@ -13,7 +13,7 @@
  *
  * The lease is held until the value can be read, so it is the Redis writer that ends it, after it has
  * written the value: whoever gets the next lease finds it.  When the query raised an error or was
- * cancelled the lease is removed, and one of those who wait takes over.  When its answer can't be
+ * cancelled the lease is removed, and one of those who wait takes over.  When its result can't be
  * kept a mark takes the lease's place for a moment, and nobody waits for the next one to find that
  * out.  What ends a lease is a job for the Redis writer too: there is no I/O in error paths.  Nobody
  * prolongs a lease.  A server that dies, or a query that takes longer, loses it at the end of its
@@ -209,7 +209,7 @@ Inquire(const Lookup *lookup, Inquiry *inquiry)
 }
 
 /*
- * Would an answer of ours be of use to others?  Not that of a standby that can't tell how far behind
+ * Would a result of ours be of use to others?  Not that of a standby that can't tell how far behind
  * it is, nor if it has replayed nothing for so long that its rows are older than the ttl already.
  */
 bool
@@ -223,7 +223,7 @@ HelpsOthers(const Lookup *lookup)
 }
 
 /*
- * Does the call want a lease?  Exact answers don't come from other servers, and who asked for a
+ * Does the call want a lease?  Exact results don't come from other servers, and who asked for a
  * fresh one doesn't want another's.
  */
 bool
@@ -295,7 +295,7 @@ IsNews(LeaseWait *wait)
 }
 
 /*
- * A query that fails for each, or whose answers are good for nobody else, shall not make a queue of
+ * A query that fails for each, or whose results are good for nobody else, shall not make a queue of
  * servers: nobody waits for a third one.
  */
 bool

@@ -1,6 +1,6 @@
 /*
  * lease.h
- *		One execution per answer over all servers that share a Redis: a lease on the key there.
+ *		One execution per key over all servers that share a Redis: a lease on the key there.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ enum class Claim
 	ours,
 	busy,
 	unstorable, /* somebody has just found out that there is nothing to wait for */
-	none        /* no answer, or one that makes no sense: do without */
+	none        /* no reply, or one that makes no sense: do without */
 };
 
 /* One look: the lease, and the beginning of the value that may be there. */
@@ -56,7 +56,7 @@ struct LeaseWait
 /*
  * As the leader of the key's fill, after memory and Redis had nothing: does this call want a lease?
  * Then AskForLease() takes it, or tells that another server has it; with PauseForLease() between the
- * calls the caller waits for that one's answer, which is there when there is news.  False: waiting
+ * calls the caller waits for that one's entry, which is there when there is news.  False: waiting
  * longer is no use.
  */
 extern bool BeginLeaseWait(const Lookup *lookup, Reason miss, LeaseWait *wait);
@@ -67,7 +67,7 @@ extern bool LeasedElsewhere(Lookup *lookup);
 
 /* The lease that we hold on this key, if any: it goes along with the entry. */
 extern Lease HandOverLease(uint64 hash);
-/* The lease we hold, if any, has brought no answer.  Raises nothing. */
+/* The lease we hold, if any, has brought no entry.  Raises nothing. */
 extern void GiveUpLease(LeaseEnd end);
 
 /* --- for the Redis writer -------------------------------------------------------------------------- */

@@ -1,12 +1,12 @@
 /*
  * lookup.cpp
- *		Redis as a second store: looking for an answer there, and passing new ones on.
+ *		Redis as a second store: looking for an entry there, and passing new ones on.
  *
  * A value is fetched head first.  Nothing of it is used before it is authenticated, and its rows are
  * not fetched before it is known that they may be served: that they are young enough, and that
  * nothing they depend on has changed.  For a value that this server has written since its start
  * the position and the slots tell, as for an entry in memory, and what other servers have invalidated.  Any other has an age only: its life less
- * what Redis says is left of it, so that no clocks are compared; what it depends on must not have changed here since (exact/elsewhere.cpp).  Exact answers never come from elsewhere.
+ * what Redis says is left of it, so that no clocks are compared; what it depends on must not have changed here since (exact/elsewhere.cpp).  Exact results never come from elsewhere.
  *
  * Rows go into an entry of the store, chunk by chunk.  In `tiered` mode it is published and serves
  * others from then on; in `redis` mode it is read by its maker and freed.
@@ -140,7 +140,7 @@ StillServable(Lookup *lookup, const exact::FillMark &mark, const Candidate &cand
 		   StillValid(lookup, mark, meta.slots, meta.head.slots) && MayServe(lookup, candidate);
 }
 
-/* The fill becomes the answer, and in `tiered` mode everybody's. */
+/* The fill becomes the entry that is served, and in `tiered` mode everybody's. */
 void
 Serve(Lookup *lookup, const Found &found, const Candidate &candidate, Pin *fill, Served *served)
 {
@@ -190,7 +190,7 @@ FromRedis(Lookup *lookup, Served *served)
 	return true;
 }
 
-/* Will an answer that another server has run do?  For a worker, if the one it is to refresh has expired. */
+/* Will a result that another server has computed do?  For a worker, if the one it is to refresh has expired. */
 bool
 WillDo(const Lookup *lookup, Reason miss)
 {
@@ -214,7 +214,7 @@ LookUpRedis(Lookup *lookup, Reason miss, Served *served)
 	EnsureRedisWriter();
 	if (!redis::Usable() || !InvalidationsTakenIn())
 	{
-		NoAnswer();
+		NoReply();
 		return false;
 	}
 	scratch =

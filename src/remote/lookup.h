@@ -1,6 +1,6 @@
 /*
  * lookup.h
- *		Redis as a second store: looking for an answer there, and passing new ones on.
+ *		Redis as a second store: looking for an entry there, and passing new ones on.
  */
 #pragma once
 
@@ -11,7 +11,7 @@ namespace cq
 {
 
 /*
- * An answer from Redis, after memory had none, for this kind of miss.  False: it has none, or is not to
+ * An entry from Redis, after memory had none, for this kind of miss.  False: it has none, or is not to
  * be asked, or there is anything wrong with it or the value.
  */
 extern bool LookUpRedis(Lookup *lookup, Reason miss, Served *served);

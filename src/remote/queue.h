@@ -48,7 +48,7 @@ struct Job
  * is no room in the queue. */
 extern bool QueueEntry(const Pin *pin, const Lease &lease);
 
-/* These raise nothing: for commit callbacks.  Have the answer of a key removed. */
+/* These raise nothing: for commit callbacks.  Have the entry of a key removed. */
 extern void QueueRemoval(const redis::EntryHash &name);
 /* Have the other servers of the namespace told that a slot was invalidated. */
 extern void QueueInvalidation(exact::SlotNo slot);

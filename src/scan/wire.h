@@ -4,7 +4,7 @@
  *
  * Where a statement is nothing but cached rows for the client, nearly all of its time goes into
  * the types' output functions, which make the same text of the same values each time.  So an
- * answer that is asked for again keeps its DataRow messages beside its tuples, as an image in the
+ * result that is asked for again keeps its DataRow messages beside its tuples, as an image in the
  * store (store/image.cpp), for one combination of formats, encoding and settings.
  */
 #pragma once
@@ -38,12 +38,12 @@ struct WireRun
 	uint64 sent_rows; /* sent, but not yet received */
 
 	/* making one; all of it null when none is made, or no longer */
-	Pin *answer; /* the scan's, whose image it is */
+	Pin *entry; /* the scan's, whose image it is */
 	Pin *fill;
 	bool spoiled; /* it will not be published */
 	uint64 hits;
 	uint64 rows;   /* seen on the wire */
-	uint64 wanted; /* rows of the answer */
+	uint64 wanted; /* rows of the entry */
 	char *block;   /* messages not yet in the store */
 	Size block_len;
 	uint32 block_count;

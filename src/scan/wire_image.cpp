@@ -102,7 +102,7 @@ namespace
 {
 
 /*
- * Will the image be used?  The life that is left to the answer should bring another hit, at the
+ * Will the image be used?  The life that is left to the entry should bring another hit, at the
  * rate of those so far.
  */
 bool
@@ -152,7 +152,7 @@ BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
 
 	if (!Pays(answer, hits) || !ClaimImage(answer.pin, hits))
 		return;
-	/* definitions that output functions read: those that the answer depends on (query/output.cpp) */
+	/* definitions that output functions read: those that the result depends on (query/output.cpp) */
 	AcceptInvalidationMessages();
 	key = ImageKey(run, answer.desc);
 	if (key == nullptr)
@@ -161,7 +161,7 @@ BeginImageOf(WireRun *run, const Answer &answer, uint64 hits)
 	run->fill = BeginImage(answer.pin, key->data, static_cast<uint32>(key->len));
 	if (run->fill == nullptr)
 		return;
-	run->answer = answer.pin;
+	run->entry = answer.pin;
 	run->wanted = answer.rows;
 	run->hits = hits;
 	PqCommMethods = &tee;
@@ -173,8 +173,8 @@ FinishImage(WireRun *run)
 	if (run->fill == nullptr)
 		return;
 	if (!run->spoiled && run->rows == run->wanted && FlushBlock(run) &&
-		PublishImage(run->fill, run->answer))
-		SetImageDue(run->answer, run->hits);
+		PublishImage(run->fill, run->entry))
+		SetImageDue(run->entry, run->hits);
 	Abandon(run);
 }
 

@@ -1,6 +1,6 @@
 /*
  * account.cpp
- *		How much memory the answers of each role in each database take: see account.h.
+ *		How much memory the entries of each role in each database take: see account.h.
  */
 #include "pg.h"
 

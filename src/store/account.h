@@ -1,16 +1,16 @@
 /*
  * account.h
- *		How much memory the answers of each role in each database take.
+ *		How much memory the entries of each role in each database take.
  *
  * An account is a role in a database.  It is found by hash, in one of kAccountWays places; one that
  * nothing is charged to is as good as free.  When all these places are taken, what is linked is charged
  * to an account that all others share, which has no quota.
  *
- * The answers of an account that had a quota when they were linked form a ring, so that its own least
- * valuable answer can be found without looking at those of others.  The hand goes around it: who looks
+ * The entries of an account that had a quota when they were linked form a ring, so that its own least
+ * valuable entry can be found without looking at those of others.  The hand goes around it: who looks
  * for a victim takes the worst of the next few, so all have their turn.
  *
- * Everything here is protected by the directory's lock, exclusive to change it; an answer is charged
+ * Everything here is protected by the directory's lock, exclusive to change it; an entry is charged
  * when it enters the directory and discharged when it leaves it, with its images.
  *
  * Part of store.h.
@@ -30,10 +30,10 @@ struct Account
 {
 	Oid database;
 	Oid role;
-	uint64 units; // of answers and images
+	uint64 units; // of entries and images
 	uint64 image_units;
 	uint64 quota;   // units, as of the last fill; kNoQuota: none
-	uint32 entries; // answers
+	uint32 entries; // without images
 	UnitRef hand;   // of the ring; kNoUnit: it is empty
 };
 

@@ -130,7 +130,7 @@ InDirectory(const Entry *entry, UnitRef unit)
 bool
 CheckBucket(Recount *count, uint32 bucket)
 {
-	uint64 answer = 0;
+	uint64 entry_id = 0;
 
 	for (UnitRef unit = map.buckets[bucket]; unit != kNoUnit;)
 	{
@@ -142,9 +142,9 @@ CheckBucket(Recount *count, uint32 bucket)
 			return WRONG("entry at %u is in the wrong bucket %u", unit, bucket);
 		if (IsUnlinked(entry))
 			return WRONG("entry at %u is in bucket %u but unlinked", unit, bucket);
-		if (IsImage(entry) && entry->image_of != answer)
+		if (IsImage(entry) && entry->image_of != entry_id)
 			return WRONG("image at %u is not behind its entry", unit);
-		answer = IsImage(entry) ? answer : entry->id;
+		entry_id = IsImage(entry) ? entry_id : entry->id;
 		if (!InDirectory(entry, unit))
 			return WRONG("entry at %u is not in its directory slot %u", unit,
 						 entry->directory_position);
@@ -188,7 +188,7 @@ CheckAll(Recount *count)
 						 map.shared->accounts[i].units, count->by_account[i]);
 	}
 	if (map.shared->room.charged > map.shared->room.expected)
-		return WRONG("fills have " UINT64_FORMAT " units of good answers",
+		return WRONG("fills have " UINT64_FORMAT " units of good entries",
 					 map.shared->room.charged);
 	if (count->units > map.units->used)
 		return WRONG("entries have " UINT64_FORMAT " units, but " UINT64_FORMAT " are in use",

@@ -13,12 +13,12 @@
  * as extents are multiples of 8 too, the first 8 bytes of a tuple are never torn apart.
  *
  * From publication on, everything is constant but for the atomics, next_in_bucket and
- * directory_slot.  A pin keeps the chain from being freed, nothing else does.
+ * directory_position.  A pin keeps the chain from being freed, nothing else does.
  *
- * A wire image (image.cpp) is an entry, too, of another entry's answer: image_of is that one's id,
- * it has that one's hash and a key of another form, and no meta.  It stands in the bucket behind
- * the entry it belongs to, with nothing but images of the same entry between, and is unlinked
- * together with it: who finds the entry linked may look for its images, and nobody else can.
+ * A wire image (image.cpp) is an Entry, too: other bytes for the rows of an entry.  image_of is the id
+ * of that entry.  The image has its hash, a key of another form and no meta.  It stands in the bucket
+ * behind its entry, with nothing but images of the same entry between them, and is unlinked together
+ * with it.  So images are found by way of their linked entry only.
  *
  * Part of store.h.
  */
@@ -80,10 +80,10 @@ struct Entry
 	uint32 meta_len;
 	bool sealed;                // complete: its pins are counted by size, see pin.cpp
 	uint32 account;             // whom its memory is charged to: account.h, as the ring
-	UnitRef ring_prev;          // of the account's answers; kNoUnit: it is not in it;
+	UnitRef ring_prev;          // of the account's entries; kNoUnit: it is not in it;
 	UnitRef ring_next;          // both protected by the directory's lock
-	uint64 image_of;            // 0: an answer; else the id of the entry this is an image of
-	pg_atomic_uint64 image_due; // of an answer: hits before which no image is made
+	uint64 image_of;            // 0: no image; else the id of the entry this is an image of
+	pg_atomic_uint64 image_due; // hits before which no image is made of this entry
 	EntryFacts facts;           // but for ttl_us, see above
 };
 

@@ -5,13 +5,13 @@
  * Victims are chosen under the eviction lock and evicted without it.  A sample of unpinned entries
  * is taken at positions all over the directory (Steps).  Expired and dead ones of it go first, all of
  * them.  If it has none, many more entries are looked at for one, but a bounded number.  Then goes the
- * image that was not used for longest; else the answer that the policy values least of all that the
+ * image that was not used for longest; else the entry that the policy values least of all that the
  * pool remembers (policy.h).  An image's own memory comes from the first two only: it takes no good
- * answer's place.  The sample is pinned, so that the owner's dead test can run without the locks of
+ * entry's place.  The sample is pinned, so that the owner's dead test can run without the locks of
  * the index.  A victim that somebody began to read meanwhile is spared.  So nobody waits for a
  * partition's lock while others wait for memory.
  *
- * Who wants a long run of units is not served with the crumbs of small entries: a large answer made
+ * Who wants a long run of units is not served with the crumbs of small entries: a large entry made
  * of them is slow to write and slow to read each time.  For him a page is cleared, the one around one
  * of the entries of least value whose entries are worth least together.  What is free in a page is
  * known from the allocator; whose the rest is, from the extents, each of which names its entry.  The
@@ -44,7 +44,7 @@ constexpr int kFreeBatch = 128;
 /* Attempts to clear a page for a long run before short ones will do. */
 constexpr int kMaxClearings = 4;
 
-/* Answers of an owner that are compared before one goes. */
+/* Entries of an owner that are compared before one goes. */
 constexpr int kLooksAtOwn = 32;
 
 /* Slots of the directory that are looked at for one of them under one hold of its lock, and how often. */
@@ -239,7 +239,7 @@ LookAlongRing(Worst *worst, const Owner &owner)
 	return number;
 }
 
-/* Of a part of the directory: answers of an account that had no quota when they were linked. */
+/* Of a part of the directory: entries of an account that had no quota when they were linked. */
 void
 LookAround(Worst *worst, uint32 account)
 {
@@ -354,7 +354,7 @@ NewClaim(bool for_image)
 {
 	Claim claim = {};
 
-	/* its own memory comes from no good answer, so it need not be stinted */
+	/* its own memory comes from no good entry, so it need not be stinted */
 	claim.image = claim.known = for_image;
 	claim.beside = own_filling;
 	return claim;

@@ -38,11 +38,11 @@ struct UnitRequest
 	bool barred;  // the claim may hold no more at all
 };
 
-/* What was pinned: answers, then images. */
+/* What was pinned: entries, then images. */
 struct Sample
 {
 	Entry *entries[2 * kSampled];
-	int answers;
+	int nentries;
 	int all;
 };
 
@@ -51,7 +51,7 @@ struct Choice
 {
 	Victim victims[kUnitsPerPage];
 	int count;
-	bool good;       // answers that could be served yet
+	bool good;       // entries that could be served yet
 	uint64 reserved; // of the claim, for them
 	bool any;        // was there anything that is not in use?
 	bool refused;    // by room.h
@@ -79,7 +79,7 @@ extern TimestampTz LastUse(const Entry *entry);
 extern Victim VictimOf(const Entry *entry);
 /* The linked entry that begins at this unit, if there is one.  Directory lock held. */
 extern const Entry *ListedAt(UnitRef unit);
-/* An image goes with its answer; whether that one is good is asked there. */
+/* An image goes with its entry; whether that one is good is asked there. */
 extern bool IsGone(const Entry *entry, TimestampTz now);
 /* The page to clear, of those around the lowest entries of the pool.  Directory lock held. */
 extern bool ChoosePage(Choice *choice, TimestampTz now);

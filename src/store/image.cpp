@@ -1,11 +1,11 @@
 /*
  * image.cpp
- *		Images: another form of an entry's answer, kept beside it.
+ *		Images: other forms of an entry's rows, kept beside it.
  *
  * An image is an entry of its own, with its own pins and its own place in the directory, so that
- * memory, readers and eviction need nothing new.  It is found only by way of the entry whose answer
- * it is, in whose bucket it follows it (entry.h); so it can't outlive that one in the index, and
- * whatever voids the entry voids the image with it.  Both are pinned while an image is read.
+ * memory, readers and eviction need nothing new.  It is found only by way of its entry, which
+ * it follows in the same bucket (entry.h).  So it can't outlive its entry in the index, and what
+ * voids the entry voids the image, too.  Both are pinned while an image is read.
  *
  * Its key is what sets it apart from other images of the same entry.
  *
@@ -32,13 +32,13 @@ enum class Link
 
 /* The image of a linked entry with this key, or nullptr; its partition is locked. */
 Entry *
-ImageWithKey(const Entry *answer, const void *key, uint32 key_len)
+ImageWithKey(const Entry *entry, const void *key, uint32 key_len)
 {
-	for (UnitRef unit = answer->next_in_bucket; unit != kNoUnit;)
+	for (UnitRef unit = entry->next_in_bucket; unit != kNoUnit;)
 	{
 		Entry *image = EntryAt(unit);
 
-		if (image->image_of != answer->id)
+		if (image->image_of != entry->id)
 			break;
 		if (KeyIs(image, key, key_len))
 			return image;
@@ -60,16 +60,16 @@ LastUse(const Entry *image)
  * has this one already.  If it has as many as it may, the one not used for longest goes.
  */
 bool
-MakePlace(Entry *answer, const Entry *image, UnitRef *garbage)
+MakePlace(Entry *entry, const Entry *image, UnitRef *garbage)
 {
 	Entry *oldest = nullptr;
 	int count = 0;
 
-	for (UnitRef unit = answer->next_in_bucket; unit != kNoUnit;)
+	for (UnitRef unit = entry->next_in_bucket; unit != kNoUnit;)
 	{
 		Entry *other = EntryAt(unit);
 
-		if (other->image_of != answer->id)
+		if (other->image_of != entry->id)
 			break;
 		if (SameKey(other, image))
 			return false;
@@ -84,23 +84,23 @@ MakePlace(Entry *answer, const Entry *image, UnitRef *garbage)
 }
 
 Link
-LinkImage(Entry *image, Entry *answer)
+LinkImage(Entry *image, Entry *entry)
 {
-	LWLock *lock = PartitionLock(answer->hash);
+	LWLock *lock = PartitionLock(entry->hash);
 	UnitRef garbage = kNoUnit;
 	Link link = Link::refused;
 	Added added;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	if (!IsUnlinked(answer) && MakePlace(answer, image, &garbage))
+	if (!IsUnlinked(entry) && MakePlace(entry, image, &garbage))
 	{
 		/* as in LinkEntry(): complete before it is in the directory */
 		pg_atomic_fetch_and_u64(&image->state, ~kUnlinked);
-		added = DirectoryAdd(image, OwnerOf(answer));
+		added = DirectoryAdd(image, OwnerOf(entry));
 		if (added == Added::yes)
 		{
-			image->next_in_bucket = answer->next_in_bucket;
-			answer->next_in_bucket = UnitOf(image);
+			image->next_in_bucket = entry->next_in_bucket;
+			entry->next_in_bucket = UnitOf(image);
 			link = Link::done;
 		}
 		else
@@ -117,34 +117,34 @@ LinkImage(Entry *image, Entry *answer)
 } // namespace
 
 Pin *
-FindImage(const Pin *answer, const void *key, uint32 key_len)
+FindImage(const Pin *of, const void *key, uint32 key_len)
 {
 	Pin *pin = NewPin();
-	LWLock *lock = PartitionLock(answer->entry->hash);
+	LWLock *lock = PartitionLock(of->entry->hash);
 	Entry *image = nullptr;
 
 	LWLockAcquire(lock, LW_SHARED);
-	if (!IsUnlinked(answer->entry))
-		image = PinFound(ImageWithKey(answer->entry, key, key_len));
+	if (!IsUnlinked(of->entry))
+		image = PinFound(ImageWithKey(of->entry, key, key_len));
 	LWLockRelease(lock);
 	return HoldFound(pin, image);
 }
 
 Pin *
-BeginImage(const Pin *answer, const void *key, uint32 key_len)
+BeginImage(const Pin *of, const void *key, uint32 key_len)
 {
-	return BeginEntry(answer->entry->hash, key, key_len, answer->entry->id);
+	return BeginEntry(of->entry->hash, key, key_len, of->entry->id);
 }
 
 bool
-PublishImage(Pin *image, const Pin *answer)
+PublishImage(Pin *image, const Pin *of)
 {
 	Entry *entry = image->entry;
 	bool complete = image->filling;
 	uint64 tuples = image->rows;
 	Link link;
 
-	entry->facts = answer->entry->facts;
+	entry->facts = of->entry->facts;
 	entry->published = GetCurrentTimestamp();
 	entry->meta = entry->tuples; /* none */
 	SealFill(image, tuples);
@@ -152,7 +152,7 @@ PublishImage(Pin *image, const Pin *answer)
 		return false;
 	do
 	{
-		link = LinkImage(entry, answer->entry);
+		link = LinkImage(entry, of->entry);
 	}
 	while (link == Link::directory_full && EvictForDirectory(true));
 	if (link == Link::done)
@@ -170,9 +170,9 @@ TouchImage(Pin *image, TimestampTz now)
 }
 
 uint64
-HitsOf(const Pin *answer)
+HitsOf(const Pin *pin)
 {
-	return ReadAtomic(answer->entry->state) >> kHitShift;
+	return ReadAtomic(pin->entry->state) >> kHitShift;
 }
 
 /*
@@ -180,18 +180,18 @@ HitsOf(const Pin *answer)
  * says how it ended.
  */
 bool
-ClaimImage(Pin *answer, uint64 hits)
+ClaimImage(Pin *pin, uint64 hits)
 {
-	pg_atomic_uint64 *due = &answer->entry->image_due;
+	pg_atomic_uint64 *due = &pin->entry->image_due;
 	uint64 expected = pg_atomic_read_u64(due);
 
 	return hits >= expected && pg_atomic_compare_exchange_u64(due, &expected, 2 * hits);
 }
 
 void
-SetImageDue(Pin *answer, uint64 hits)
+SetImageDue(Pin *pin, uint64 hits)
 {
-	pg_atomic_write_u64(&answer->entry->image_due, hits);
+	pg_atomic_write_u64(&pin->entry->image_due, hits);
 }
 
 } // namespace cq

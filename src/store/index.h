@@ -14,7 +14,7 @@ namespace cq
 
 extern EntryLinkFn link_count; // may be null
 
-/* Of his answers that the owner of one gives for it while it is published; more than that: QuotaHasRoom(). */
+/* Of his entries that the owner of one gives for it while it is published; more than that: QuotaHasRoom(). */
 constexpr int kMaxOwn = 64;
 
 } // namespace cq

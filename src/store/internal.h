@@ -41,9 +41,9 @@ struct StoreShared
 	char pad3[PG_CACHE_LINE_SIZE - sizeof(pg_atomic_uint64)];
 
 	/* protected by the directory's lock */
-	uint32 nentries; // answers
+	uint32 nentries; // linked, without images
 	uint32 nimages;
-	uint64 payload;     // of linked answers
+	uint64 payload;     // of linked entries
 	uint64 image_units; // of linked images
 	Account accounts[kAccounts];
 
@@ -62,7 +62,7 @@ struct StoreMap
 {
 	StoreShared *shared;
 	UnitRef *buckets;   // each protected by its partition's lock
-	UnitRef *directory; // answers from the start, images from the end; protected by its lock
+	UnitRef *directory; // entries from the start, images from the end; protected by its lock
 	Units *units;       // protected by the allocator's lock
 	char *memory;       // unit 0
 	uint32 bucket_mask;
@@ -154,7 +154,7 @@ extern Entry *LinkedAt(uint64 hash, UnitRef unit, uint64 id);
 /* Pin this very entry if it is still linked; nullptr if not. */
 extern Pin *PinListed(uint64 hash, UnitRef unit, uint64 id);
 /* Append to the directory and charge it.  Partition lock held exclusive.  An image is charged to the
- * account of its answer. */
+ * account of its entry. */
 enum class Added
 {
 	yes,
@@ -200,12 +200,12 @@ HoldFound(Pin *pin, Entry *entry)
 
 /* --- evict.cpp: memory --------------------------------------------------------------------- */
 /* Up to `want` units, evicting when none is free, or no run that will do; count 0 when everything
- * left is pinned, or is a good answer and the claim may not evict it, or the claim may hold no more. */
+ * left is pinned, or is a good entry and the claim may not evict it, or the claim may hold no more. */
 extern UnitRun TakeUnits(uint32 want, Claim *claim);
 extern Claim NewClaim(bool for_image); // of a fill that begins
-/* The fill ended: its answer is kept, or its units were given back. */
+/* The fill ended: its entry is kept, or its units were given back. */
 extern void SettleClaim(Claim *claim, bool kept);
-/* Make room in the directory; false when everything left is pinned, or a good answer. */
+/* Make room in the directory; false when everything left is pinned, or a good entry. */
 extern bool EvictForDirectory(bool for_image);
 /* A linked entry that is pinned: is it the next to go? */
 extern void PoolOffer(const Entry *entry);

@@ -1,6 +1,6 @@
 /*
  * room.cpp
- *		How much memory fills may take before it is known that their answers are kept: see room.h.
+ *		How much memory fills may take before it is known that their entries are kept: see room.h.
  */
 #include "store/room.h"
 
@@ -12,14 +12,14 @@ namespace cq
 namespace
 {
 
-/* Units that are free, and were not a good answer's. */
+/* Units that are free, and were not a good entry's. */
 uint64_t
 TrulyFree(const Room &room, uint64_t free)
 {
 	return free > room.excess ? free - room.excess : 0;
 }
 
-/* Of what was good answers' room, all charged claims together. */
+/* Of what was good entries' room, all charged claims together. */
 uint64_t
 ShareFor(const Room &room, const Claim &claim, uint64_t want)
 {

@@ -88,9 +88,9 @@ TakeSample(Sample *sample)
 
 	uint32 nimages = map.shared->nimages;
 
-	sample->answers = PinSome(sample->entries, map.directory, map.shared->nentries);
-	sample->all = sample->answers + PinSome(sample->entries + sample->answers,
-											map.directory + map.directory_size - nimages, nimages);
+	sample->nentries = PinSome(sample->entries, map.directory, map.shared->nentries);
+	sample->all = sample->nentries + PinSome(sample->entries + sample->nentries,
+											 map.directory + map.directory_size - nimages, nimages);
 	LWLockRelease(map.directory_lock);
 }
 

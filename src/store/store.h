@@ -43,7 +43,7 @@ struct EntryFacts
 	int32 lag_ms; // on a standby: by how much as_of may be too late (remote/invalidations.h)
 };
 
-/* Whose memory an answer takes, and how much of it all of the owner's answers may take. */
+/* Whose memory an entry takes, and how much of it all of the owner's entries may take. */
 struct Owner
 {
 	Oid database;
@@ -103,7 +103,7 @@ extern void StoreInitBackend();             // from _PG_init: resource release c
  * no lock of the index held (that of eviction is); must not raise nor call into this room. */
 typedef bool (*EntryDeadFn)(const Entry *entry);
 extern void StoreSetDeadTest(EntryDeadFn fn);
-/* Told by the owner, who wants to count: an answer is linked (by = 1) or unlinked (-1).  Called with
+/* Told by the owner, who wants to count: an entry is linked (by = 1) or unlinked (-1).  Called with
  * its partition locked; must not raise, wait nor call into this room but for reading. */
 typedef void (*EntryLinkFn)(const Entry *entry, int by);
 extern void StoreSetLinkCount(EntryLinkFn fn);
@@ -189,7 +189,7 @@ extern Pin *BeginFill(uint64 hash, const void *key, uint32 key_len);
  * when the current extent has none: then AppendTuple() it, which may split it.  Knows no limit,
  * but an extent is 16 kB at most and the next AppendTuple() will notice. */
 extern char *ReserveTuple(Pin *fill, uint32 len);
-/* False when no space can be had (everything else is pinned, or is good answers', or fills hold as much
+/* False when no space can be had (everything else is pinned, or is good entries', or fills hold as much
  * as they may before their queries have ended, see room.h) or the entry would exceed max_bytes: the fill keeps what it has
  * and takes nothing more until ResumeFill(). */
 extern bool AppendTuple(Pin *fill, const void *tuple, uint32 len, uint64 max_bytes);
@@ -205,8 +205,8 @@ extern bool AppendPieces(Pin *fill, const Piece *pieces, int count, uint64 max_b
 extern bool AppendStream(Pin *fill, const void *bytes, Size len, uint64 rows, uint64 max_bytes);
 /* More than this can't be kept at all. */
 extern uint64 StoreCapacity();
-/* The answer took so many bytes the last time: before it is known to be kept the fill may take more of good
- * answers' room than others. */
+/* The entry took so many bytes the last time: before it is known to be kept the fill may take more of good
+ * entries' room than others. */
 extern void ExpectSize(Pin *fill, uint64 bytes);
 /* The fill was refused room, and what is missing is `bytes`: from here on it may evict what it needs,
  * as it will be kept.  False: that can't fit. */
@@ -224,32 +224,32 @@ enum class Published
 };
 extern Published PublishFill(Pin *fill, const EntryFacts *facts, const Owner &owner,
 							 const void *meta, uint32 meta_len);
-/* Has the owner room for an answer of so many bytes?  If not, EvictOwn() and ask again; nothing helps
+/* Has the owner room for an entry of so many bytes?  If not, EvictOwn() and ask again; nothing helps
  * if it could never fit. */
 extern bool FitsQuota(const Owner &owner, uint64 bytes);
 extern bool QuotaHasRoom(const Owner &owner, uint64 bytes);
-/* Drop one of the owner's answers, one that is worth little; false: none was found that is not in use. */
+/* Drop one of the owner's entries, one that is worth little; false: none was found that is not in use. */
 extern bool EvictOwn(const Owner &owner);
 /* What owner number n has; false: there are not so many.  Some have nothing: entries and bytes 0. */
 extern bool GetHolding(uint32 n, Holding *holding);
 /* Make a fill that will not be published readable by ReaderBegin (rows so far). */
 extern void SealFill(Pin *fill, uint64 rows);
 
-/* --- images: other forms of an answer, found by way of its entry only (image.cpp) ---------- */
+/* --- images: other forms of an entry, found by way of its entry only (image.cpp) ---------- */
 /* The image with this key of a pinned entry, pinned; nullptr when there is none. */
-extern Pin *FindImage(const Pin *answer, const void *key, uint32 key_len);
-/* A new private image; nullptr when no space can be had without evicting a good answer.  It is
+extern Pin *FindImage(const Pin *of, const void *key, uint32 key_len);
+/* A new private image; nullptr when no space can be had without evicting a good entry.  It is
  * written as a fill is. */
-extern Pin *BeginImage(const Pin *answer, const void *key, uint32 key_len);
+extern Pin *BeginImage(const Pin *of, const void *key, uint32 key_len);
 /* Link it with its entry, unless that is gone or has the same already. */
-extern bool PublishImage(Pin *image, const Pin *answer);
+extern bool PublishImage(Pin *image, const Pin *of);
 /* Note that it was used (rate limited). */
 extern void TouchImage(Pin *image, TimestampTz now);
 /* Hits of a pinned entry. */
-extern uint64 HitsOf(const Pin *answer);
+extern uint64 HitsOf(const Pin *pin);
 /* Is this the hit that makes an image?  True at most once until SetImageDue(). */
-extern bool ClaimImage(Pin *answer, uint64 hits);
-extern void SetImageDue(Pin *answer, uint64 hits);
+extern bool ClaimImage(Pin *pin, uint64 hits);
+extern void SetImageDue(Pin *pin, uint64 hits);
 /* --- passing an entry on ------------------------------------------------------------------ */
 /* Enough to find a linked entry again from another process, without keeping it. */
 struct EntryTicket
@@ -262,7 +262,7 @@ extern EntryTicket TicketOf(const Pin *pin);
 extern Pin *PinTicket(const EntryTicket &ticket); // nullptr: it is gone
 
 /* --- walking ------------------------------------------------------------------------------ */
-/* Meets each answer that is linked all the time once, and others at most once.  Between two calls
+/* Meets each entry that is linked all the time once, and others at most once.  Between two calls
  * nothing is held.  In `context` of BeginEntries(); may raise: interrupts, palloc. */
 struct EntryCursor
 {
@@ -274,13 +274,13 @@ struct EntryCursor
 };
 extern EntryCursor *BeginEntries(MemoryContext context);
 extern Pin *NextEntry(EntryCursor *cursor); // nullptr: that was all
-/* One step over the answers: unlinks of some below *below, which begins with PG_UINT32_MAX, those
+/* One step over the entries: unlinks of some below *below, which begins with PG_UINT32_MAX, those
  * that are dead, counts them in *swept, and lowers *below; false when there are no more.  The test
  * runs under the directory's lock and must not raise, wait or call into this room but for reading. */
 typedef bool (*EntryTestFn)(const Entry *entry, void *arg);
 extern bool SweepSome(uint32 *below, EntryTestFn dead, void *arg, uint64 *swept);
-extern uint32 LinkedEntries(); // answers linked now
-/* Calls fn for each answer until it returns false, with nobody else about: in the postmaster when all
+extern uint32 LinkedEntries(); // entries linked now
+/* Calls fn for each entry until it returns false, with nobody else about: in the postmaster when all
  * others have ended. */
 extern void VisitEntriesAlone(bool (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);

@@ -77,7 +77,7 @@ Reserve(Choice *choice, const UnitRequest &request)
 	return allowed;
 }
 
-/* Good answers: the one of least value, or all of a page.  Eviction lock held. */
+/* Good entries: the one of least value, or all of a page.  Eviction lock held. */
 void
 ChooseGood(Choice *choice, const UnitRequest &request, TimestampTz now)
 {
@@ -116,7 +116,7 @@ ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 
 	if (pool->policy != policy)
 		PoolClear(pool, policy);
-	for (int i = 0; i < sample.answers; i++)
+	for (int i = 0; i < sample.nentries; i++)
 	{
 		Victim candidate = VictimOf(sample.entries[i]);
 
@@ -182,7 +182,7 @@ ChooseImage(Choice *choice, const Sample &sample)
 {
 	const Entry *image = nullptr;
 
-	for (int i = sample.answers; i < sample.all; i++)
+	for (int i = sample.nentries; i < sample.all; i++)
 	{
 		if (image == nullptr || LastUse(sample.entries[i]) < LastUse(image))
 			image = sample.entries[i];

@@ -73,7 +73,7 @@ UnlinkListed(const EntryTicket &listed, TimestampTz now)
 	return entry != nullptr;
 }
 
-/* All answers of a bucket into the batch; false if there is no room for them. */
+/* All entries of a bucket into the batch; false if there is no room for them. */
 bool
 CollectBucket(EntryCursor *cursor, uint32 bucket)
 {

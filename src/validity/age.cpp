@@ -5,7 +5,7 @@
  * A snapshot carries no time.  In READ COMMITTED it was taken after the client's statement (a query, or
  * the Bind of one) came in, unless it is a cursor's, whose FETCH is another statement.  In REPEATABLE READ, and for a
  * cursor, it was taken after the transaction began.  Both can be long ago; but if a snapshot
- * taken now would show the same, the answer is of now.
+ * taken now would show the same, the result is of now.
  *
  * A standby shows what was replayed.  How old that is tells the last commit, by the primary's clock, or
  * what the primary says once a second (invalidations.h): it may be idle.

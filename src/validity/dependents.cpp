@@ -1,11 +1,11 @@
 /*
  * dependents.cpp
- *		How many answers in memory would an explicit invalidation of a relation or a tag void?
+ *		How many entries in memory would an explicit invalidation of a relation or a tag void?
  *
  * To find them means to look at all entries, which an invalidation must not do: some are made for
  * each write, and there may be millions of entries.  So they are counted when they are linked and
  * unlinked, by the slot that the invalidation would change.  Two names that share a slot are void
- * together, so they are also counted together.  An answer that is void already is counted until it
+ * together, so they are also counted together.  An entry that is void already is counted until it
  * is unlinked.  0 means that there is none, and nothing to sweep.
  *
  * Locking: atomic.
@@ -65,7 +65,7 @@ AddQuery(const Entry *entry, const MetaHead &head, int by)
 				 count * static_cast<uint32>(sizeof(exact::SlotNo)));
 		for (uint32 j = 0; j < count; j++)
 		{
-			if (exact::IsOfAnswers(slots[j]))
+			if (exact::IsOfResults(slots[j]))
 				Add(slots[j], by);
 		}
 	}

@@ -1,6 +1,6 @@
 /*
  * dependents.h
- *		How many answers in memory would an explicit invalidation of a relation or a tag void?
+ *		How many entries in memory would an explicit invalidation of a relation or a tag void?
  */
 #pragma once
 

@@ -142,7 +142,7 @@ TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta)
 		return;
 	WatchRelations(meta.relations, static_cast<int>(meta.head.relations));
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
-	WatchAnswer(facts, (facts.flags & kEntryExact) && lookup->exact);
+	WatchUsed(facts, (facts.flags & kEntryExact) && lookup->exact);
 }
 
 namespace
@@ -384,7 +384,7 @@ InheritTtl(Lookup *lookup)
 }
 
 /*
- * Was what the answer depends on the same from the snapshot to this moment, and not changed by this
+ * Was what the result depends on the same from the snapshot to this moment, and not changed by this
  * transaction itself?
  */
 bool

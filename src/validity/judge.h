@@ -29,7 +29,7 @@ extern Reason JudgeEntry(const Lookup *lookup, const Pin *pin, const EntryFacts 
 						 char *buffer, Size size);
 /* Has this transaction changed what it depends on? */
 extern Reason JudgeOwn(const Meta &meta);
-/* It is served: what an answer that is being kept around this call must know. */
+/* It is served: what a fill around this call must know. */
 extern void TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta);
 /*
  * The entry under our key, pinned, if it may be served; otherwise why not.  With
@@ -42,11 +42,11 @@ extern void CountServed(const Lookup *lookup, Pin *pin);
 extern void InheritTtl(Lookup *lookup);
 /* Said once a session, where a query is about to be run that will never be cached. */
 extern void NoticeVolatile(const char *detail);
-/* The first objection of these slots to an answer of this position. */
+/* The first objection of these slots to a result of this position. */
 extern Reason CheckSlots(const exact::SlotNo *slots, uint32 count, const exact::View &view,
 						 uint64 position);
 
-/* Is what the answer depends on the same as when the fill began? */
+/* Is what the result depends on the same as when the fill began? */
 extern bool StillValid(Lookup *lookup, const exact::FillMark &mark, const exact::SlotNo *slots,
 					   uint32 count);
 

@@ -9,7 +9,7 @@
 namespace cq
 {
 
-/* Of an answer that a standby computed: nobody can prove how old it is. */
+/* Of a result that a standby computed: nobody can prove how old it is. */
 constexpr int32 kLagUnknown = PG_INT32_MAX;
 
 /* On a standby: what a snapshot of that moment shows is of this moment of the primary, or later. */

@@ -8,7 +8,7 @@
  * by parameters, and while it runs, by what it found elsewhere.  A partition that no node of the plan has read
  * has not decided what the rows are: with other rows in it, the same plan would have taken the same steps.
  * The values that pruned it come from the arguments, from settings that are in the key, and from relations that
- * were read; and which values a partition can hold is part of its definition, on which the answer depends.
+ * were read; and which values a partition can hold is part of its definition, on which the result depends.
  */
 #include "pg.h"
 #include "query/seen.h"

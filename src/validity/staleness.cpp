@@ -1,13 +1,13 @@
 /*
  * staleness.cpp
- *		Stale answers, and such as are about to expire: who makes them new, and who takes them as they
+ *		Stale entries, and such as are about to expire: who makes them new, and who takes them as they
  *		are.
  *
  * Within stale_for after its ttl an entry is handed out like a fresh one, and everything that a
  * hit must pass is asked of it but its age.  One caller refreshes it: who takes the lead of its
  * fill, so that there is nothing to keep and nothing that could be left behind.  If that fails
  * the next caller tries; the entry's age counts from its own moment and nothing else, so a failure
- * makes no answer live longer.
+ * makes no entry live longer.
  *
  * With cached_query.refresh = background a worker is asked instead (refresh_queue.cpp), and nobody
  * waits.  Where no worker can be had it is the caller's task again.
@@ -44,7 +44,7 @@ MayBeStale(const Lookup *lookup, const EntryFacts &facts)
  * Probabilistic early expiration (XFetch): A. Vattani, F. Chierichetti, K. Lowenstein, "Optimal
  * Probabilistic Cache Stampede Prevention", PVLDB 8(8), 2015.  Each hit draws how much earlier
  * than the ttl it takes the entry for expired, exponentially distributed around the time that a
- * fill takes: an answer that is hit often is refreshed once, shortly before it expires, and one that
+ * fill takes: an entry that is hit often is refreshed once, shortly before it expires, and one that
  * is hit rarely is not.
  */
 bool

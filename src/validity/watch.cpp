@@ -397,7 +397,7 @@ WatchSlots(const exact::SlotNo *slots, int count)
 }
 
 void
-WatchAnswer(const EntryFacts &facts, bool exact)
+WatchUsed(const EntryFacts &facts, bool exact)
 {
 	if (innermost == nullptr)
 		return;

@@ -4,7 +4,7 @@
  *
  * The plan tells what a query reads itself; what the functions it calls read is seen only when
  * they run it.  While a fill runs, hooks note in the innermost Watch what plans are started, what
- * is analysed, which functions that aren't built in are looked up; a cached answer used inside passes on what it depends on and how old it is.
+ * is analysed, which functions that aren't built in are looked up; a cached result used inside passes on what it depends on and how old it is.
  * When a watch ends, the one around it takes over all it saw.
  *
  * An error that code inside catches may have decided what the rows are.  One that tells of the data would
@@ -36,14 +36,14 @@ struct Watch
 		own_hidden; /* ... may be helped by code that wasn't read, or that ran before the watch began */
 	bool own_scans;     /* ... ran to its end, so what it has read is known */
 	bool started;       /* the query itself was seen: ExecutorStart comes to us */
-	List *slots;        /* of cached answers used inside (int) */
+	List *slots;        /* of cached results used inside (int) */
 	bool wrote;         /* data-modifying or utility statement, row locks */
 	bool uncacheable;   /* a cached_query call inside could not be cached */
 	bool disturbed;     /* an error that tells of this moment or session was raised inside */
-	bool inexact;       /* a cached answer inside was a ttl one */
+	bool inexact;       /* a cached result inside was a ttl one */
 	bool user_code;     /* what runs inside may be anything: no parallel workers */
 	bool strange_code;  /* ... that wasn't read, so plans are looked into when they start */
-	TimestampTz oldest; /* as_of of the oldest cached answer used; or the future */
+	TimestampTz oldest; /* as_of of the oldest cached result used; or the future */
 	int32 lag_ms;       /* the largest of those, see EntryFacts */
 	uint64 lowest_position;
 };
@@ -70,7 +70,7 @@ extern void ExpectOwnPlan(Watch *watch, const QueryDesc *query);
 extern void WatchOwnPlan(Watch *watch, PlannedStmt *plan);
 /* It has run to its end, and is not yet shut down. */
 extern void WatchOwnScans(Watch *watch, PlanState *top);
-/* May the answer depend on the relation's rows?  Always, unless all that was run can't have read them. */
+/* May the result depend on the relation's rows?  Always, unless all that was run can't have read them. */
 extern bool ReadRows(const Watch &watch, Oid relation);
 
 /*
@@ -79,10 +79,10 @@ extern bool ReadRows(const Watch &watch, Oid relation);
  */
 extern bool RelationsRead(PlanState *top, List **read);
 
-/* An answer was used inside whatever is watched. */
+/* A cached result was used inside whatever is watched. */
 extern void WatchRelations(const Oid *relations, int count);
 extern void WatchSlots(const exact::SlotNo *slots, int count);
-extern void WatchAnswer(const EntryFacts &facts, bool exact);
+extern void WatchUsed(const EntryFacts &facts, bool exact);
 extern void WatchUncacheable();
 
 /* From the module's hooks: a plan is about to be started, a utility command to be run. */

@@ -25,7 +25,7 @@ foreach my $setting ('on', 'off')
 	ok(wait_until(sub { return slurp_file($node->logfile, $offset) =~ /executing x/; }, 10), 'one computes');
 	$clients[1]->send($call);
 	is($_->until_ready->{first}, 'x 1', 'an answer') foreach @clients;
-	my @lines = slurp_file($node->logfile, $offset) =~ /process (\d+) still waits for an answer that process (\d+) computes/g;
+	my @lines = slurp_file($node->logfile, $offset) =~ /process (\d+) still waits for a result that process (\d+) computes/g;
 	is_deeply(\@lines, $setting eq 'on' ? [ $clients[1]{pid}, $clients[0]{pid} ] : [], "log_lock_waits = $setting: what the log says");
 }
 $node->stop;

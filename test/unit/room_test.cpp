@@ -6,7 +6,7 @@
  *
  * The model has counts only: good, free, and what each fill holds.  Fills of known and of unknown
  * size come, grow, evict and end in any order.  What was evicted for fills that may come to nothing and has
- * not been replaced by an answer that was kept must never exceed the share, and what they hold no quarter.
+ * not been replaced by an entry that was kept must never exceed the share, and what they hold no quarter.
  */
 #include <cstdint>
 #include <cstdio>
@@ -58,7 +58,7 @@ struct Model
 		RoomInit(&room, kTotal);
 	}
 
-	/* As TakeUnits(): of what is free, else by evicting one answer; how many it got. */
+	/* As TakeUnits(): of what is free, else by evicting one entry; how many it got. */
 	uint64_t
 	Take(Claim *claim, uint64_t want, uint64_t victim)
 	{
@@ -153,7 +153,7 @@ TestFreeMemory()
 
 	Ok(TakeAll(&m, &claim) == m.room.limit && claim.charged == 0,
 	   "what is free, and was nobody's: a quarter of the memory");
-	Ok(TakeAll(&m, &other) == kFreePass, "and who comes then has enough for a small answer");
+	Ok(TakeAll(&m, &other) == kFreePass, "and who comes then has enough for a small entry");
 	other.beside = kFreePass;
 	m.End(&other, false);
 	other.beside = kFreePass;
@@ -190,7 +190,7 @@ TestTogether(uint64_t good, uint64_t pass)
 			m.End(&claim, false);
 	}
 	Ok(m.good >= good - (good == 0 ? 0 : m.room.expected + 12 * kFreePass),
-	   "no more than an eighth of good answers is lost");
+	   "no more than an eighth of good entries is lost");
 	Ok(m.room.filling == 0 && m.room.charged == 0, "nothing is left of them");
 }
 
@@ -203,7 +203,7 @@ TestLargeVictim()
 
 	unknown.taken = kFreePass;
 	known.known = true;
-	Ok(m.Take(&unknown, 64, kTotal / 8) == 0, "an answer larger than the share is not evicted");
+	Ok(m.Take(&unknown, 64, kTotal / 8) == 0, "an entry larger than the share is not evicted");
 	Ok(m.Take(&known, 64, kTotal / 8) == 64, "but for one that will be kept");
 
 	uint64_t got = 0;
@@ -223,7 +223,7 @@ TestPass()
 	expected.pass = 4096;
 	unknown.taken = kFreePass;
 	Ok(TakeAll(&m, &expected) >= m.room.expected && m.room.charged <= m.room.expected,
-	   "no larger than the last time: an eighth of good answers' room");
+	   "no larger than the last time: an eighth of good entries' room");
 	Ok(m.Take(&unknown, 64, 64) == 0, "others have none of it then");
 	m.End(&expected, true);
 	expected.pass = 1024;
