@@ -33,6 +33,8 @@ struct StatementNode
 	bool on_wire;
 	uint64 left; /* then: rows still to hand out */
 	Keeping keeping;
+	QueryDesc *
+		apart; /* a shell that began without our hook: a plan made for it, in an executor of its own */
 };
 
 StatementNode *
@@ -103,6 +105,25 @@ BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
 	node->one_row = IsOneRow(child);
 }
 
+/*
+ * A shell that was not started through our ExecutorStart hook: another module runs the plan in its own way.  The
+ * statement is planned now, and nothing is looked up or kept.
+ */
+void
+BeginApart(StatementNode *node, EState *estate, int eflags)
+{
+	const PlanNote *note = NoteOf(reinterpret_cast<CustomScan *>(node->css.ss.ps.plan));
+	PlannedStmt *plan;
+
+	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
+		return;
+	plan = PlanPlainly(*note->known, estate->es_plannedstmt, estate->es_sourceText, note->options,
+					   estate->es_param_list_info);
+	node->apart = CreateQueryDesc(plan, estate->es_sourceText, estate->es_snapshot, InvalidSnapshot,
+								  None_Receiver, estate->es_param_list_info, nullptr, 0);
+	ExecutorStart(node->apart, EXEC_FLAG_SKIP_TRIGGERS | (eflags & EXEC_FLAG_REWIND));
+}
+
 void
 BeginNode(CustomScanState *css, EState *estate, int eflags)
 {
@@ -118,12 +139,7 @@ BeginNode(CustomScanState *css, EState *estate, int eflags)
 	if (conduct == Conduct::hit)
 		BeginHit(node);
 	else if (outerPlan(css->ss.ps.plan) == nullptr)
-		/* it was not started through our ExecutorStart hook */
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("plan of cached_query was not started by the executor's hooks"),
-				 errhint("Another module runs it otherwise. Set cached_query.auto = off for its "
-						 "sessions.")));
+		BeginApart(node, estate, eflags);
 	else
 		BeginChild(node, estate, eflags, conduct == Conduct::keep);
 }
@@ -157,6 +173,21 @@ KeptOfPlan(StatementNode *node)
 	KeepRow(keeping, slot);
 	if (node->one_row && keeping->active)
 		FinishKeeping(keeping, outerPlanState(&node->css));
+	return slot;
+}
+
+TupleTableSlot *
+OfPlanApart(const QueryDesc *query)
+{
+	EState *estate = query->estate;
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	TupleTableSlot *slot;
+
+	ResetPerTupleExprContext(estate);
+	slot = ExecProcNode(query->planstate);
+	if (estate->es_junkFilter != nullptr && !TupIsNull(slot))
+		slot = ExecFilterJunk(estate->es_junkFilter, slot);
+	MemoryContextSwitchTo(caller);
 	return slot;
 }
 
@@ -203,6 +234,8 @@ ExecuteNode(CustomScanState *css)
 		return KeptOfPlan(node);
 	if (outerPlanState(css) != nullptr)
 		return OfPlan(node);
+	if (unlikely(node->apart != nullptr))
+		return OfPlanApart(node->apart);
 	return Stored(node);
 }
 
@@ -218,8 +251,21 @@ RescanNode(CustomScanState *css)
 		ExecReScan(outerPlanState(css));
 		return;
 	}
+	if (node->apart != nullptr)
+	{
+		ExecReScan(node->apart->planstate);
+		return;
+	}
 	node->on_wire = false;
 	RewindAnswer(&node->statement->answer);
+}
+
+void
+EndApart(QueryDesc *query)
+{
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
 }
 
 void
@@ -235,7 +281,9 @@ EndNode(CustomScanState *css)
 	StopKeeping(&node->keeping);
 	if (outerPlanState(css) != nullptr)
 		ExecEndNode(outerPlanState(css));
-	else
+	else if (node->apart != nullptr)
+		EndApart(node->apart);
+	else if (node->statement != nullptr)
 		EndAnswer(&node->statement->answer);
 }
 

@@ -351,20 +351,20 @@ TreeFor(const Known &known, const PlannedStmt *before)
 	return tree;
 }
 
+} // namespace
+
 /* Another module's planner hook may leave out options, and the plan gets a node. */
 PlannedStmt *
-PlanPlainly(const Known &known, QueryDesc *query, int options)
+PlanPlainly(const Known &known, const PlannedStmt *before, const char *text, int options,
+			ParamListInfo params)
 {
-	PlannedStmt *plan = compat::PlanQuery(TreeFor(known, query->plannedstmt), query->sourceText,
-										  options | kPlainPlan, query->params);
+	PlannedStmt *plan =
+		compat::PlanQuery(TreeFor(known, before), text, options | kPlainPlan, params);
 
 	if (StatementScan(plan) == nullptr)
 		return plan;
-	return compat::PlanQueryAlone(TreeFor(known, query->plannedstmt), query->sourceText, options,
-								  query->params);
+	return compat::PlanQueryAlone(TreeFor(known, before), text, options, params);
 }
-
-} // namespace
 
 PlannedStmt *
 PlanNow(QueryDesc *query, Known *known, int options)
@@ -376,7 +376,7 @@ PlanNow(QueryDesc *query, Known *known, int options)
 	note->heard = news_count;
 	note->position = exact::Look(&view) == exact::Standing::ok ? view.pos : 0;
 	note->regional = known->findings.folded ? RegionalHash() : 0;
-	plan = PlanPlainly(*known, query, options);
+	plan = PlanPlainly(*known, query->plannedstmt, query->sourceText, options, query->params);
 	CopyCosts(known->shell->planTree, plan->planTree);
 	known->planned = true;
 	return Wrap(plan, note);

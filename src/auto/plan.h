@@ -41,6 +41,9 @@ extern const PlanNote *NoteOf(const CustomScan *scan);
 extern bool IsPlanOld(const PlannedStmt *plan, const PlanNote &note, const exact::View &view);
 /* Plan the statement, whoever planned it before, and put our node on top. */
 extern PlannedStmt *PlanNow(QueryDesc *query, Known *known, int options);
+/* Plan the statement of this plan without our node. */
+extern PlannedStmt *PlanPlainly(const Known &known, const PlannedStmt *before, const char *text,
+								int options, ParamListInfo params);
 /* Has the portal that runs taken it from the plan cache? */
 extern bool ComesFromPlanCache(const PlannedStmt *plan);
 /* The plan cache shall not use this plan again. */

@@ -128,4 +128,19 @@ foreach my $what ('planner', 'options', 'planner options')
 	cmp_ok($node->safe_psql('postgres', 'SELECT statements FROM cached_query_reasons WHERE reason = $$hit$$'), '>', 0, '... and hits');
 	$node->stop;
 }
+
+# ---- A plan that is run once more, beside the hooks: also one that has an entry in place of a plan ----
+
+libraries('cached_query', 'twin');
+$node->start;
+my ($out, $notices);
+
+$node->psql('postgres', "LOAD '$module'; SET cached_query.auto = exact; SET cached_query.auto_min_time = 0;
+	PREPARE p(int) AS SELECT v, f() FROM t, generate_series(1, \$1) ORDER BY v + 1;
+	EXECUTE p(3); EXECUTE p(3); EXECUTE p(3); EXPLAIN (ANALYZE, COSTS off) EXECUTE p(3)", stdout => \$out, stderr => \$notices);
+# ... and the plan that is made for the latter comes to the module's hook, too
+cmp_ok(scalar(() = $notices =~ /twin: 3 rows/g), '>=', 5, 'a module that runs the plan of a hit by itself gets its rows');
+like($out, qr/^(?:(\d+\|\d+)\n){9}Custom Scan \(Cached Statement\).*Cache: hit/s, '... and so does the client, from the cache');
+unlike($notices, qr/ERROR|WARNING/, '... without an error');
+$node->stop;
 done_testing();

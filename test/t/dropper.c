@@ -3,7 +3,8 @@
  *		A module that sets hooks and does not call those that it found, or not as it was called: what such neighbours do.
  *
  * dropper.what says which: request, startup, executor, utility are not passed on; planner runs a statement first,
- * and options leaves out the planner's options.  It is a list of them.
+ * and options leaves out the planner's options; twin runs a plan once more, beside the executor's hooks, and says how many
+ * rows it had.  It is a list of them.
  */
 #include "postgres.h"
 
@@ -28,9 +29,15 @@ void _PG_init(void);
 #define PLANNER_PARAMETERS Query *tree, const char *text, int options, ParamListInfo params
 #define PLANNER_ARGUMENTS tree, text, options, params
 #endif
+#if PG_VERSION_NUM >= 180000
+#define RUN(query) standard_ExecutorRun(query, ForwardScanDirection, 0)
+#else
+#define RUN(query) standard_ExecutorRun(query, ForwardScanDirection, 0, true)
+#endif
 
 static char *what = NULL;
 static planner_hook_type previous_planner = NULL;
+static ExecutorStart_hook_type previous_start = NULL;
 
 static void
 request(void)
@@ -46,6 +53,31 @@ static void
 start(QueryDesc *query, int eflags)
 {
 	standard_ExecutorStart(query, eflags);
+}
+
+static void
+run_twin(QueryDesc *query)
+{
+	QueryDesc *twin = CreateQueryDesc(query->plannedstmt, query->sourceText, query->snapshot, InvalidSnapshot,
+									  None_Receiver, query->params, query->queryEnv, 0);
+
+	standard_ExecutorStart(twin, 0);
+	RUN(twin);
+	standard_ExecutorFinish(twin);
+	ereport(NOTICE, errmsg("twin: %d rows", (int) twin->estate->es_processed));
+	standard_ExecutorEnd(twin);
+	FreeQueryDesc(twin);
+}
+
+static void
+start_twin(QueryDesc *query, int eflags)
+{
+	if (query->operation == CMD_SELECT && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+		run_twin(query);
+	if (previous_start)
+		previous_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
 }
 
 static void
@@ -86,6 +118,11 @@ _PG_init(void)
 		ExecutorStart_hook = start;
 	if (strstr(what, "utility"))
 		ProcessUtility_hook = utility;
+	if (strstr(what, "twin"))
+	{
+		previous_start = ExecutorStart_hook;
+		ExecutorStart_hook = start_twin;
+	}
 	if (strstr(what, "planner") || strstr(what, "options"))
 	{
 		previous_planner = planner_hook;
