@@ -39,7 +39,14 @@ INSERT INTO cached_query_rules (relation, action) VALUES ('a.b.c.d', 'exact');
 INSERT INTO cached_query_rules (query, action) VALUES ('SELECT FROM WHERE', 'exact');
 INSERT INTO cached_query_rules (query, action) VALUES ('SELECT 1; SELECT 2', 'exact');
 INSERT INTO cached_query_rules (query, action) VALUES ('DELETE FROM t', 'off');
-INSERT INTO cached_query_rules (query, queryid, action) VALUES ('SELECT 1', 1, 'off');
+-- such as are always run
+\set VERBOSITY default
+INSERT INTO cached_query_rules (query, action) VALUES ('WITH x AS (DELETE FROM t RETURNING id) SELECT id FROM x', 'exact');
+INSERT INTO cached_query_rules (query, action) VALUES ('SELECT id INTO x FROM t UNION SELECT 1', 'exact');
+INSERT INTO cached_query_rules (query, action) VALUES ('SELECT * FROM (SELECT id FROM t FOR SHARE) AS s', 'exact');
+INSERT INTO cached_query_rules (query, action) VALUES ('SELECT (SELECT max(id) FROM t)', 'exact');
+\set VERBOSITY terse
+INSERT INTO cached_query_rules (query, queryid, action) VALUES ('SELECT 1 FROM t', 1, 'off');
 INSERT INTO cached_query_rules (action, ttl) VALUES ('ttl', NULL);
 INSERT INTO cached_query_rules (action, ttl) VALUES ('ttl', '-1s');
 INSERT INTO cached_query_rules (action, ttl) VALUES ('exact', '1s');
@@ -162,6 +169,58 @@ SELECT thrice('SELECT count(*), 12 FROM t');
 CREATE TABLE cq_rules.cached_query_rules (LIKE public.cached_query_rules);
 INSERT INTO cq_rules.cached_query_rules (action) VALUES ('exact');
 SELECT thrice('SELECT count(*), 14 FROM quiet');
+
+-- A rule for one role leaves another role's kept plan alone.
+TRUNCATE public.cached_query_rules;
+INSERT INTO public.cached_query_rules (role, action) VALUES ('cq_rules_bi', 'off');
+SET plan_cache_mode = force_generic_plan;
+SET cached_query.auto = off;
+PREPARE kept AS SELECT count(*), 16 FROM t;
+EXECUTE kept;
+SET cached_query.auto = exact;
+PREPARE new AS SELECT count(*), 17 FROM t;
+SELECT told();
+SET ROLE cq_rules_bi;
+EXECUTE kept; EXECUTE kept; EXECUTE kept;
+EXECUTE new; EXECUTE new;
+SELECT told();
+RESET ROLE;
+EXECUTE new; EXECUTE new; EXECUTE new;
+SELECT told();
+EXECUTE kept; EXECUTE kept; EXECUTE kept;
+SELECT told();
+SET ROLE cq_rules_bi;
+EXECUTE new; EXECUTE kept;
+SELECT told();
+RESET ROLE;
+RESET plan_cache_mode;
+
+-- The table under another name is the same; if it was changed so that nobody knows what the rules say, slow
+-- statements are run.
+ALTER TABLE public.cached_query_rules RENAME TO rules_of_ours;
+INSERT INTO public.rules_of_ours (relation, action) VALUES ('quiet', 'off');
+SELECT thrice('SELECT count(*), 18 FROM quiet');
+ALTER TABLE public.rules_of_ours RENAME TO cached_query_rules;
+BEGIN;
+ALTER TABLE public.cached_query_rules DROP COLUMN tag;
+SELECT thrice('SELECT count(*), 18 FROM quiet');
+SELECT thrice('SELECT count(*), 18 FROM t');
+SELECT candidate, reason, detail FROM cached_query_explain_statement('SELECT count(*), 18 FROM t');
+ROLLBACK;
+SELECT thrice('SELECT count(*), 18 FROM quiet');
+BEGIN;
+ALTER TABLE public.cached_query_rules ALTER queryid TYPE numeric;
+SELECT thrice('SELECT count(*), 18 FROM t');
+SELECT detail FROM cached_query_explain_statement('SELECT count(*), 18 FROM t');
+ROLLBACK;
+ALTER TABLE public.cached_query_rules DISABLE TRIGGER cached_query_rules_changed;
+SELECT thrice('SELECT count(*), 18 FROM t');
+SELECT reason, detail FROM cached_query_explain_statement('SELECT count(*), 18 FROM t');
+EXECUTE new; EXECUTE new;
+SELECT told();
+ALTER TABLE public.cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_changed;
+SELECT thrice('SELECT count(*), 18 FROM t');
+SELECT thrice('SELECT count(*), 18 FROM quiet');
 
 -- The trigger's function takes for granted what the table is: it is for no other one, and not for everybody.
 SET cached_query.auto = off;

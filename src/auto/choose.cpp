@@ -80,7 +80,7 @@ NewKnown(const StatementText &statement, const Query *query)
 } // namespace
 
 Known *
-KnownFor(const Query *query, const char *text)
+KnownFor(const Query *query, const char *text, bool *of_role)
 {
 	const StatementText statement = ReadStatement(text, query->stmt_location, query->stmt_len);
 	const uint64 hash = statement.hash;
@@ -90,8 +90,15 @@ KnownFor(const Query *query, const char *text)
 
 	if (statement.hint.text != nullptr && !MayUseHint(statement))
 		return nullptr;
-	if (statement.length > kMaxStatementText || !IsWorth(hash) || !RulesReady())
+	if (statement.length > kMaxStatementText || !IsWorth(hash))
 		return nullptr;
+	if (!RulesReady())
+	{
+		if (!IsExplaining() && !IsInParallelMode())
+			CountStatement(Reason::rules_unread);
+		return nullptr;
+	}
+	*of_role = true;
 	known = FindKnown(hash, query);
 	if (known == nullptr)
 		known = NewKnown(statement, query);

@@ -36,7 +36,10 @@ extern Choice ChooseByHint(const StatementText &statement);
 /* The rest; after RulesReady(). */
 extern Choice ChooseByRules(const StatementText &statement, const Query *query);
 
-/* What is known of a slow statement; nullptr: it is planned without us. */
-extern Known *KnownFor(const Query *query, const char *text);
+/*
+ * What is known of a slow statement; nullptr: it is planned without us.  *of_role: that holds for this role, others may
+ * have other rules.
+ */
+extern Known *KnownFor(const Query *query, const char *text, bool *of_role);
 
 } // namespace cq

@@ -118,7 +118,9 @@ ChooseAndExamine(StatementInspection *inspection, const Query *query, const Stat
 	*choice = ChooseByHint(text);
 	if (choice->candidate && !RulesReady())
 	{
-		inspection->detail = "the table cached_query_rules is locked";
+		inspection->counted = true;
+		inspection->reason = Reason::rules_unread;
+		inspection->detail = WhyNoRules();
 		return nullptr;
 	}
 	if (choice->candidate)

@@ -264,20 +264,36 @@ IsCandidate(const Query *query, const char *text, int options)
 		   IsOwnLevel() && !IsParallelWorker();
 }
 
+/* A kept plan without our node is made again for another role, whose rules may be others. */
+PlannedStmt *
+OfRole(PlannedStmt *plan, bool of_role)
+{
+	PlannedStmt *head;
+
+	if (!of_role || plan->dependsOnRole)
+		return plan;
+	/* the plan may belong to another module */
+	head = makeNode(PlannedStmt);
+	*head = *plan;
+	head->dependsOnRole = true;
+	return head;
+}
+
 PlannedStmt *
 PlanStatement(Query *query, const char *text, int options,
 			  ParamListInfo params CQ_PLANNER_PARAMETER)
 {
 	Known *known = nullptr;
+	bool of_role = false;
 
 	KeepArgumentTypes(query);
 	if (!IsAutomatic())
 		return previous_planner(query, text, options, params CQ_PLANNER_ARGUMENT);
 	if (preloaded && !(IsExplaining() && settings::debug_auto_hide) &&
 		IsCandidate(query, text, options))
-		known = KnownFor(query, text);
+		known = KnownFor(query, text, &of_role);
 	if (known == nullptr)
-		return PlanBelow(query, text, options, params CQ_PLANNER_ARGUMENT);
+		return OfRole(PlanBelow(query, text, options, params CQ_PLANNER_ARGUMENT), of_role);
 	if (!IsExplaining() && IsPromising(known, params))
 		return ShellFor(known, query, options);
 	return PlanAndWrap(known, query, text, options, params CQ_PLANNER_ARGUMENT);

@@ -20,10 +20,11 @@ namespace
 
 MemoryContext context = nullptr; /* of the set */
 RuleSet current = {};
-bool loaded = false;    /* the set is that of `version` */
-Oid table = InvalidOid; /* where it was read; invalid: there was none */
-List *table_list = NIL; /* the same, as a list of one */
-uint64 heard = 0;       /* news of before are in it */
+bool loaded = false;         /* the set is that of `version` */
+Oid table = InvalidOid;      /* where it was read; invalid: there was none */
+List *table_list = NIL;      /* the same, as a list of one */
+const char *wrong = nullptr; /* the table was changed, so nothing is known; in the context */
+uint64 heard = 0;            /* news of before are in it */
 uint64 version = 1;
 
 /* What was decided about kept plans is decided anew. */
@@ -43,6 +44,21 @@ struct ShapeNote
 };
 ShapeNote shapes[512];
 
+/* Logged once in a session. */
+void
+LogWrong()
+{
+	static bool logged = false;
+
+	if (!logged)
+		ereport(LOG_SERVER_ONLY,
+				(errmsg("the rules of cached_query_rules cannot be applied: %s", wrong),
+				 errdetail("Slow statements of this database run without the cache."),
+				 errhint("Undo what ALTER TABLE changed. cached_query_reasons counts these "
+						 "statements.")));
+	logged = true;
+}
+
 bool
 Read()
 {
@@ -55,17 +71,22 @@ Read()
 	current = {};
 	table_list = NIL;
 	table = InvalidOid;
+	wrong = nullptr;
 	/* what is told while we read is about what we may have missed */
 	heard = news_count;
 	const bool worked = Tried(&findings, [&ready]() {
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
 		table = FindRulesTable();
-		ready = !OidIsValid(table) || ReadRules(table, &current);
+		ready = !OidIsValid(table) || ReadRules(table, &current, &wrong);
 		MemoryContextSwitchTo(caller);
 	});
-	if (!worked || !ready)
+	if (!worked || !ready || wrong != nullptr)
 		current = {};
+	if (!worked)
+		wrong = nullptr;
+	if (wrong != nullptr)
+		LogWrong();
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	table_list = OidIsValid(table) ? list_make1_oid(table) : NIL;
 	MemoryContextSwitchTo(caller);
@@ -185,17 +206,24 @@ RulesReady()
 	const bool absent = loaded && !OidIsValid(table);
 
 	if (heard == news_count && loaded)
-		return true;
+		return wrong == nullptr;
 	if (IsInParallelMode())
 		return false;
 	(void) RulesVersion();
 	if (loaded && OidIsValid(table))
-		return true;
+		return wrong == nullptr;
 	loaded = Read();
 	/* there was no table: what was decided stays as it is unless there is one now */
 	if (absent && loaded && OidIsValid(table))
 		NewVersion();
-	return loaded;
+	return loaded && wrong == nullptr;
+}
+
+const char *
+WhyNoRules()
+{
+	return wrong != nullptr ? psprintf("the rules cannot be applied: %s", wrong)
+							: "the table cached_query_rules is locked";
 }
 
 bool
@@ -207,7 +235,7 @@ RulesLoaded()
 bool
 MayHaveRules()
 {
-	return !loaded || current.count > 0;
+	return !loaded || current.count > 0 || wrong != nullptr;
 }
 
 Oid

@@ -34,8 +34,10 @@ struct Rule
 
 /* Moves when the table has changed, as far as this session has been told. */
 extern uint64 RulesVersion();
-/* Read them if that is due.  False: that can't be done now. */
+/* Read them if that is due.  False: that can't be done now, or not until somebody mends the table. */
 extern bool RulesReady();
+/* Why not, for people. */
+extern const char *WhyNoRules();
 /* Are those of now known, as far as this session has been told? */
 extern bool RulesLoaded();
 /* May there be any?  As far as is known without reading. */
@@ -62,7 +64,10 @@ struct RuleColumn
 extern const RuleColumn *LackingColumn(TupleDesc desc);
 /* The table of this database's extension, if it is there. */
 extern Oid FindRulesTable();
-/* In the current context.  False: the table is locked. */
-extern bool ReadRules(Oid table, RuleSet *set);
+/*
+ * In the current context.  False: the table is locked.  *wrong says, for people, why what is in it can't be relied on,
+ * or becomes nullptr.
+ */
+extern bool ReadRules(Oid table, RuleSet *set, const char **wrong);
 
 } // namespace cq

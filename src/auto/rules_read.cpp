@@ -14,9 +14,14 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_trigger.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "storage/lmgr.h"
-#include "utils/catcache.h"
+#include "utils/fmgroids.h"
 #include "utils/rel.h"
 #include "utils/varlena.h"
 }
@@ -180,42 +185,92 @@ LackingColumn(TupleDesc desc)
 	return nullptr;
 }
 
-/* Of that name, and the extension's own: anybody may make tables. */
+/* The extension's own, whatever its name is now: it has one table.  Anybody may make others of that name. */
 Oid
 FindRulesTable()
 {
 	const Oid extension = get_extension_oid("cached_query", true);
-	Oid table = InvalidOid;
-	CatCList *list;
+	Oid found = InvalidOid;
+	ScanKeyData keys[2];
+	Relation depend;
+	SysScanDesc scan;
 
 	if (!OidIsValid(extension))
 		return InvalidOid;
-	list = SearchSysCacheList1(RELNAMENSP, CStringGetDatum("cached_query_rules"));
-	for (int i = 0; i < list->n_members && !OidIsValid(table); i++)
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ExtensionRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
+	for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple) && !OidIsValid(found);
+		 tuple = systable_getnext(scan))
 	{
-		const Form_pg_class form =
-			reinterpret_cast<Form_pg_class>(GETSTRUCT(&list->members[i]->tuple));
+		const Form_pg_depend member = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
 
-		if (form->relkind == RELKIND_RELATION &&
-			getExtensionOfObject(RelationRelationId, form->oid) == extension)
-			table = form->oid;
+		if (member->classid == RelationRelationId && member->deptype == DEPENDENCY_EXTENSION &&
+			get_rel_relkind(member->objid) == RELKIND_RELATION)
+			found = member->objid;
 	}
-	ReleaseSysCacheList(list);
-	return table;
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
 }
 
+namespace
+{
+
+/* Will sessions be told of each change, by our trigger? */
 bool
-ReadRules(Oid id, RuleSet *set)
+TellsOfChanges(const TriggerDesc *triggers)
+{
+	const int16 wanted =
+		TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE | TRIGGER_TYPE_TRUNCATE;
+	int16 told = 0;
+
+	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+	{
+		const Trigger &trigger = triggers->triggers[i];
+		const char *function = get_func_name(trigger.tgfoid);
+
+		if ((trigger.tgenabled == TRIGGER_FIRES_ALWAYS ||
+			 trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN) &&
+			trigger.tgqual == nullptr && trigger.tgnattr == 0 && function != nullptr &&
+			strcmp(function, "cached_query_rule_trigger") == 0)
+			told |= trigger.tgtype;
+	}
+	return (told & wanted) == wanted;
+}
+
+const char *
+WhatIsWrong(Relation table)
+{
+	const RuleColumn *lacking = LackingColumn(RelationGetDescr(table));
+
+	if (lacking != nullptr)
+		return psprintf("column \"%s\" of type %s is missing", lacking->name,
+						format_type_be(lacking->type));
+	if (!TellsOfChanges(table->trigdesc))
+		return pstrdup("a trigger is missing or disabled");
+	return nullptr;
+}
+
+} // namespace
+
+bool
+ReadRules(Oid id, RuleSet *set, const char **wrong)
 {
 	Relation table;
 
 	*set = {nullptr, 0};
+	*wrong = nullptr;
 	if (!ConditionalLockRelationOid(id, AccessShareLock))
 		return false;
 	table = try_relation_open(id, NoLock);
 	if (table != nullptr)
 	{
-		if (LackingColumn(RelationGetDescr(table)) == nullptr)
+		*wrong = WhatIsWrong(table);
+		if (*wrong == nullptr)
 			ScanRules(table, set);
 		relation_close(table, NoLock);
 	}

@@ -34,6 +34,33 @@ BlurConstants(Node *node, void *arg)
 	return compat::WalkRaw(node, BlurConstants, arg);
 }
 
+/* What makes a SELECT one that is always run, at any level; *arg is a text for people. */
+bool
+FindWrites(Node *node, void *arg)
+{
+	const char **found = static_cast<const char **>(arg);
+
+	if (node == nullptr)
+		return false;
+	switch (nodeTag(node))
+	{
+	case T_IntoClause:
+		*found = "it is a SELECT INTO, which makes a table";
+		return true;
+	case T_LockingClause:
+		*found = "it locks rows, by FOR UPDATE or FOR SHARE";
+		return true;
+	case T_InsertStmt:
+	case T_UpdateStmt:
+	case T_DeleteStmt:
+	case T_MergeStmt:
+		*found = "it modifies data in WITH";
+		return true;
+	default:
+		return compat::WalkRaw(node, FindWrites, arg);
+	}
+}
+
 /* The statement that a command is about. */
 Node *
 Inner(Node *statement)
@@ -60,6 +87,19 @@ ShapeOf(const char *text)
 		return nullptr;
 	BlurConstants(statement, nullptr);
 	return statement;
+}
+
+const char *
+WhyNeverCached(const Node *shape)
+{
+	const SelectStmt *select = reinterpret_cast<const SelectStmt *>(shape);
+	const char *found = nullptr;
+
+	(void) FindWrites(const_cast<Node *>(shape), &found);
+	if (found == nullptr && select->op == SETOP_NONE && select->fromClause == NIL &&
+		select->valuesLists == NIL)
+		found = "it reads no table, view or function in FROM";
+	return found;
 }
 
 } // namespace cq

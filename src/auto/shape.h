@@ -13,5 +13,7 @@ namespace cq
 
 /* The parse tree, in the current context; compare by equal().  nullptr: not one SELECT.  Raises syntax errors. */
 extern Node *ShapeOf(const char *text);
+/* Why a statement of this shape is never answered from the cache, for people; nullptr: it may be. */
+extern const char *WhyNeverCached(const Node *shape);
 
 } // namespace cq

@@ -146,11 +146,13 @@ UnmarkWorth(uint64 hash)
 namespace
 {
 
-/* What can't be exact may do within a ttl. */
+/* What can't be exact may do within a ttl, and a rule may be for one role. */
 uint64
-ForMode(uint64 hash)
+ForNow(uint64 hash)
 {
-	return settings::automatic == static_cast<int>(Auto::ttl) ? ~hash : hash;
+	const uint64 of_role = hash ^ (static_cast<uint64>(GetUserId()) << 32);
+
+	return settings::automatic == static_cast<int>(Auto::ttl) ? ~of_role : of_role;
 }
 
 } // namespace
@@ -158,13 +160,13 @@ ForMode(uint64 hash)
 bool
 IsSettled(uint64 hash)
 {
-	return settled[(hash >> 2) % lengthof(settled)] == ForMode(hash);
+	return settled[(hash >> 2) % lengthof(settled)] == ForNow(hash);
 }
 
 void
 MarkSettled(uint64 hash)
 {
-	settled[(hash >> 2) % lengthof(settled)] = ForMode(hash);
+	settled[(hash >> 2) % lengthof(settled)] = ForNow(hash);
 }
 
 void

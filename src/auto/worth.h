@@ -37,7 +37,7 @@ extern bool IsWorth(uint64 hash);
 extern void MarkWorth(uint64 hash);
 extern void UnmarkWorth(uint64 hash);
 
-/* This session has decided what a kept plan of it is to be; backend-local. */
+/* This session has decided what a kept plan of it is to be for this role; backend-local. */
 extern bool IsSettled(uint64 hash);
 extern void MarkSettled(uint64 hash);
 extern void ForgetSettled();

@@ -107,10 +107,17 @@ void
 CheckQuery(const NewRow &row)
 {
 	const char *query = TextOf(row, "query");
+	const Node *shape = query != nullptr ? ShapeOf(query) : nullptr;
+	const char *why;
 
-	if (query != nullptr && ShapeOf(query) == nullptr)
+	if (query != nullptr && shape == nullptr)
 		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("query of a rule must be one SELECT statement")));
+	why = shape != nullptr ? WhyNeverCached(shape) : nullptr;
+	if (why != nullptr)
+		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
+						errmsg("a rule for this query would have no effect"),
+						errdetail("The query is always run: %s.", why)));
 }
 
 HeapTuple

@@ -48,6 +48,7 @@ enum class Kind : uint8_t
 	X(read_only, bypass, "mode read_only: no entry, nothing kept")                                 \
 	X(hint_invalid, bypass, "a hint in the statement's comment was not understood")                \
 	X(rule_off, bypass, "a rule of cached_query_rules says off")                                   \
+	X(rules_unread, bypass, "cached_query_rules is locked, or ALTER TABLE has changed it")         \
 	X(disabled, bypass, "cached_query.enabled is off")                                             \
 	X(mode_off, bypass, "mode off")                                                                \
 	X(volatile_function, bypass, "the query calls a volatile function")                            \

@@ -61,6 +61,15 @@ like($standby->safe_psql('postgres', $reasons), qr/rule_off 3/, 'a change of it 
 isnt($standby->psql('postgres', 'DELETE FROM cached_query_rules'), 0, 'which can not change it');
 $standby->stop;
 
+# ---- What the rules say is not known ----
+
+$node->safe_psql('postgres', 'ALTER TABLE cached_query_rules DROP COLUMN tag');
+$node->safe_psql('postgres', 'SELECT cached_query_stats_reset()');
+$node->safe_psql('postgres', $thrice . $thrice);
+is($node->safe_psql('postgres', $reasons), 'rules_unread 6', 'statements run when the table of rules was changed');
+my @lines = slurp_file($node->logfile) =~ /LOG:  the rules of cached_query_rules cannot be applied: (.*)\n/g;
+is_deeply(\@lines, ['column "tag" of type text is missing'], 'the log says so once a session');
+
 log_is_quiet($node, 'nothing to complain about');
 $node->stop;
 done_testing();
