@@ -54,6 +54,19 @@ SET cached_query.auto = observe;
 SELECT count(*) AS observed_1 FROM t WHERE k = 1;
 SELECT * FROM candidates WHERE query LIKE '%AS observed_1 %' AND query NOT LIKE '%candidates%';
 
+-- Within a ttl: what is gained is not gained by exact results.
+SET cached_query.auto = ttl;
+SET cached_query.default_ttl = '1h';
+SELECT count(*) AS observed_7 FROM t WHERE now() > '2000-01-01';
+SELECT count(*) AS observed_7 FROM t WHERE now() > '2000-01-01';
+SELECT count(*) AS observed_7 FROM t WHERE now() > '2000-01-01';
+SELECT * FROM candidates WHERE query LIKE '%AS observed_7 %' AND query NOT LIKE '%candidates%';
+-- what forbids both is no candidate for either, whichever reason comes first
+SET cached_query.auto = observe;
+SELECT count(*) AS observed_9, random() < 2 FROM t WHERE now() > '2000-01-01';
+SELECT * FROM candidates WHERE query LIKE '%AS observed_9%' AND query NOT LIKE '%candidates%';
+RESET cached_query.default_ttl;
+
 -- Others' texts are not shown.
 SET cached_query.auto = off;
 CREATE ROLE cq_observe_a;
@@ -62,7 +75,7 @@ GRANT USAGE ON SCHEMA cq_observe TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA cq_observe TO PUBLIC;
 SET ROLE cq_observe_a;
 SET cached_query.auto = observe;
-SELECT count(*) AS observed_7 FROM t;
+SELECT count(*) AS observed_10 FROM t;
 SET cached_query.auto = off;
 SELECT role, query FROM cached_query_candidates WHERE role LIKE 'cq_observe%';
 SET ROLE cq_observe_b;

@@ -75,6 +75,9 @@ Add(Candidate *candidate, const Outcome &outcome)
 	candidate->calls++;
 	candidate->hits += hit;
 	candidate->would_hit += outcome.reason == Reason::would_hit;
+	candidate->exact_calls += outcome.exact;
+	candidate->exact_gain += outcome.exact && (hit || outcome.reason == Reason::would_hit);
+	candidate->ttl_possible = outcome.ttl_possible;
 	candidate->runs += outcome.ran;
 	candidate->run_us += outcome.ran ? static_cast<uint64>(outcome.run_us) : 0;
 	candidate->saved_us += static_cast<uint64>(outcome.saved_us);

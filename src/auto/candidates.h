@@ -25,8 +25,11 @@ struct Candidate
 	uint32 length;
 	uint64 calls;
 	uint64 hits;
-	uint64 would_hit; /* in observe: runs whose result was that of the run before */
-	uint64 runs;      /* of which the time is known */
+	uint64 would_hit;   /* in observe: runs whose result was that of the run before */
+	uint64 exact_calls; /* of these calls, those that wanted exact results */
+	uint64 exact_gain;  /* ... and were hits, or would have been */
+	bool ttl_possible;  /* nothing in it forbids results within a ttl */
+	uint64 runs;        /* of which the time is known */
 	uint64 run_us;
 	uint64 saved_us; /* that hits did not take, or would not have taken */
 	uint64 voids;    /* times that something it read had changed since its last run */
@@ -44,6 +47,8 @@ struct Outcome
 	int64 saved_us;
 	bool voided;
 	Oid voided_by;
+	bool exact; /* it wanted an exact result */
+	bool ttl_possible;
 };
 /* Which statement it was. */
 struct Subject

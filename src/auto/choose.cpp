@@ -111,7 +111,7 @@ KnownFor(const Query *query, const char *text, bool *of_role)
 	if (!IsExplaining())
 	{
 		CountStatement(reason);
-		NoteCandidate(SubjectOf(*known), {reason, false, 0, 0, false, InvalidOid});
+		NoteCandidate(SubjectOf(*known), OutcomeOf(*known, reason));
 	}
 	return nullptr;
 }

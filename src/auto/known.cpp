@@ -364,6 +364,18 @@ SubjectOf(const Known &known)
 	return {known.subject, known.role, known.queryid, known.text, known.text_length};
 }
 
+Outcome
+OutcomeOf(const Known &known, Reason reason)
+{
+	Outcome outcome = {};
+	char *detail;
+
+	outcome.reason = reason;
+	outcome.exact = TermsOf(known).exact;
+	outcome.ttl_possible = JudgeKnown(&known, false, &detail) == Reason::none;
+	return outcome;
+}
+
 void
 ForgetAllKnown()
 {

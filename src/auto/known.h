@@ -101,6 +101,8 @@ extern bool UsedParams(const Known *known, ParamListInfo all, bool speculative,
 extern void FindParameters(Known *known);
 /* For the view of candidates. */
 extern Subject SubjectOf(const Known &known);
+/* An outcome of it, to be completed. */
+extern Outcome OutcomeOf(const Known &known, Reason reason);
 /* DISCARD ALL and DISCARD PLANS. */
 extern void ForgetAllKnown();
 

@@ -269,9 +269,8 @@ VoidedBy(const Statement *statement)
 void
 NoteStatement(const Statement *statement)
 {
-	Outcome outcome = {};
+	Outcome outcome = OutcomeOf(*statement->known, statement->reason);
 
-	outcome.reason = statement->reason;
 	outcome.ran = statement->conduct != Conduct::hit;
 	outcome.run_us = statement->run_us + statement->plan_us;
 	outcome.saved_us =

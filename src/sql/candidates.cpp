@@ -18,9 +18,9 @@ namespace cq
 namespace
 {
 
-/* Does this reason forbid only exact results, so that a call could cache the result for a ttl? */
+/* Does this reason forbid only exact results? */
 bool
-IsForCalls(Reason reason)
+ForbidsOnlyExact(Reason reason)
 {
 	switch (reason)
 	{
@@ -33,19 +33,26 @@ IsForCalls(Reason reason)
 	case Reason::untrusted_function:
 	case Reason::system_column:
 	case Reason::tablesample:
+	case Reason::exact_in_recovery:
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* "exact" if a quarter of its runs or more are hits, or would be. */
+/*
+ * What to ask for.  Exact results, if a quarter or more of those that wanted such had them, or would have had.  Else, if
+ * the statement came again and nothing in it forbids that, results within a ttl: it can't be exact, or what it reads
+ * changes too often.
+ */
 const char *
-Advice(const Candidate &candidate)
+Advice(const Candidate &c)
 {
-	if ((candidate.hits + candidate.would_hit) * 4 >= candidate.calls)
+	if (c.exact_gain > 0 && c.exact_gain * 4 >= c.exact_calls)
 		return "exact";
-	return IsForCalls(candidate.reason) || candidate.voids > 0 ? "call" : "no";
+	if (c.ttl_possible && (ForbidsOnlyExact(c.reason) || c.voids > 0 || c.hits > c.exact_gain))
+		return "ttl";
+	return "no";
 }
 
 Row
