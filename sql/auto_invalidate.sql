@@ -3,7 +3,7 @@
 --
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS cq_inval CASCADE;
-DROP ROLE IF EXISTS cq_inval_bi;
+DROP ROLE IF EXISTS cq_inval_bi, cq_inval_other;
 RESET client_min_messages;
 CREATE SCHEMA cq_inval;
 SET search_path = cq_inval, public;
@@ -49,10 +49,46 @@ ROLLBACK;
 SELECT query FROM kept WHERE state = 'fresh';
 SELECT cached_query_invalidate($$SELECT count(*) AS inval_4 FROM t WHERE current_user <> ''$$) AS invalidated;
 SELECT query FROM kept WHERE state = 'fresh';
+-- who may run the query may have it computed anew for all; how many results others have is not told to him
+CREATE ROLE cq_inval_other;
+GRANT USAGE ON SCHEMA cq_inval TO cq_inval_other;
+GRANT SELECT ON t TO cq_inval_other;
+GRANT pg_read_all_stats TO cq_inval_bi;
+CREATE POLICY own ON t TO PUBLIC USING (id > 0);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+SET ROLE cq_inval_bi;
+SET cached_query.auto = exact;
+SELECT count(*) AS inval_6 FROM t;
+SELECT count(*) AS inval_6 FROM t;
+SET cached_query.auto = off;
+RESET ROLE;
+SELECT query FROM kept WHERE state = 'fresh' AND query ~ 'inval_6';
+SET ROLE cq_inval_other;
+SELECT cached_query_invalidate('SELECT count(*) AS inval_6 FROM t') AS invalidated;
+SELECT cached_query_invalidate('SELECT count(*) AS never_run FROM t') AS invalidated;
+RESET ROLE;
+SELECT query FROM kept WHERE state = 'fresh' AND query ~ 'inval_6';
+-- its own calls' result is counted as before
+SET ROLE cq_inval_other;
+SELECT * FROM cached_query('SELECT count(*) AS inval_6 FROM t', '1h') AS c(n bigint);
+SELECT cached_query_invalidate('SELECT count(*) AS inval_6 FROM t') AS invalidated;
+SET cached_query.auto = exact;
+SELECT count(*) AS inval_7 FROM t;
+SELECT count(*) AS inval_7 FROM t;
+SET cached_query.auto = off;
+SET ROLE cq_inval_bi;
+SELECT cached_query_invalidate('SELECT count(*) AS inval_7 FROM t') AS invalidated;
+RESET ROLE;
+-- who may not run it can't
+REVOKE SELECT ON t FROM cq_inval_other;
+SET ROLE cq_inval_other;
+SELECT cached_query_invalidate('SELECT count(*) AS inval_6 FROM t') AS invalidated;
+RESET ROLE;
+ALTER TABLE t DISABLE ROW LEVEL SECURITY;
 -- nothing else, and a call's results as before
 SELECT * FROM cached_query('SELECT count(*) AS inval_5 FROM t', '1h') AS c(n bigint);
 SELECT cached_query_invalidate('SELECT count(*) AS inval_5 FROM t') AS invalidated;
 SELECT cached_query_invalidate('SELECT count(*) AS inval_1 FROM t') IS NOT NULL AS invalidated;
 SET client_min_messages = warning;
 DROP SCHEMA cq_inval CASCADE;
-DROP ROLE cq_inval_bi;
+DROP ROLE cq_inval_bi, cq_inval_other;

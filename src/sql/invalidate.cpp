@@ -256,9 +256,12 @@ AddKeyTarget(Target *targets, int count, const Call &call, Shape shape, int64 *e
 	return count;
 }
 
-/* The results of the same query as a statement of an application, with any values and of any role. */
+/*
+ * The results of the same query as a statement of an application, with any values and of any role: who may run it may
+ * have it computed anew.  How many there are tells what others have asked for, so it is not told to everybody.
+ */
 int
-AddStatementTarget(Target *targets, int count, const Call &call, int64 *entries)
+AddStatementTarget(Target *targets, int count, const Call &call, int64 *entries, int64 *untold)
 {
 	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
 
@@ -266,7 +269,10 @@ AddStatementTarget(Target *targets, int count, const Call &call, int64 *entries)
 	{
 		targets[count] = NewTarget(
 			exact::NamedSlot(exact::Named::query, MyDatabaseId, &handle->digest, sizeof(Digest)));
-		*entries += DependentsOf(targets[count++].slot);
+		const int64 statements = DependentsOf(targets[count++].slot);
+
+		*entries += statements;
+		*untold = MaySeeAll() ? 0 : statements;
 	}
 	Release(&handle);
 	return count;
@@ -277,6 +283,7 @@ InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 {
 	Call call;
 	int64 entries = 0;
+	int64 untold = 0;
 	Target targets[3];
 	int count = 0;
 
@@ -285,8 +292,8 @@ InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 	SupplyMissingArgs(&call);
 	count = AddKeyTarget(targets, count, call, Shape::rows, &entries);
 	count = AddKeyTarget(targets, count, call, Shape::json, &entries);
-	count = AddStatementTarget(targets, count, call, &entries);
-	return Int64GetDatum(InvalidateTargets(targets, count, entries));
+	count = AddStatementTarget(targets, count, call, &entries, &untold);
+	return Int64GetDatum(InvalidateTargets(targets, count, entries) - untold);
 }
 
 /* All entries with this tag, or all that read this relation. */

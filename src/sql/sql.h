@@ -24,6 +24,8 @@ extern int HighestParameter(const char *query);
 /* views.cpp: a text as the current database can show it; whether the user may see texts of this role. */
 extern char *Shown(const char *text, uint32 length, int encoding);
 extern bool MaySee(Oid role);
+/* ... of all roles. */
+extern bool MaySeeAll();
 
 /* From _PG_init: what invalidations do at the end of a transaction. */
 extern void InitInvalidation();

@@ -53,8 +53,13 @@ Shown(const char *text, uint32 length, int encoding)
 bool
 MaySee(Oid role)
 {
-	return has_privs_of_role(GetUserId(), role) ||
-		   has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+	return has_privs_of_role(GetUserId(), role) || MaySeeAll();
+}
+
+bool
+MaySeeAll()
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
 }
 
 namespace
