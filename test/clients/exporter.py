@@ -76,6 +76,9 @@ rows("SELECT cached_query_stats_reset()")
 for _ in range(3):
     rows("SELECT * FROM cached_query('SELECT v FROM t', '1h') AS t(v int)")
 rows("SELECT * FROM cached_query('SELECT random() > 2', '1h') AS t(v bool)")
+rows("SET cached_query.auto = exact")
+rows("SELECT v FROM t /* cached_query: exact */")
+rows("SET cached_query.auto = off")
 # Nobody answers at this port; that must not keep the rest from being seen.
 rows("ALTER SYSTEM SET cached_query.redis_url = 'redis://127.0.0.1:%d'" % free_port())
 rows("SELECT pg_reload_conf()")
@@ -128,9 +131,10 @@ def check_scrape(scrape, usages):
         ok(usage != "counter" or name.endswith("_total"), name + ": counters end in _total")
 
     equal(scrape.value("cached_query_hits_total"), 2, "hits")
-    equal(scrape.value("cached_query_misses_total"), 1, "misses")
+    equal(scrape.value("cached_query_misses_total"), 2, "misses, of a call and a statement")
     equal(scrape.value("cached_query_bypasses_total"), 1, "bypasses")
     equal(scrape.value("cached_query_reason_calls_total", reason="volatile_function"), 1, "calls by reason")
+    equal(scrape.value("cached_query_reason_statements_total", reason="ghost"), 1, "statements without a call by reason")
     equal(scrape.value("cached_query_redis_up"), 1, "the breaker of a Redis that was not asked yet")
     entries = rows("SELECT database, state, count(*), sum(bytes) FROM cached_query_entries GROUP BY 1, 2")
     for database, state, count, size in entries:
@@ -142,12 +146,12 @@ def check_scrape(scrape, usages):
     ok(scrape.value("cached_query_stats_reset_timestamp_seconds") > time.time() - 3600, "time of the reset")
     # what the views have and queries.yaml has not
     columns = rows("""SELECT attname FROM pg_attribute WHERE attnum > 0
-                        AND attrelid IN ('cached_query_stats'::regclass, 'cached_query_redis'::regclass)
-                        AND attname NOT IN ('since', 'last_error', 'last_error_time')""")
+                        AND attrelid IN ('cached_query_stats'::regclass, 'cached_query_redis'::regclass, 'cached_query_reasons'::regclass)
+                        AND attname NOT IN ('since', 'last_error', 'last_error_time', 'description')""")
     with open(QUERIES) as file:
         text = file.read()
     equal([name for name, in columns if not re.search(r"\b%s\b" % name, text)], [],
-          "each column of cached_query_stats and cached_query_redis is used")
+          "each column of cached_query_stats, cached_query_redis and cached_query_reasons is used")
 
 
 def check_waits(port):
