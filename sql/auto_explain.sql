@@ -154,6 +154,21 @@ SELECT candidate, reason, chosen_by, rule FROM cached_query_explain_statement('S
 RESET ROLE;
 DELETE FROM cached_query_rules;
 
+-- EXPLAIN of a statement is that statement: it is slow if that is, and a hit.
+SET cached_query.auto = exact;
+SET cached_query.auto_min_time = '10min';
+EXPLAIN (ANALYZE, COSTS OFF) SELECT count(*) AS x FROM t \g /dev/null
+SET cached_query.auto_min_time = 0.001;
+SELECT slow FROM cached_query_explain_statement('SELECT count(*) AS x FROM t');
+EXPLAIN /* why */ ANALYZE SELECT count(*) AS x FROM t \g /dev/null
+SELECT slow FROM cached_query_explain_statement('SELECT count(*) AS x FROM t');
+SELECT count(*) AS x FROM t;
+SELECT count(*) AS x FROM t;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) AS x FROM t \g | grep -oE 'Custom Scan [(][A-Za-z ]+[)]|Cache: [a-z_]+'
+EXPLAIN (SELECT count(*) AS x FROM t) \g /dev/null
+EXPLAIN (COSTS OFF) (SELECT count(*) AS x FROM t) \g /dev/null
+SET cached_query.auto_min_time = 0;
+
 -- It counts nothing, and leaves no ghost and no candidate.
 SET cached_query.auto = exact;
 SELECT cached_query_stats_reset();

@@ -79,8 +79,10 @@ NoteKeptPlan(const QueryDesc *query)
 	if (!MayBeWorth(query) || !ComesFromPlanCache(query->plannedstmt))
 		return;
 	hash = HashOfKept(query);
+	if (!IsWorth(hash))
+		return;
 	(void) RulesVersion();
-	if (!IsWorth(hash) || !MayBeChosen(hash) || IsSettled(hash))
+	if (!MayBeChosen(hash) || IsSettled(hash))
 		return;
 	/* as long as the rules can't be read it is not known what it is to be */
 	if (RulesLoaded())

@@ -63,6 +63,53 @@ SkipBefore(const char *at, const char *end, HintText *hint)
 	}
 }
 
+/* Behind the list of options that begins here; the end: it isn't closed. */
+const char *
+SkipOptions(const char *at, const char *end)
+{
+	int depth = 0;
+
+	for (; at < end; at++)
+	{
+		depth += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+		if (depth == 0)
+			return at + 1;
+	}
+	return end;
+}
+
+/* Does a word of seven letters stand here, which is not the beginning of another? */
+bool
+IsWord(const char *at, const char *end, const char *word)
+{
+	return end - at > 7 && pg_strncasecmp(at, word, 7) == 0 &&
+		   (IsSpace(at[7]) || at[7] == '(' || at[7] == '/' || at[7] == '-');
+}
+
+/*
+ * Behind EXPLAIN and its options, so that what is known of a statement is known when it is explained.  From 18 on
+ * PostgreSQL tells where it begins.
+ */
+const char *
+SkipExplain(const char *begin, const char *end, HintText *hint)
+{
+	const char *at = begin;
+
+	if (!IsWord(at, end, "explain"))
+		return begin;
+	at = SkipBefore(at + 7, end, hint);
+	while (IsWord(at, end, "analyze") || IsWord(at, end, "analyse") || IsWord(at, end, "verbose"))
+		at = SkipBefore(at + 7, end, hint);
+	if (at < end && *at == '(')
+	{
+		const char *behind = SkipBefore(SkipOptions(at, end), end, hint);
+
+		/* else it is the statement that stands in parentheses */
+		at = behind < end ? behind : at;
+	}
+	return at < end ? at : begin;
+}
+
 /* The end without spaces, semicolons, and comments of the form that tools append. */
 const char *
 SkipBehind(const char *begin, const char *end, HintText *hint)
@@ -99,6 +146,14 @@ ReadStatement(const char *source, int location, int length)
 		SkipBehind(source, begin, &text.hint);
 	if (MayBeSkipped(*begin))
 		begin = SkipBefore(begin, end, &text.hint);
+	if (unlikely((*begin | 0x20) == 'e'))
+	{
+		const char *inner = SkipExplain(begin, end, &text.hint);
+
+		if (inner != begin)
+			text = {inner, static_cast<int>(end - inner), 0, text.hint};
+		begin = inner;
+	}
 	if (end > begin && MayBeSkipped(end[-1]))
 		end = SkipBehind(begin, end, &text.hint);
 	text.hash = hash_bytes_extended(reinterpret_cast<const unsigned char *>(begin),

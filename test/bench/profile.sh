@@ -152,7 +152,7 @@ median_case()
 profile_cases()
 {
 	local one list loop name line number=0 loops=1000
-	local -a judged=(row row_exact row_simple call scan wire tuples auto auto_ttl auto_simple key key_simple)
+	local -a judged=(row row_exact row_simple call scan wire tuples auto auto_ttl auto_simple key key_simple key_rules key_rules_simple)
 	local key="SELECT payment_id FROM payments WHERE payment_id = 4711"
 	local -a auto=("cached_query.auto = exact" "cached_query.auto_min_time = 0")
 	# counters of table accesses are sent once a second, which takes some instructions or none
@@ -179,6 +179,11 @@ profile_cases()
 		count_case key 1 prepared 300 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" &&
 		median_case key_off_simple simple 100 "$key" "$uncounted" &&
 		median_case key_simple simple 100 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" || return 1
+	as_user psql -qX -c "INSERT INTO cached_query_rules (queryid, action) SELECT g, 'off' FROM generate_series(1, 500) AS g" \
+		-c "INSERT INTO cached_query_rules (relation, action) VALUES ('payments', 'exact')" >/dev/null || return 1
+	count_case key_rules 1 prepared 300 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" &&
+		median_case key_rules_simple simple 100 "$key" "$uncounted" "${auto[0]}" "cached_query.auto_min_time = 10000" || return 1
+	as_user psql -qX -c "TRUNCATE cached_query_rules" >/dev/null || return 1
 	# what is PostgreSQL's own cancels out, and with it what other minor versions of it do
 	COUNTS[row]=$((COUNTS[row] - COUNTS[select1]))
 	COUNTS[row_exact]=$((COUNTS[row_exact] - COUNTS[select1]))
@@ -189,6 +194,8 @@ profile_cases()
 	say "# a row by primary key takes ${COUNTS[key_off]}, by the simple protocol ${COUNTS[key_off_simple]}"
 	COUNTS[key]=$((COUNTS[key] - COUNTS[key_off]))
 	COUNTS[key_simple]=$((COUNTS[key_simple] - COUNTS[key_off_simple]))
+	COUNTS[key_rules]=$((COUNTS[key_rules] - COUNTS[key_off]))
+	COUNTS[key_rules_simple]=$((COUNTS[key_rules_simple] - COUNTS[key_off_simple]))
 	# LIMIT 0 starts and ends the same plan but asks for no row: what is left is the call itself
 	COUNTS[call]=$(((COUNTS[call] - COUNTS[empty]) / loops))
 
