@@ -17,8 +17,9 @@ my $node = start_node('main', { extra => [ '--encoding=UTF8', '--locale=C' ] }, 
 
 plan skip_all => 'needs a build with CQ_DEBUG=1' unless defined store_state($node);
 
-# slots of what definitions creates may meet those of what it keeps, by the numbers that objects get
-my %counting = map { $_ => 1 } qw(init auto auto_explain auto_hints auto_observe auto_rules auto_ttl basic objects stats definitions);
+# slots of what definitions creates and auto_invalidate invalidates may meet those of what they keep, by the numbers
+# that objects get
+my %counting = map { $_ => 1 } qw(init auto auto_explain auto_hints auto_invalidate auto_observe auto_rules auto_ttl basic objects pruned stats definitions);
 my @tests = grep { !$counting{$_} } map { m{([^/]+)\.sql$} } sort glob("$FindBin::RealBin/../../sql/*.sql");
 
 foreach my $filled ('off', 'on')
