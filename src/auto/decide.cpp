@@ -187,15 +187,13 @@ DecideToKeep(Statement *statement)
 } // namespace
 
 Reason
-FillForStatement(Lookup *lookup, Answer *, Reason miss, bool leads)
+FillForStatement(Lookup *lookup, Answer *, Reason miss)
 {
 	Statement *statement = static_cast<Statement *>(lookup->statement);
 	const Reason reason = statement->promising ? DecideToKeep(statement) : Reason::ghost;
 
-	if (reason == Reason::none)
-		statement->leads = leads;
-	else if (leads)
-		EndLead(JoinResult::unstorable);
+	if (reason != Reason::none)
+		EndLead(lookup, JoinResult::unstorable);
 	statement->leaves_ghost = reason == Reason::ghost;
 	return reason == Reason::none ? miss : reason;
 }

@@ -31,7 +31,7 @@ extern bool IsPromisingMiss(const Statement *statement, int64 ghost_us);
  */
 extern Reason AcceptForStatement(Lookup *lookup, const Served &served);
 /* Have the node keep the rows, and others wait for them; or say why not. */
-extern Reason FillForStatement(Lookup *lookup, Answer *answer, Reason miss, bool leads);
+extern Reason FillForStatement(Lookup *lookup, Answer *answer, Reason miss);
 extern void RunStatement(Lookup *lookup, Answer *answer, Reason reason);
 /* A plan of now, on top of which our node is. */
 extern void ReplaceByNewPlan(Statement *statement);

@@ -3,7 +3,7 @@
  *		Where statements begin and end in the executor, and how deep they are nested.
  */
 #include "pg.h"
-#include "call/singleflight.h"
+#include "call/miss.h"
 #include "query/handle.h"
 #include "auto/executor.h"
 #include "auto/nesting.h"
@@ -165,7 +165,7 @@ AutoFinishRun(const QueryDesc *query, const AutoRun &run)
 
 	if (statement == nullptr)
 		return;
-	FinishLead(statement, JoinResult::stopped);
+	EndLead(&statement->lookup, JoinResult::stopped);
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, run.start);
 	statement->run_us += static_cast<int64>(INSTR_TIME_GET_MICROSEC(now));

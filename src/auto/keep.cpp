@@ -5,7 +5,7 @@
 #include "pg.h"
 #include "validity/lookup.h"
 #include "call/rows.h"
-#include "call/singleflight.h"
+#include "call/miss.h"
 #include "validity/watch.h"
 #include "call/publish.h"
 #include "auto/keep.h"
@@ -128,7 +128,7 @@ FinishKeeping(Keeping *keeping, PlanState *plan)
 			statement->reason, &published);
 	statement->kept = published;
 	if (published)
-		FinishLead(statement, JoinResult::stored);
+		EndLead(&statement->lookup, JoinResult::stored);
 	StopKeeping(keeping);
 }
 
@@ -138,7 +138,7 @@ StopKeeping(Keeping *keeping)
 	if (!keeping->active)
 		return;
 	keeping->active = false;
-	FinishLead(keeping->statement, JoinResult::unstorable);
+	EndLead(&keeping->statement->lookup, JoinResult::unstorable);
 	if (keeping->rows.fill != nullptr)
 		Unpin(keeping->rows.fill);
 	keeping->rows.fill = nullptr;

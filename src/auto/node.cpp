@@ -5,7 +5,7 @@
 #include "pg.h"
 #include "query/walk.h"
 #include "call/answer.h"
-#include "call/singleflight.h"
+#include "call/miss.h"
 #include "validity/watch.h"
 #include "auto/keep.h"
 #include "auto/node.h"
@@ -95,7 +95,7 @@ BeginChild(StatementNode *node, EState *estate, int eflags, bool keep)
 		!BeginKeeping(&node->keeping, node->statement,
 					  node->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor, CurrentMemoryContext))
 	{
-		FinishLead(node->statement, JoinResult::unstorable);
+		EndLead(&node->statement->lookup, JoinResult::unstorable);
 		keep = false;
 	}
 	outerPlanState(&node->css) = ExecInitNode(child, estate, eflags);

@@ -45,7 +45,7 @@ ForgetStatement(void *arg)
 {
 	Statement *statement = static_cast<Statement *>(arg);
 
-	FinishLead(statement, JoinResult::stopped);
+	EndLead(&statement->lookup, JoinResult::stopped);
 	for (Statement **link = &running; *link != nullptr; link = &(*link)->outer)
 	{
 		if (*link == statement)
@@ -66,7 +66,7 @@ void
 FinishAllLeads()
 {
 	for (Statement *statement = running; statement != nullptr; statement = statement->outer)
-		FinishLead(statement, JoinResult::stopped);
+		EndLead(&statement->lookup, JoinResult::stopped);
 }
 
 void
@@ -228,14 +228,6 @@ StatementOf(const QueryDesc *query)
 			return statement;
 	}
 	return nullptr;
-}
-
-void
-FinishLead(Statement *statement, JoinResult outcome)
-{
-	if (statement->leads)
-		EndLead(outcome);
-	statement->leads = false;
 }
 
 void

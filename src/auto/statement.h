@@ -42,7 +42,6 @@ struct Statement
 	Reason reason;
 	char *detail;
 	bool counts;       /* it has an outcome */
-	bool leads;        /* the leader of its key: others may wait for EndLead() */
 	bool promising;    /* its rows seem to be worth keeping: they will be asked for again */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */
@@ -67,8 +66,6 @@ extern Statement *StatementOf(const QueryDesc *query);
 extern void FinishStatement(const Statement *statement);
 /* The executor has ended it. */
 extern void EndStatement(Statement *statement);
-/* Ends its leadership: sessions that wait for its rows go on. */
-extern void FinishLead(Statement *statement, JoinResult outcome);
 
 /* What is found out about keeping: the known statement holds, and what a run showed. */
 extern const Examiner statement_examiner;

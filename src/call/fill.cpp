@@ -47,15 +47,15 @@ TakeRows(Answer *answer, Rows *rows)
 
 /* The rows can't be kept: nobody need wait for the rest of them. */
 void
-GaveUp()
+GaveUp(void *lookup)
 {
-	EndLead(JoinResult::unstorable);
+	EndLead(static_cast<Lookup *>(lookup), JoinResult::unstorable);
 }
 
 } // namespace
 
 Reason
-FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads)
+FillForCall(Lookup *lookup, Answer *answer, Reason miss)
 {
 	Watch watch;
 	Rows rows;
@@ -77,8 +77,8 @@ FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads)
 	lookup->args_text = lookup->params ? TextOfParams(lookup->params) : "";
 	exact::MarkFill(&mark);
 	BeginRows(&rows, lookup->call->shape, answer->desc, fill, MaxEntryBytes(), lookup->context);
-	if (leads)
-		rows.gave_up = GaveUp;
+	rows.gave_up = GaveUp;
+	rows.gave_up_arg = lookup;
 	if (too_large)
 		ExpectTooLarge(&rows);
 	else if (fill != nullptr && !known.too_large)
@@ -103,8 +103,7 @@ FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads)
 	EndWatch(&watch);
 
 	reason = Publish(lookup, &rows, {&watch, &mark, fill_us, as_of, lag_ms}, miss, &published);
-	if (leads)
-		EndLead(published ? JoinResult::stored : JoinResult::unstorable);
+	EndLead(lookup, published ? JoinResult::stored : JoinResult::unstorable);
 	if (rows.fill != nullptr && !published)
 		SealFill(rows.fill, rows.kept);
 	TakeRows(answer, &rows);

@@ -35,8 +35,11 @@ Serve(Answer *answer, const Served &served)
 } // namespace
 
 void
-EndLead(JoinResult outcome)
+EndLead(Lookup *lookup, JoinResult outcome)
 {
+	if (!lookup->leads)
+		return;
+	lookup->leads = false;
 	GiveUpLease(outcome == JoinResult::unstorable ? LeaseEnd::unstorable : LeaseEnd::free);
 	Finish(outcome);
 }
@@ -107,7 +110,7 @@ Obtain(Lookup *lookup, Answer *answer, Reason miss, bool asked)
 {
 	if (!asked && LookUpRedisFor(lookup, answer, miss))
 		return Reason::redis_hit;
-	return lookup->examiner->fill(lookup, answer, miss, false);
+	return lookup->examiner->fill(lookup, answer, miss);
 }
 
 /* Take the lease on the key, or wait until the deadline for the entry of the server that has it. */
@@ -129,7 +132,7 @@ AwaitLease(Lookup *lookup, Reason miss, TimestampTz deadline, Served *served)
 			return true;
 		}
 		if (claim == Claim::unstorable)
-			EndLead(JoinResult::unstorable); /* nor need those wait who wait for us */
+			EndLead(lookup, JoinResult::unstorable); /* nor need those wait who wait for us */
 		if (claim != Claim::busy || !PauseForLease(deadline, &wait))
 			return false;
 	}
@@ -147,33 +150,33 @@ ObtainForAll(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, 
 
 	if (lookup->call->by_worker && LeasedElsewhere(lookup))
 	{
-		EndLead(JoinResult::stopped);
+		EndLead(lookup, JoinResult::stopped);
 		return Reason::stale_hit;
 	}
 	if ((asked || !FindInRedis(lookup, miss, &served)) &&
 		!AwaitLease(lookup, miss, deadline, &served))
-		return lookup->examiner->fill(lookup, answer, miss, true);
+		return lookup->examiner->fill(lookup, answer, miss);
 	Serve(answer, served);
 	GiveUpLease(LeaseEnd::free); /* the value is there */
 	if (served.in_memory)
-		EndLead(JoinResult::stored);
+		EndLead(lookup, JoinResult::stored);
 	else
-		EndLead(kept ? JoinResult::unstorable : JoinResult::elsewhere);
+		EndLead(lookup, kept ? JoinResult::unstorable : JoinResult::elsewhere);
 	return Reason::redis_hit;
 }
 
 /* We lead no more, because of an error. */
 void
-EndLeadOnError()
+EndLeadOnError(Lookup *lookup)
 {
 	/* a cancel, a timeout or a termination tells nothing about the query */
-	EndLead(ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION
-				? JoinResult::stopped
-				: JoinResult::failed);
+	EndLead(lookup, ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION
+						? JoinResult::stopped
+						: JoinResult::failed);
 }
 
 /*
- * As the one whom others may wait for.  Somebody may have finished between our look-up and the
+ * As the leader, whom others may wait for.  Somebody may have finished between our look-up and the
  * moment when we became the leader: look again.
  */
 Reason
@@ -181,6 +184,7 @@ Lead(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool ask
 {
 	volatile Reason reason = miss;
 
+	lookup->leads = true;
 	PG_TRY();
 	{
 		if (miss != Reason::miss_refresh && !(miss == Reason::miss_ahead && StillThere(lookup)))
@@ -189,13 +193,13 @@ Lead(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool ask
 			reason = ObtainForAll(lookup, answer, miss, deadline, asked);
 		else
 		{
-			EndLead(JoinResult::stored);
+			EndLead(lookup, JoinResult::stored);
 			reason = Take(lookup, answer, reason);
 		}
 	}
 	PG_CATCH();
 	{
-		EndLeadOnError();
+		EndLeadOnError(lookup);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -310,7 +314,8 @@ ShouldRefresh(Lookup *lookup)
 		return false;
 	if (settings::refresh == static_cast<int>(Refresh::background) && RequestRefresh(lookup))
 		return false;
-	return Join(lookup->key.hash, WaitLimitOf(*lookup, DT_NOBEGIN)) == JoinResult::lead;
+	lookup->leads = Join(lookup->key.hash, WaitLimitOf(*lookup, DT_NOBEGIN)) == JoinResult::lead;
+	return lookup->leads;
 }
 
 /* We lead the fill of an entry that is still good.  If another server refreshes it, the entry is served. */
@@ -325,12 +330,12 @@ LeftToAnother(Lookup *lookup)
 	}
 	PG_CATCH();
 	{
-		EndLeadOnError();
+		EndLeadOnError(lookup);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
 	if (left)
-		EndLead(JoinResult::stopped);
+		EndLead(lookup, JoinResult::stopped);
 	return left;
 }
 

@@ -15,10 +15,13 @@ namespace cq
 extern Reason LookUpFor(Lookup *lookup, Answer *answer);
 extern bool LookUpRedisFor(Lookup *lookup, Answer *answer, Reason miss);
 /* Of a call: run the query and keep its rows, for the lookup's key; or keep nothing. */
-extern Reason FillForCall(Lookup *lookup, Answer *answer, Reason miss, bool leads);
+extern Reason FillForCall(Lookup *lookup, Answer *answer, Reason miss);
 extern void RunOnly(Lookup *lookup, Answer *answer, Reason reason);
-/* We lead no more: those who wait go on at once, and the lease in Redis ends, too.  Raises nothing. */
-extern void EndLead(JoinResult outcome);
+/*
+ * If the lookup leads the fill of its key, it leads no more: those who wait go on at once, and the lease in
+ * Redis ends, too.  Else this does nothing, so it may be called again.  Raises nothing.
+ */
+extern void EndLead(Lookup *lookup, JoinResult outcome);
 /*
  * A miss: run the query, or wait for somebody who runs it already.  The age of a result counts
  * up to the moment we asked, not to the end of our waiting: our own run would have shown the same

@@ -23,8 +23,7 @@ void
 GiveUp(Rows *rows)
 {
 	if (rows->gave_up != nullptr)
-		rows->gave_up();
-	rows->gave_up = nullptr;
+		rows->gave_up(rows->gave_up_arg);
 }
 
 /* May the entry take another tuple of this size? */

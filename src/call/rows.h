@@ -29,8 +29,10 @@ struct Rows
 {
 	DestReceiver receiver; /* must be first */
 	Shape shape;
-	Pin *fill;         /* nullptr: keep nothing */
-	void (*gave_up)(); /* called once when not all rows can be kept, or nullptr */
+	Pin *fill; /* nullptr: keep nothing */
+	/* called when it is known that not all rows can be kept; nullptr: nobody is told */
+	void (*gave_up)(void *arg);
+	void *gave_up_arg;
 	uint64 max_bytes;
 	uint64 bytes;          /* of an entry with all rows */
 	uint64 kept;           /* rows in the entry */

@@ -61,7 +61,6 @@ struct Shared
 
 Shared *shared = nullptr;
 LWLockPadded *locks = nullptr;
-int leading = -1; /* index of our fill while we lead */
 
 int
 PlaceCount()
@@ -95,6 +94,19 @@ KeyOf(uint64 hash)
 	return hash != 0 ? hash : 1;
 }
 
+/* The place of this process: the fill that it leads, if it leads one. */
+int
+OwnPlace()
+{
+	return static_cast<int>(compat::BackendNumber());
+}
+
+bool
+Leads()
+{
+	return pg_atomic_read_u64(&shared->keys[OwnPlace()]) != 0;
+}
+
 int
 Find(uint64 key)
 {
@@ -113,16 +125,15 @@ FinishAtExit(int, Datum)
 }
 
 void
-BeginFillAt(int place, uint64 key, double cost)
+BeginOwnFill(uint64 key, double cost)
 {
-	SharedFill *fill = &shared->fills[place];
+	SharedFill *fill = &shared->fills[OwnPlace()];
 
 	fill->leader = MyProc;
 	fill->began = GetCurrentTimestamp();
 	fill->cost = cost;
 	fill->serial++;
-	pg_atomic_write_u64(&shared->keys[place], key);
-	leading = place;
+	pg_atomic_write_u64(&shared->keys[OwnPlace()], key);
 }
 
 /* A fill that was seen under the lock. */
@@ -252,14 +263,14 @@ Join(uint64 hash, const WaitLimit &limit)
 	LWLock *lock = LockOf(key);
 	SeenFill seen = {-1, key, 0, nullptr, 0, 0};
 
-	if (leading >= 0)
+	if (Leads())
 		return JoinResult::alone;
 	BeforeExit<FinishAtExit>();
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	seen.place = Find(key);
 	if (seen.place < 0)
-		BeginFillAt(static_cast<int>(compat::BackendNumber()), key, limit.cost);
+		BeginOwnFill(key, limit.cost);
 	else
 	{
 		seen.serial = shared->fills[seen.place].serial;
@@ -286,19 +297,18 @@ FillHash(uint64 hash, int fill_number)
 void
 Finish(JoinResult outcome)
 {
-	SharedFill *fill;
+	const int place = OwnPlace();
+	SharedFill *fill = &shared->fills[place];
 	LWLock *lock;
 
-	if (leading < 0)
+	if (!Leads())
 		return;
-	fill = &shared->fills[leading];
-	lock = LockOf(pg_atomic_read_u64(&shared->keys[leading]));
+	lock = LockOf(pg_atomic_read_u64(&shared->keys[place]));
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	fill->outcome = outcome;
-	pg_atomic_write_u64(&shared->keys[leading], 0);
+	pg_atomic_write_u64(&shared->keys[place], 0);
 	LWLockRelease(lock);
 	ConditionVariableBroadcast(&fill->finished);
-	leading = -1;
 }
 
 bool

@@ -40,7 +40,7 @@ extern JoinResult Join(uint64 hash, const WaitLimit &limit);
  */
 constexpr int kMaxFills = 4;
 extern uint64 FillHash(uint64 hash, int fill_number);
-/* The fill we lead, if any, is over: those who wait go on at once.  Raises nothing. */
+/* The fill that this process leads, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Finish(JoinResult outcome);
 
 /* Does anybody fill this key right now?  A glance. */

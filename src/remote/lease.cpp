@@ -28,7 +28,7 @@
  * statement_timeout.  A backend waits here at the beginning of its one fill and while it holds no
  * lease, so there is no circle of leases.
  *
- * Locking: none.  `held` belongs to the process.
+ * Locking: none.  `own_lease` belongs to the process.
  */
 #include "pg.h"
 #include "base/exit.h"
@@ -60,14 +60,12 @@ constexpr int64 kMaxPauseUs = 100 * 1000;
 constexpr int64 kAgainUs = 30 * 1000;
 constexpr int64 kPauseShare = 8; /* of the time that was waited so far */
 
-/* The lease of this process. */
-struct Held
-{
-	Lease lease;
-	uint64 hash; /* of the key, as the store knows it */
-};
-
-Held held = {};
+/*
+ * The lease that this process has to end.  A process leads one fill at most (singleflight.cpp), and only
+ * the leader takes a lease, so one is enough.  It is not in the Lookup, because it must be ended even if the
+ * process exits in the middle of the fill.
+ */
+Lease own_lease = {};
 
 redis::Slice
 Bytes(const redis::LeaseId &id)
@@ -178,15 +176,15 @@ LoseAtExit(int, Datum)
 
 /* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
 void
-Hold(const Lookup *lookup, const Inquiry &inquiry)
+Hold(const Inquiry &inquiry)
 {
 	BeforeExit<LoseAtExit>();
-	held = {{true, inquiry.name, inquiry.id}, lookup->key.hash};
+	own_lease = {true, inquiry.name, inquiry.id};
 }
 
 /* If it raises, the leader gives the lease up as it does in any error. */
 Claim
-Inquire(const Lookup *lookup, Inquiry *inquiry)
+Inquire(Inquiry *inquiry)
 {
 	inquiry->state = Claim::none;
 	inquiry->holder = {};
@@ -194,7 +192,7 @@ Inquire(const Lookup *lookup, Inquiry *inquiry)
 	if (!redis::Usable() || !InvalidationsTakenIn())
 		return Claim::none;
 	EnsureRedisWriter(); /* who will end it */
-	Hold(lookup, *inquiry);
+	Hold(*inquiry);
 	if (redis::Run({inquiry->lease_name, 3, 3, AskInquiry, TakeInquiry, inquiry}) !=
 		redis::Result::done)
 	{
@@ -204,7 +202,7 @@ Inquire(const Lookup *lookup, Inquiry *inquiry)
 	if (inquiry->state == Claim::ours)
 		Count(Counter::redis_leases);
 	else
-		held.lease.any = false;
+		own_lease.any = false;
 	return inquiry->state;
 }
 
@@ -232,7 +230,7 @@ WantsLease(const Lookup *lookup, Reason miss)
 	const CallOptions &options = lookup->call->options;
 
 	return options.redis_lease_ms > 0 && !lookup->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && !held.lease.any && HelpsOthers(lookup);
+		   UsesRedis(options) && HelpsOthers(lookup);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */
@@ -333,7 +331,7 @@ AskForLease(const Lookup *lookup, TimestampTz deadline, LeaseWait *wait)
 {
 	for (;;)
 	{
-		const Claim claim = Inquire(lookup, &wait->inquiry);
+		const Claim claim = Inquire(&wait->inquiry);
 
 		wait->news = claim != Claim::none && IsNews(wait);
 		if (claim != Claim::none || !TryAgain(wait, deadline) ||
@@ -357,18 +355,15 @@ LeasedElsewhere(Lookup *lookup)
 	Inquiry inquiry;
 
 	return WantsLease(lookup, Reason::miss_expired) && BeginInquiry(lookup, &inquiry) &&
-		   Inquire(lookup, &inquiry) == Claim::busy;
+		   Inquire(&inquiry) == Claim::busy;
 }
 
 Lease
-HandOverLease(uint64 hash)
+HandOverLease()
 {
-	Lease lease = {};
+	const Lease lease = own_lease;
 
-	if (!held.lease.any || held.hash != hash)
-		return lease;
-	lease = held.lease;
-	held.lease.any = false;
+	own_lease = {};
 	return lease;
 }
 
@@ -377,12 +372,12 @@ GiveUpLease(LeaseEnd end)
 {
 	Job job = {};
 
-	if (!held.lease.any)
+	if (!own_lease.any)
 		return;
 	job.kind = Job::Kind::lease;
-	job.lease = held.lease;
+	job.lease = own_lease;
 	job.lease_end = end;
-	held.lease.any = false;
+	own_lease = {};
 	(void) PutJob(job);
 }
 

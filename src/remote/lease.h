@@ -65,9 +65,9 @@ extern bool PauseForLease(TimestampTz deadline, LeaseWait *wait);
 /* As the leader, who needn't be: does another server fill this key?  If not, take the lease. */
 extern bool LeasedElsewhere(Lookup *lookup);
 
-/* The lease that we hold on this key, if any: it goes along with the entry. */
-extern Lease HandOverLease(uint64 hash);
-/* The lease we hold, if any, has brought no entry.  Raises nothing. */
+/* The lease that the leader of a fill holds on its key, if any: it goes along with the entry. */
+extern Lease HandOverLease();
+/* The lease that the leader holds, if any, is no longer needed: end it in Redis.  Raises nothing. */
 extern void GiveUpLease(LeaseEnd end);
 
 /* --- for the Redis writer -------------------------------------------------------------------------- */

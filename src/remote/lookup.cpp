@@ -233,7 +233,7 @@ PassOn(const Lookup *lookup, const Pin *pin)
 		return;
 	EnsureRedisWriter();
 	if ((FactsOf(PinnedEntry(pin)).lag_ms == kLagUnknown && NamespaceShared()) ||
-		!QueueEntry(pin, HandOverLease(lookup->key.hash)))
+		!QueueEntry(pin, lookup->leads ? HandOverLease() : Lease{}))
 		Count(Counter::redis_dropped);
 }
 

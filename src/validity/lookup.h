@@ -64,7 +64,7 @@ struct Examiner
 	/* A pinned entry that is good for the lookup: may it be handed out?  Reason::none, or why not. */
 	Reason (*accepts)(Lookup *lookup, const Served &served);
 	/* Nobody has the rows: run the query for them, and keep them if nothing speaks against it. */
-	Reason (*fill)(Lookup *lookup, Answer *answer, Reason miss, bool leads);
+	Reason (*fill)(Lookup *lookup, Answer *answer, Reason miss);
 	/* Run the query and keep nothing. */
 	void (*run)(Lookup *lookup, Answer *answer, Reason reason);
 };
@@ -80,6 +80,7 @@ struct Lookup
 	ParamListInfo params;
 	const char *args_text; /* for the views */
 	MemoryContext context;
+	bool leads; /* the fill of the key: others may wait until EndLead() */
 	exact::View view;
 	exact::Standing standing; /* of the view */
 	bool new_snapshot;        /* a snapshot of ours is active until the call ends */
