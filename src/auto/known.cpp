@@ -334,14 +334,6 @@ TermsOf(const Known &known)
 	return terms;
 }
 
-int64
-OldestFor(const Terms &terms)
-{
-	return terms.exact || terms.ttl_us == 0
-			   ? terms.ttl_us
-			   : terms.ttl_us + static_cast<int64>(settings::stale_for_ms) * 1000;
-}
-
 Reason
 JudgeKnown(const Known *known, bool exact, char **detail)
 {

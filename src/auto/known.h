@@ -90,8 +90,6 @@ struct Terms
 	int64 ttl_us;
 };
 extern Terms TermsOf(const Known &known);
-/* How old may one be, if it is handed out while another one is computed? */
-extern int64 OldestFor(const Terms &terms);
 /* May its results be kept and served here and now?  Reason::none, or why not. */
 extern Reason JudgeKnown(const Known *known, bool exact, char **detail);
 /* The values of the parameters that it uses; false: they are not those of the tree. */

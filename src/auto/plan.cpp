@@ -198,8 +198,9 @@ SeemsGood(const Known &known, Pin *pin)
 	char buffer[512];
 	Meta meta;
 
-	if (EntryInvalid(entry) ||
-		GetCurrentStatementStartTimestamp() - facts.as_of >= OldestFor(terms))
+	if (EntryInvalid(entry) || terms.ttl_us == 0 ||
+		GetCurrentStatementStartTimestamp() - facts.as_of >=
+			LifeWith(terms.ttl_us, terms.exact, settings::stale_for_ms))
 		return false;
 	if (!terms.exact)
 		return true;

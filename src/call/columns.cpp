@@ -12,6 +12,7 @@
 #include "pg.h"
 #include "call/columns.h"
 #include "query/catalog.h"
+#include "query/findings.h"
 
 extern "C" {
 #include "catalog/pg_cast.h"
@@ -72,19 +73,6 @@ UniqueName(TupleDesc desc, int index)
 	for (int i = 0; i < index; i++)
 		earlier += strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0;
 	return earlier == 0 ? pstrdup(name) : psprintf("%s_%d", name, earlier + 1);
-}
-
-bool
-Contains(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
-			return true;
-	}
-	return false;
 }
 
 /* --- what a value is without being converted ------------------------------------------------ */
@@ -246,7 +234,7 @@ ColumnList(TupleDesc desc)
 		char *name = UniqueName(desc, i);
 
 		/* "a_2" may be a column of its own */
-		while (Contains(names, name))
+		while (HasName(names, name))
 			name = psprintf("%s_", name);
 		names = lappend(names, name);
 		appendStringInfo(&list, "%s%s %s", i > 0 ? ", " : "", quote_identifier(name),

@@ -10,6 +10,7 @@
 #include "call/options.h"
 
 extern "C" {
+#include "catalog/pg_language.h"
 #include "utils/jsonb.h"
 }
 
@@ -90,6 +91,22 @@ FindSignature(const char *symbol)
 			return &signature;
 	}
 	return nullptr;
+}
+
+const Signature *
+SignatureBoundBy(HeapTuple function)
+{
+	bool null;
+	Datum library;
+	Datum symbol;
+
+	if (reinterpret_cast<Form_pg_proc>(GETSTRUCT(function))->prolang != ClanguageId)
+		return nullptr;
+	library = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_probin, &null);
+	if (null || strcmp(TextDatumGetCString(library), "$libdir/cached_query") != 0)
+		return nullptr;
+	symbol = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null);
+	return null ? nullptr : FindSignature(TextDatumGetCString(symbol));
 }
 
 int64

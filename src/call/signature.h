@@ -35,6 +35,8 @@ struct Signature
 };
 
 extern const Signature *FindSignature(const char *symbol);
+/* The signature of the C symbol of ours that this row of pg_proc binds; nullptr: it binds none. */
+extern const Signature *SignatureBoundBy(HeapTuple function);
 
 /* Arguments as evaluated: types, values and nulls side by side. */
 struct RawArgs

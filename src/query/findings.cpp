@@ -65,11 +65,8 @@ NotUnderstood(Findings *f, const char *detail)
 	RefuseExact(f, Reason::untrusted_function, detail);
 }
 
-namespace
-{
-
 bool
-HasName(List *names, const char *name)
+HasName(const List *names, const char *name)
 {
 	ListCell *cell;
 
@@ -80,6 +77,9 @@ HasName(List *names, const char *name)
 	}
 	return false;
 }
+
+namespace
+{
 
 bool
 HasAllNames(List *known, List *names)

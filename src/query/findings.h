@@ -141,7 +141,9 @@ extern void JudgeOpaque(Findings *findings, Reason reason, const char *detail);
 extern void NotUnderstood(Findings *findings, const char *detail);
 /* The findings outlive what is current while a body is judged. */
 extern char *Keep(const Findings *findings, const char *text);
-/* Names (char *), each once. */
+/* Is it one of these names (char *)? */
+extern bool HasName(const List *names, const char *name);
+/* Adds those that are not there yet. */
 extern void AddNames(List **known, const List *names);
 
 } // namespace cq

@@ -14,10 +14,10 @@
  * Part of news.h.
  */
 #include "pg.h"
+#include "base/oid_table.h"
 #include "query/news.h"
 
 extern "C" {
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 }
 
@@ -28,11 +28,11 @@ namespace
 
 struct RowType
 {
-	Oid relation;    /* hash key; must be first */
+	Oid oid;         /* of the relation */
 	List *functions; /* hash values of those that return it */
 };
 
-HTAB *row_types = nullptr;
+OidTable<RowType> row_types = {"cached_query row types", nullptr, 0};
 
 } // namespace
 
@@ -44,17 +44,7 @@ RememberRowType(Oid function, Oid relation)
 	RowType *known;
 	bool found;
 
-	if (row_types == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(RowType);
-		control.hcxt = TopMemoryContext;
-		row_types = hash_create("cached_query row types", 64, &control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	known = static_cast<RowType *>(hash_search(row_types, &relation, HASH_ENTER, &found));
+	known = row_types.Enter(relation, &found);
 	if (!found)
 		known->functions = NIL;
 	caller = MemoryContextSwitchTo(TopMemoryContext);
@@ -65,12 +55,9 @@ RememberRowType(Oid function, Oid relation)
 void
 RowTypeChanged(Oid relation)
 {
-	const RowType *known;
+	const RowType *known = row_types.Find(relation);
 	ListCell *cell;
 
-	if (row_types == nullptr)
-		return;
-	known = static_cast<RowType *>(hash_search(row_types, &relation, HASH_FIND, nullptr));
 	if (known == nullptr)
 		return;
 	foreach (cell, known->functions)

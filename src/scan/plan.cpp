@@ -16,6 +16,7 @@
  * Part of scan.h.
  */
 #include "pg.h"
+#include "base/oid_table.h"
 #include "query/walk.h"
 #include "settings.h"
 #include "scan/node.h"
@@ -23,7 +24,6 @@
 #include "scan/scan.h"
 
 extern "C" {
-#include "catalog/pg_language.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -31,7 +31,6 @@ extern "C" {
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
-#include "utils/hsearch.h"
 }
 
 namespace cq
@@ -45,50 +44,40 @@ set_rel_pathlist_hook_type previous_set_rel_pathlist = nullptr;
 
 struct KnownFunction
 {
-	Oid function; /* hash key; must be first */
+	Oid oid;
 	const Signature *signature;
 };
 
-HTAB *known_functions = nullptr;
+OidTable<KnownFunction> known_functions = {"cached_query functions", nullptr, 0};
 
 /* pg_proc changed: ask again. */
 void
 FunctionsChanged(Datum, compat::CacheId, uint32)
 {
-	if (known_functions != nullptr)
-		hash_destroy(known_functions);
-	known_functions = nullptr;
+	known_functions.ForgetAll();
 	ForgetTypedForms();
 }
 
-/* Does the pg_proc row bind one of our symbols, plainly? */
-const Signature *
-ReadSignature(Oid function)
+/*
+ * Nothing but its symbol decides what the function does: no settings of its own, no rights of its owner.
+ * nullptr: it is none of ours, or returns no rows.
+ */
+KnownFunction
+ReadFunction(Oid function)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	const Signature *signature = nullptr;
-	bool null;
 
 	if (!HeapTupleIsValid(tuple))
-		return nullptr;
+		return {function, nullptr};
 
 	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
 
-	if (form->prolang == ClanguageId && form->proretset && !form->prosecdef &&
+	if (form->proretset && !form->prosecdef &&
 		heap_attisnull(tuple, Anum_pg_proc_proconfig, nullptr))
-	{
-		Datum library = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_probin, &null);
-		Datum symbol;
-
-		if (!null && strcmp(TextDatumGetCString(library), "$libdir/cached_query") == 0)
-		{
-			symbol = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
-			if (!null)
-				signature = FindSignature(TextDatumGetCString(symbol));
-		}
-	}
+		signature = SignatureBoundBy(tuple);
 	ReleaseSysCache(tuple);
-	return signature && signature->Has(kReturnsRows) ? signature : nullptr;
+	return {function, signature && signature->Has(kReturnsRows) ? signature : nullptr};
 }
 
 /* --- paths ---------------------------------------------------------------------------------- */
@@ -227,33 +216,7 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 const Signature *
 StreamingSignature(Oid function)
 {
-	KnownFunction *known;
-	bool found;
-
-	if (known_functions == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(KnownFunction);
-		control.hcxt = TopMemoryContext;
-		known_functions = hash_create("cached_query functions", 64, &control,
-									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	known =
-		static_cast<KnownFunction *>(hash_search(known_functions, &function, HASH_FIND, nullptr));
-	if (known == nullptr)
-	{
-		/* reading pg_proc may bring news that empty the table: look first, enter then */
-		const Signature *signature = ReadSignature(function);
-
-		if (known_functions == nullptr)
-			return signature;
-		known = static_cast<KnownFunction *>(
-			hash_search(known_functions, &function, HASH_ENTER, &found));
-		known->signature = signature;
-	}
-	return known->signature;
+	return known_functions.FindOrRead(function, ReadFunction).signature;
 }
 
 void

@@ -12,14 +12,13 @@
  * Part of scan.h.
  */
 #include "pg.h"
+#include "base/oid_table.h"
 #include "settings.h"
 #include "call/signature.h"
 #include "scan/scan.h"
 
 extern "C" {
-#include "catalog/pg_language.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 }
 
 namespace cq
@@ -29,80 +28,42 @@ namespace
 
 struct TypedForm
 {
-	Oid function; /* hash key; must be first */
-	Oid typed;    /* the same with VARIADIC "any"; invalid: it is no text[] form of ours */
+	Oid oid;   /* of a function */
+	Oid typed; /* the same with VARIADIC "any"; invalid: it is no text[] form of ours */
 };
 
-HTAB *forms = nullptr;
+OidTable<TypedForm> forms = {"cached_query forms", nullptr, 0};
 
-/* The symbol of ours that a function is bound to; NULL: none. */
-const Signature *
-SignatureOf(HeapTuple function)
-{
-	bool null;
-	Datum library = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_probin, &null);
-	Datum symbol;
-
-	if (null || strcmp(TextDatumGetCString(library), "$libdir/cached_query") != 0)
-		return nullptr;
-	symbol = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null);
-	return null ? nullptr : FindSignature(TextDatumGetCString(symbol));
-}
-
-Oid
+TypedForm
 ReadTypedForm(Oid function)
 {
 	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid typed = InvalidOid;
+	TypedForm read = {function, InvalidOid};
 
 	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
+		return read;
 
 	Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-	const Signature *signature =
-		form->prolang == ClanguageId && form->pronargs > 0 ? SignatureOf(tuple) : nullptr;
+	const Signature *signature = form->pronargs > 0 ? SignatureBoundBy(tuple) : nullptr;
 
 	if (signature != nullptr && signature->Has(kInfersTypes))
 	{
 		oidvector *types = buildoidvector(form->proargtypes.values, form->pronargs);
 
 		types->values[form->pronargs - 1] = ANYOID;
-		typed = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, NameGetDatum(&form->proname),
-								PointerGetDatum(types), ObjectIdGetDatum(form->pronamespace));
+		read.typed =
+			GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, NameGetDatum(&form->proname),
+							PointerGetDatum(types), ObjectIdGetDatum(form->pronamespace));
 		pfree(types);
 	}
 	ReleaseSysCache(tuple);
-	return typed;
+	return read;
 }
 
 Oid
 TypedFormOf(Oid function)
 {
-	TypedForm *known;
-	bool found;
-
-	if (forms == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(TypedForm);
-		control.hcxt = TopMemoryContext;
-		forms =
-			hash_create("cached_query forms", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	known = static_cast<TypedForm *>(hash_search(forms, &function, HASH_FIND, nullptr));
-	if (known == nullptr)
-	{
-		/* reading pg_proc may bring news that empty the table: look first, enter then */
-		const Oid typed = ReadTypedForm(function);
-
-		if (forms == nullptr)
-			return typed;
-		known = static_cast<TypedForm *>(hash_search(forms, &function, HASH_ENTER, &found));
-		known->typed = typed;
-	}
-	return known->typed;
+	return forms.FindOrRead(function, ReadTypedForm).typed;
 }
 
 bool
@@ -180,9 +141,7 @@ WalkCalls(Node *node, void *arg)
 void
 ForgetTypedForms()
 {
-	if (forms != nullptr)
-		hash_destroy(forms);
-	forms = nullptr;
+	forms.ForgetAll();
 }
 
 /* The planner may change the tree that it gets, so we may. */

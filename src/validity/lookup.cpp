@@ -11,11 +11,18 @@ namespace cq
 int64
 LifeFor(const Call &call)
 {
-	int64 stale_us = static_cast<int64>(call.options.stale_for_ms) * 1000;
+	return LifeWith(call.ttl_us, call.options.consistency == Consistency::exact,
+					call.options.stale_for_ms);
+}
 
-	if (call.options.consistency == Consistency::exact)
-		return call.ttl_us;
-	return call.ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : call.ttl_us + stale_us;
+int64
+LifeWith(int64 ttl_us, bool exact, int stale_for_ms)
+{
+	const int64 stale_us = static_cast<int64>(stale_for_ms) * 1000;
+
+	if (exact)
+		return ttl_us;
+	return ttl_us > PG_INT64_MAX - stale_us ? PG_INT64_MAX : ttl_us + stale_us;
 }
 
 bool

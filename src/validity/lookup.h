@@ -109,6 +109,8 @@ struct Served
 
 /* How long the call wants an entry to live: its ttl, and as long as it takes stale rows. */
 extern int64 LifeFor(const Call &call);
+/* The same of these values: an exact result is never served stale. */
+extern int64 LifeWith(int64 ttl_us, bool exact, int stale_for_ms);
 /* May its query be run again in another session, or later? */
 extern bool CanRunElsewhere(const Lookup &lookup);
 /* Who pays for what this call keeps. */
