@@ -153,8 +153,9 @@ NextKept(Answer *answer, TupleTableSlot *slot)
 /* --- what may not stay where it is -------------------------------------------------------------- */
 
 /*
- * The session has more in use than it may, or all together have: the rows go into a tuplestore, and the
- * entry is free to be evicted.  What else there is of the answer follows them as before.
+ * The session has more pinned than it may, or all sessions together have.  So the rows that are left go
+ * into a tuplestore, and the entry can be evicted.  The other parts of the answer follow them as
+ * before.
  */
 void
 GiveUpPin(Answer *answer)

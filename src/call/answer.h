@@ -89,11 +89,11 @@ NextInPlace(Answer *answer, TupleTableSlot *slot)
 	return true;
 }
 
-/* Rows were handed out in another way: so many, and perhaps the end was told. */
+/* This many rows were handed out in another way; `ended`: so was the end. */
 extern void SkipTo(Answer *answer, uint64 rows, bool ended);
 /* Again from the first row. */
 extern void RewindAnswer(Answer *answer);
-/* All but the number of the rows is of no interest: read them to the end. */
+/* Read to the end, when only the number of rows is wanted. */
 extern void DrainAnswer(Answer *answer);
 extern void EndAnswer(Answer *answer);
 

@@ -75,8 +75,8 @@ NotCached(Reason reason)
 }
 
 /*
- * What is built next, by a call inside the query, takes the place of our key; and a handle may be
- * gone before the answer is.
+ * A call inside the query builds its key in the same buffer, so ours is copied; and the handle may be
+ * dropped before the call ends.
  */
 void
 KeepBeyond(Lookup *lookup, Answer *answer)
@@ -102,12 +102,12 @@ Repeatable(const Findings &findings)
 }
 
 /*
- * Was a relation made, truncated or rewritten by somebody whom our snapshot doesn't see?  The query's own
- * statement takes its snapshot after its locks, so it would see him.  Ours is of before, when we may have waited
- * for such a lock: it shows neither the old rows nor the new ones.  Any other change leaves the rows of our
- * snapshot to be read, and the whole statement around us must see the same ones.
- *
- * What was made has nothing listed in its slot, as nobody can have used it before.  But then the plan is new, too.
+ * Was a relation made, truncated or rewritten by a transaction that our snapshot doesn't see?  The
+ * query as a statement of its own would take its snapshot after its locks, and would see that
+ * transaction.  Our snapshot was taken before, perhaps before we waited for such a lock: it finds
+ * neither the old rows nor the new ones.  After any other change the rows of our snapshot can still be
+ * read, and the whole statement around the call must see the same rows.  Nothing is listed in the slot
+ * of a new relation, as nobody can have used it before; but then the plan is new, too.
  */
 bool
 IsOvertaken(const Lookup *lookup)
@@ -129,7 +129,10 @@ IsOvertaken(const Lookup *lookup)
 	return false;
 }
 
-/* Go on under a snapshot of now, until the call ends.  It sees no more of our own commands. */
+/*
+ * From here to the end of the call, run under a new snapshot.  It sees no more of our own commands than
+ * the old one.
+ */
 void
 TakeNewSnapshot(Lookup *lookup)
 {
@@ -144,8 +147,8 @@ TakeNewSnapshot(Lookup *lookup)
 }
 
 /*
- * The handle, with a plan that is not older than the definitions our snapshot sees; and that
- * one's view.
+ * The handle, whose plan must not be older than the definitions that our snapshot sees; and the view of
+ * that snapshot.
  */
 void
 FindHandle(Lookup *lookup)
@@ -200,8 +203,9 @@ IsToBeKept(const Lookup *lookup, Reason reason)
 }
 
 /*
- * May plans of functions, or constraints of domains, be of other settings than there are now?  Then they are
- * made again, and the decision, too.  A fill around this call relies on what there is, so it isn't disturbed.
+ * Were plans of functions, or planned constraints of domains, made under settings or definitions that
+ * have changed since?  Then they are made again, and the call is decided again.  If a fill runs around
+ * this call, they stay, because that fill uses them.
  */
 Reason
 DecideAnew(Lookup *lookup, Answer *answer, Reason reason)
@@ -221,7 +225,7 @@ DecideAnew(Lookup *lookup, Answer *answer, Reason reason)
 	Release(&lookup->handle);
 	Prepare(lookup, answer);
 	again = Decide(lookup, answer);
-	/* what was void is gone by now */
+	/* an invalid entry was dropped by the first decision, whose reason is the one to report */
 	return again == Reason::miss_cold ? reason : again;
 }
 
@@ -254,7 +258,7 @@ AnswerWithHandle(Lookup *lookup, Answer *answer)
 
 	if (reason != Reason::hit || lookup->early)
 		KeepBeyond(lookup, answer);
-	/* who may not run the query to keep it looks into Redis, and that is all */
+	/* a call that may not keep rows still looks into Redis */
 	if ((options.mode == Mode::only_cached || options.mode == Mode::read_only) &&
 		LookUpRedisFor(lookup, answer, reason))
 		reason = Reason::redis_hit;

@@ -23,8 +23,8 @@ constexpr int64 kLeastOtherUs = 500 * 1000;
 
 struct Place
 {
-	pg_atomic_uint64 query;   /* atomic: its hash; 0: none */
-	pg_atomic_uint64 fill_us; /* atomic: a maximum that sinks slowly */
+	pg_atomic_uint64 query;   /* atomic: hash of the query; 0: none */
+	pg_atomic_uint64 fill_us; /* atomic: a maximum that decays */
 };
 
 Places<Place, 4096> places;

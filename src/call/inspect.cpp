@@ -42,8 +42,8 @@ namespace
 {
 
 /*
- * This is asked while a statement is planned, which runs no code of its own: reading a domain's value runs its
- * checks, reading one of a user's type that type's function.
+ * This is called while a statement is planned, when no code of users may run.  To read a value of a
+ * domain runs its constraints, and to read one of a user's type runs the input function of that type.
  */
 bool
 ReadsWithUserCode(const Args &args, const Oid *types)

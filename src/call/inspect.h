@@ -18,7 +18,7 @@ struct Inspection
 	Reason ttl; /* Reason::none: cacheable */
 	char *ttl_detail;
 	Reason exact;
-	bool has_key; /* not so for what no call could have a key for */
+	bool has_key; /* false if no call can have a key for this */
 	Key key;
 	Pin *pin; /* the entry under that key, or nullptr */
 };

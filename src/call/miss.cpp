@@ -95,7 +95,7 @@ LookUpRedisFor(Lookup *lookup, Answer *answer, Reason miss)
 namespace
 {
 
-/* An entry came after we had missed it: its rows, or the query's if it is not for us. */
+/* An entry came after our miss: hand out its rows, or run the query if this call may not use it. */
 Reason
 Take(Lookup *lookup, Answer *answer, Reason reason)
 {
@@ -104,7 +104,10 @@ Take(Lookup *lookup, Answer *answer, Reason reason)
 	return reason;
 }
 
-/* Rows from Redis if it has them and was not asked yet, else the query's, without anybody waiting for us. */
+/*
+ * Rows from Redis, if it has them and was not asked yet; else run the query as one for whom nobody
+ * waits.
+ */
 Reason
 Obtain(Lookup *lookup, Answer *answer, Reason miss, bool asked)
 {
@@ -132,15 +135,16 @@ AwaitLease(Lookup *lookup, Reason miss, TimestampTz deadline, Served *served)
 			return true;
 		}
 		if (claim == Claim::unstorable)
-			EndLead(lookup, JoinResult::unstorable); /* nor need those wait who wait for us */
+			EndLead(lookup,
+					JoinResult::unstorable); /* those who wait for us need not wait either */
 		if (claim != Claim::busy || !PauseForLease(deadline, &wait))
 			return false;
 	}
 }
 
 /*
- * The same as the leader, who may also wait for another server's.  A worker doesn't, and leaves the
- * entry as it is: stale_hit.
+ * As Obtain(), for the leader, who may also wait for another server's fill.  A worker doesn't wait: it
+ * leaves the entry as it is and returns stale_hit.
  */
 Reason
 ObtainForAll(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool asked)
@@ -169,7 +173,7 @@ ObtainForAll(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, 
 void
 EndLeadOnError(Lookup *lookup)
 {
-	/* a cancel, a timeout or a termination tells nothing about the query */
+	/* a cancel, a timeout or a termination says nothing about the query: somebody else may run it */
 	EndLead(lookup, ERRCODE_TO_CATEGORY(geterrcode()) == ERRCODE_OPERATOR_INTERVENTION
 						? JoinResult::stopped
 						: JoinResult::failed);
@@ -207,8 +211,8 @@ Lead(Lookup *lookup, Answer *answer, Reason miss, TimestampTz deadline, bool ask
 }
 
 /*
- * After we waited: what is there by now, in memory or, where each reads its own copy, in Redis, written
- * by the one we waited for or another server.
+ * After we waited: the entry that the leader, or another server, has made meanwhile.  It is in memory
+ * or, where each call reads its own copy, in Redis.
  */
 Reason
 LookUpAgain(Lookup *lookup, Answer *answer)
@@ -221,7 +225,7 @@ LookUpAgain(Lookup *lookup, Answer *answer)
 	return reason;
 }
 
-/* The answer of the one for whom we waited, or who was about to wait with us. */
+/* The entry that another session has filled, instead of our own run. */
 Reason
 TakeOfOther(Lookup *lookup, Answer *answer, Reason reason)
 {
@@ -230,7 +234,7 @@ TakeOfOther(Lookup *lookup, Answer *answer, Reason reason)
 	return Take(lookup, answer, reason);
 }
 
-/* Another server's run is worth no longer a wait than another session's. */
+/* A call waits for another server as long as it would wait for another session. */
 TimestampTz
 LeaseDeadline(const WaitLimit &limit)
 {
@@ -252,7 +256,10 @@ FillOrShare(Lookup *lookup, Answer *answer, Reason miss)
 	WaitLimit limit = WaitLimitOf(*lookup, deadline);
 	int fill_number = 0;
 	int in_vain = 0;
-	/* Each reads its own copy in this mode: nothing is gained by waiting for another's. */
+	/*
+	 * With this setting each call reads its own copy from Redis, so waiting for another call gains
+	 * nothing.
+	 */
 	const bool asked = lookup->call->options.store == StoreKind::redis;
 
 	if (asked && LookUpRedisFor(lookup, answer, miss))
@@ -296,8 +303,9 @@ namespace
 {
 
 /*
- * A standby's rows are as old as the last commit that was replayed, or what the primary says (lag.h).
- * As long as none has come since, they would be the same rows of the same age again, at each call.
+ * The rows of a standby are as old as the last commit that it replayed, or as the primary says
+ * (lag.h).  As long as nothing new was replayed, a refresh at each call would bring the same rows of
+ * the same age.
  */
 bool
 NothingNew(const Lookup *lookup)

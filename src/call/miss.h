@@ -23,23 +23,24 @@ extern void RunOnly(Lookup *lookup, Answer *answer, Reason reason);
  */
 extern void EndLead(Lookup *lookup, JoinResult outcome);
 /*
- * A miss: run the query, or wait for somebody who runs it already.  The age of a result counts
- * up to the moment we asked, not to the end of our waiting: our own run would have shown the same
- * moment.
+ * A miss: run the query, or wait for a session that already runs it.  The age of a result counts up to
+ * the moment of the call and not to the end of its waiting, since our own run would have shown the
+ * database at the moment of the call.
  *
- * Others than the one we waited for may want the same again: when the query failed, or the entry
- * was too old for us.  One of us leads then, but nobody waits for a third: a query that fails for
- * each, or a ttl that is shorter than the age of each one's snapshot, would make a queue of us.
+ * If the query failed for the session that we waited for, or its entry was too old for us, others may
+ * want the same.  Then one of us leads, but nobody waits for a third leader.  Otherwise a query that
+ * fails for everybody, or a ttl shorter than the age of each session's snapshot, would make all of us
+ * run one after the other.
  *
  * Nobody waits longer than waiting is worth (WaitLimit).  Callers whose wait was too long don't run the
- * query all at once.  One of them leads a second fill of the same key, and the others wait for that one, up
- * to twice as long.  So only a few of many callers run the query, even if the server is so busy that every
- * fill takes longer than expected.
+ * query all at once.  One of them leads a second fill of the same key, and the others wait for that
+ * one, up to twice as long.  So only a few of many callers run the query, even if the server is so busy
+ * that every fill takes longer than expected.
  */
 extern Reason FillOrShare(Lookup *lookup, Answer *answer, Reason miss);
 /*
- * Rows that are stale, or fresh but to be refreshed early: one caller refreshes them, in its call or by
- * a worker, and the others take them as they are.
+ * An entry is stale, or it is fresh but to be refreshed early.  One caller refreshes it, in its call or
+ * by a worker; the other callers are served the entry.
  */
 extern Reason RefreshOrServe(Lookup *lookup, Answer *answer, Reason found);
 /* What a bypass says to a fill around this call. */

@@ -62,8 +62,9 @@ ArrayOfOids(List *oids, uint32 *count)
 }
 
 /*
- * Did it read a relation that none of the bodies named when they were examined?  Then a kept plan
- * of a function is older than what the names mean now, unless code was run that wasn't read.
+ * Did the run read a relation that none of the bodies named when they were examined?  Then a function
+ * has a kept plan that is older than what its names mean now, unless it runs code that can't be
+ * examined.
  */
 bool
 ReadUnexpected(const Findings &known, const Watch &watch)
@@ -125,16 +126,22 @@ Reconsider(const Watch &watch, Lookup *lookup, Reason *reason)
 	return false;
 }
 
-/* Of his entries that the owner of a new one gives for it at most; a quota that was lowered may want more. */
+/*
+ * At most so many entries of the owner are evicted for a new one.  More may be needed after the quota
+ * was lowered.
+ */
 constexpr int kMostOwn = 20000;
 
-/* May the owner have an entry of so many bytes?  His least valuable ones go for it. */
+/*
+ * May the owner have an entry of so many bytes?  The least valuable entries of the owner are evicted
+ * for it.
+ */
 bool
 WithinQuota(const Owner &owner, uint64 bytes)
 {
 	if (!FitsQuota(owner, bytes))
 		return false;
-	/* whose it is shows when it is linked */
+	/* which owner pays is known only when it is linked */
 	if (owner.inherit)
 		return true;
 	for (int evicted = 0; !QuotaHasRoom(owner, bytes); evicted++)
@@ -154,8 +161,8 @@ Cheap(const Lookup *lookup, int64 fill_us)
 }
 
 /*
- * Did the snapshot see all these tables?  One that was made later was empty for it; its definition has no
- * slot that tells so, since entries of before don't know it.
+ * Did the snapshot see all these tables?  A table that was made later was empty for the snapshot.  The
+ * slot of its definition doesn't tell that, since no earlier entry can depend on it.
  */
 bool
 SawRelations(const exact::View &view, List *relations)
@@ -187,10 +194,7 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	const Owner owner = OwnerHere(*lookup->call);
 	Published kept;
 
-	/*
-	 * what the result depends on, so does one that is being kept around it, whatever becomes of
-	 * this
-	 */
+	/* An enclosing fill inherits these dependencies, even if this result is not stored. */
 	d = CollectDependencies(lookup, watch);
 	meta.slots = ArrayOf(d.slots, &meta.head.slots);
 	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
@@ -237,7 +241,10 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	if (!WithinQuota(owner, rows->bytes))
 		return Reason::over_quota;
 
-	/* what is still missing evicts good entries: only now, when all speaks for keeping it */
+	/*
+	 * All checks allow keeping the result.  Only now may the fill evict good entries for what is
+	 * missing.
+	 */
 	if (rows->spilled)
 	{
 		if (!CompleteFill(rows))
@@ -252,7 +259,7 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	}
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
-	/* what now() says may be older than the snapshot */
+	/* now() may be older than the snapshot, and the rows may show it */
 	if (lookup->examined->findings.clock || watch.findings.clock)
 		facts.as_of = Min(facts.as_of, GetCurrentTransactionStartTimestamp());
 	facts.ttl_us = Max(LifeFor(*lookup->call), lookup->inherited_ttl);

@@ -12,7 +12,7 @@
 namespace cq
 {
 
-/* What a run brought, beside its rows. */
+/* What is known about a run, beside its rows. */
 struct FillResult
 {
 	const Watch *watch;
@@ -21,7 +21,7 @@ struct FillResult
 	TimestampTz as_of;
 	int32 lag_ms; /* EntryFacts */
 };
-/* Publish what was filled if everything speaks for it: `miss`, or why not. */
+/* Publish the fill if nothing forbids it.  Returns `miss`, or why it is not published. */
 extern Reason Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss,
 					  bool *published);
 

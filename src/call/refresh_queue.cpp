@@ -68,7 +68,7 @@ Launch(int place, uint64 serial)
 
 /* --- making a request ----------------------------------------------------------------------- */
 
-/* May a caller leave it at this request, which was made before? */
+/* Is this earlier request enough, so that the caller need not make one? */
 bool
 IsServed(const Place &place)
 {
@@ -226,7 +226,7 @@ RequestRefresh(const Lookup *lookup)
 	if (settings::refresh_workers == 0 || workers::ServesNobody())
 		return false;
 	LWLockAcquire(refresh_lock, LW_SHARED);
-	/* found once, as of one moment: a place that rests is none a moment later */
+	/* looked up once, as of one moment: a place that rests now may be free a moment later */
 	place = FindPlace(lookup->key.hash, now);
 	known = place != nullptr;
 	served = known && IsServed(*place);

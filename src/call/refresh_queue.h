@@ -12,8 +12,8 @@ namespace cq
 {
 
 /*
- * Ask a worker to refresh the entry that the lookup has looked at.  True: a worker will, or has
- * failed a moment ago, so take the rows as they are.  False: no worker can, it is the caller's task.
+ * Ask a worker to refresh the entry of this look-up.  True: a worker will do it, or has failed a moment
+ * ago; the entry is served as it is.  False: no worker can do it, so the caller must.
  */
 extern bool RequestRefresh(const Lookup *lookup);
 
@@ -29,8 +29,8 @@ struct Request
 	Oid database;
 	Oid session_user;
 	Oid role;             /* current user of the call; session_user may become it */
-	TimestampTz as_of;    /* of the entry: who finds a newer one has nothing to do */
-	TimestampTz too_late; /* nobody takes the old rows any more */
+	TimestampTz as_of;    /* of the entry: if there is a newer one, nothing is to be done */
+	TimestampTz too_late; /* when the entry can no longer be served stale */
 	int64 ttl_us;
 	int64 fill_us;       /* what the entry's fill took */
 	CallOptions options; /* without its tag, see below */

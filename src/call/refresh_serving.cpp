@@ -163,8 +163,9 @@ LaunchForOthers()
 }
 
 /*
- * A worker gives up its place before its process ends, so the lock keeps its pid its own.  One that has not
- * begun yet finds that nobody waits for it.  The requests go whether a worker is there for their side or not.
+ * A worker gives up its place before its process ends, so while we hold the lock no other process can
+ * have its pid.  A worker that has not begun yet will find that nobody waits for it.  The requests of
+ * the database are dropped, whether they have a worker or not.
  */
 void
 DismissWorkers(Oid database)

@@ -21,7 +21,7 @@ RerunInfoOf(const Call &call, uint32 *length)
 	head.options.tag = nullptr;
 	if (!settings::warm_start)
 		return nullptr;
-	/* no worker could become the owner of a SECURITY DEFINER function */
+	/* a worker cannot become the owner of a SECURITY DEFINER function */
 	if (head.role != head.session_user && !compat::MaySetRole(head.session_user, head.role))
 		return nullptr;
 	initStringInfo(&bytes);

@@ -82,7 +82,7 @@ OpenRest(Rows *rows)
 	tuplestore_set_eflags(rows->rest, EXEC_FLAG_REWIND);
 }
 
-/* Into the tuplestore, whose memory and files are the caller's: put(store) adds the row. */
+/* Into the tuplestore, whose memory and files belong to the caller: put(store) adds the row. */
 template <typename Put>
 void
 PutAside(Rows *rows, Put put)
@@ -97,7 +97,10 @@ PutAside(Rows *rows, Put put)
 	MemoryContextSwitchTo(caller);
 }
 
-/* Both say whether the query is to go on: put(store) or make() takes the row that found no room. */
+/*
+ * Both return whether the query shall go on.  put(store) or make() takes a row that found no room in
+ * the entry.
+ */
 template <typename Put, typename Make>
 bool
 TakeOther(Rows *rows, Put put, Make make)
@@ -236,9 +239,9 @@ InCursor()
 }
 
 /*
- * Nothing to keep: rows are handed out as the query finds them.  Parallel workers can't wait between
- * two rows, so a plan that has some is run at once, where PostgreSQL would use them, too (not for a
- * cursor), and if its rows won't fill memory.
+ * If nothing is kept, rows are handed out while the query runs.  Parallel workers can't wait between
+ * two rows.  So a plan with parallel workers is run at once if PostgreSQL would use them (not for a
+ * cursor) and if the rows will not fill the memory.
  */
 bool
 RunsByRow(const Rows *rows, const Stream *stream)
@@ -316,7 +319,10 @@ RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows, Watch *watc
 	rows->row = nullptr;
 }
 
-/* The rows stay where they are until the last one is in the entry, and can be read there if it fails. */
+/*
+ * The rows stay in the tuplestore until the last one is in the entry, so that they can be read from
+ * there if that fails.
+ */
 bool
 CompleteFill(Rows *rows)
 {

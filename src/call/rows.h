@@ -36,7 +36,7 @@ struct Rows
 	uint64 max_bytes;
 	uint64 bytes;          /* of an entry with all rows */
 	uint64 kept;           /* rows in the entry */
-	bool too_large;        /* not all rows are in the entry, nor will be: */
+	bool too_large;        /* not all rows are in the entry, and more will not fit: */
 	bool no_memory;        /* why */
 	bool spilled;          /* not all rows are in the entry yet: CompleteFill() */
 	bool stopped;          /* the query stopped where the entry was full */
@@ -66,8 +66,10 @@ extern void ExpectTooLarge(Rows *rows);
  * of the fill, if it is one.
  */
 extern void RunQuery(const HeldHandle &handle, ParamListInfo params, Rows *rows, Watch *watch);
-/* All speaks for keeping the result: put the rows into the entry that had to wait beside it.  False:
- * there is no room for them. */
+/*
+ * Nothing forbids keeping the result: add the rows that had to wait in the tuplestore to the entry. 
+ * False: there is no room for them.
+ */
 extern bool CompleteFill(Rows *rows);
 
 /* The descriptor of what a call hands out. */

@@ -136,7 +136,7 @@ BeginOwnFill(uint64 key, double cost)
 	pg_atomic_write_u64(&shared->keys[OwnPlace()], key);
 }
 
-/* A fill that was seen under the lock. */
+/* A fill of another process, as it was under the lock. */
 struct SeenFill
 {
 	int place;
@@ -148,9 +148,9 @@ struct SeenFill
 };
 
 /*
- * True while that very fill goes on; else its outcome.  The leader may be on its next
- * fill, of a key with another lock: that one's outcome comes after its serial, and then nobody
- * can tell any more.
+ * True while the fill that was seen goes on; else its outcome.  The leader may have begun another fill,
+ * of a key with another lock.  Then the outcome of the first is unknown, and `stored` makes the caller
+ * look for the entry.
  */
 bool
 IsGoingOn(const SeenFill &seen, JoinResult *outcome)
@@ -177,8 +177,8 @@ IsBlocked(const PGPROC *proc)
 }
 
 /*
- * Does the leader, or a parallel worker of its, wait for a heavyweight lock, perhaps one of ours?
- * A glance without a lock will do: who is wrong now is right the next time.
+ * Does the leader, or one of its parallel workers, wait for a heavyweight lock?  Perhaps that is one of
+ * ours.  No lock is taken for this look: an error is corrected at the next one.
  */
 bool
 LeaderIsBlocked(const SeenFill &seen)
@@ -210,7 +210,10 @@ EndOfWait(const SeenFill &seen, const WaitLimit &limit)
 	return end;
 }
 
-/* As for a lock; before 17 pg_stat_activity has no name for this wait, and never whom it is for. */
+/*
+ * As log_lock_waits does for locks.  Before 17 pg_stat_activity has no name for this wait, and no
+ * version shows the process that is waited for.
+ */
 void
 TellOfWait(const SeenFill &seen)
 {
@@ -282,7 +285,7 @@ Join(uint64 hash, const WaitLimit &limit)
 
 	if (seen.place < 0)
 		return JoinResult::lead;
-	/* not even a look at the outcome: who may not wait may not want it */
+	/* a caller that may not wait must not use the outcome of another session either */
 	if (limit.deadline <= GetCurrentTimestamp())
 		return JoinResult::alone;
 	return Wait(seen, limit);

@@ -35,15 +35,16 @@ struct WaitLimit
  */
 extern JoinResult Join(uint64 hash, const WaitLimit &limit);
 /*
- * If a fill takes too long, its waiters give it up and share another fill of the same key.  So a key may
- * have up to kMaxFills fills at a time; each has a number and joins under a hash of its own.
+ * If a fill takes too long, its waiters give it up and share another fill of the same key.  So a key
+ * may have up to kMaxFills fills at a time.  Each has a number, and Join() takes the hash of key and
+ * number.
  */
 constexpr int kMaxFills = 4;
 extern uint64 FillHash(uint64 hash, int fill_number);
 /* The fill that this process leads, if any, is over: those who wait go on at once.  Raises nothing. */
 extern void Finish(JoinResult outcome);
 
-/* Does anybody fill this key right now?  A glance. */
+/* Does a session fill this key right now?  Read without a lock. */
 extern bool IsBeingFilled(uint64 hash);
 
 extern void SingleflightRequestShmem();

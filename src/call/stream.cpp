@@ -41,7 +41,9 @@ namespace
 
 /* --- the plan ------------------------------------------------------------------------------- */
 
-/* A literal like 'today' was read when the kept plan was made: read it now. */
+/*
+ * A kept plan has the value that a literal like 'today' had when the plan was made: analyse it again.
+ */
 CachedPlan *
 PlanOfToday(const HeldHandle &handle, ParamListInfo params)
 {
@@ -162,7 +164,10 @@ BeginStream(const HeldHandle &handle, ParamListInfo params, MemoryContext contex
 										InvalidSnapshot, &stream->receiver, params, nullptr, 0);
 		if (watch != nullptr)
 			ExpectOwnPlan(watch, stream->query);
-		/* a SELECT queues no triggers, and their level can't stay open from row to row */
+		/*
+		 * a SELECT queues no triggers, and a level of the trigger queue can't stay open between two
+		 * rows
+		 */
 		ExecutorStart(stream->query, EXEC_FLAG_SKIP_TRIGGERS);
 	}
 	PG_CATCH();
