@@ -13,7 +13,7 @@ namespace cq
 
 /* From StoreSetLinkCount().  No error, no lock; two atomic operations and one for each relation. */
 extern void CountDependents(const Entry *entry, int by);
-/* Of the DdlSlot() of a relation, or the NamedSlot() of a tag: never less than there are. */
+/* Of the DdlSlot() of a relation, or the NamedSlot() of a tag.  The count is never too low. */
 extern uint32 DependentsOf(exact::SlotNo slot);
 
 extern void DependentsRequestShmem();

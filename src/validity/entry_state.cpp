@@ -39,7 +39,10 @@ StateOf(const Entry *entry)
 	if (EntryInvalid(entry))
 		return State::invalidated;
 
-	/* what nobody has looked at since it was changed, only a snapshot tells */
+	/*
+	 * of a listed transaction that nobody has checked since, only a snapshot can tell whether it is
+	 * complete
+	 */
 	if (exact::Look(&view) == exact::Standing::ok)
 	{
 		char buffer[512];

@@ -22,8 +22,8 @@ extern const char *NameOf(State state);
 
 extern State StateOf(const Entry *entry);
 /*
- * Is the entry void whatever its age?  For eviction: no lock, no snapshot, no error; late at
- * times.
+ * Is the entry void whatever its age?  For eviction: takes no lock and no snapshot, and raises
+ * nothing.  It may notice a change late.
  */
 extern bool EntryInvalid(const Entry *entry);
 

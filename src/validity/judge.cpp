@@ -66,7 +66,7 @@ ReasonOf(exact::SlotCheck verdict)
 	return Reason::in_flight;
 }
 
-/* Of another server or access method: what this transaction wrote there can't be told apart. */
+/* For tables of another server or access method it is unknown which rows this transaction wrote. */
 bool
 OwnOpaque(Oid relation)
 {
@@ -95,7 +95,7 @@ OwnChange(const Oid *relations, int count)
 
 } // namespace
 
-/* Leaves open what the entry depends on: hit, or stale_hit where that will do. */
+/* By all but the dependencies of the entry: hit, or stale_hit if the call takes stale rows. */
 Reason
 JudgeFacts(const Lookup *lookup, const EntryFacts &facts)
 {
@@ -148,7 +148,7 @@ TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta)
 namespace
 {
 
-/* By what another server of our namespace has invalidated since. */
+/* Has another server of our namespace invalidated it since? */
 bool
 VoidElsewhere(const EntryFacts &facts, const Meta &meta)
 {
@@ -192,7 +192,10 @@ NoticeVolatile(const char *detail)
 namespace
 {
 
-/* Has this session a cursor where a function would open one?  The function then raises an error. */
+/*
+ * Does this session have a cursor with the name of one that a function would open?  Then the function
+ * raises an error.
+ */
 const char *
 CursorInTheWay(List *names)
 {
@@ -277,8 +280,8 @@ OwnChange(List *relations)
 }
 
 /*
- * Has this transaction changed what names in bodies mean, or a type or what it is checked by?  Not all of
- * that is told to us before it commits, but it was written.
+ * Has this transaction changed what names in bodies mean, or a type, or the constraints of one?  We are
+ * told of some of these changes only at commit, but each has written to a catalog.
  */
 bool
 OwnChangedInside(const Findings &findings)
@@ -334,7 +337,7 @@ LookUp(Lookup *lookup, Served *served)
 	facts = FactsOf(PinnedEntry(pin));
 	if (lookup->call->options.store == StoreKind::redis && !(facts.flags & kEntryTransit))
 	{
-		/* whether that one is the latest, only Redis knows */
+		/* only Redis knows whether this entry is the latest */
 		Unpin(pin);
 		return Reason::miss_cold;
 	}
@@ -356,7 +359,7 @@ LookUp(Lookup *lookup, Served *served)
 	}
 
 	TellWatch(lookup, facts, meta);
-	/* it may have come after we asked */
+	/* the entry may have come after the call's `now` */
 	*served = {pin, facts.rows, Max(lookup->now - facts.as_of, 0), true};
 	lookup->early = reason == Reason::hit && DrawEarlyRefresh(lookup, facts);
 	if (reason == Reason::hit && !lookup->early)

@@ -45,7 +45,7 @@ ProvedAt(TimestampTz taken, TimestampTz *shown)
 	SpinLockAcquire(&shared->lock);
 	for (uint64 i = 0; i < Min(shared->nproofs, static_cast<uint64>(kProofs)); i++)
 	{
-		/* clocks are read one after the other, and in milliseconds */
+		/* the clocks are read one after the other, in milliseconds */
 		if (shared->proofs[i].then_ms < then_ms && shared->proofs[i].shown_ms > shown_ms)
 			shown_ms = shared->proofs[i].shown_ms;
 	}

@@ -46,7 +46,7 @@ struct Call
 	CallOptions options;
 	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
 	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
-	bool bound_here;    /* its text alone, elsewhere, would not be the same query */
+	bool bound_here;    /* the text alone, in another session, may be another query */
 	Again again;        /* may the rows be read again? */
 };
 
@@ -54,16 +54,21 @@ struct Lookup;
 struct Answer;
 struct Served;
 
-/* Whoever examined the query: a handle, or what is known of a statement of the client's own (auto/). */
+/* Who examined the query: a handle of a call, or auto/ for a statement without a call. */
 struct Examiner
 {
-	/* Is all as it was when it was examined?  Asked after the run, which may have seen news. */
+	/*
+	 * Is the examination still valid?  Asked after the run, which may have processed invalidation
+	 * messages.
+	 */
 	bool (*holds)(const Lookup *lookup);
-	/* The run showed what the key lacks. */
+	/* The run showed a dependency that the key must contain. */
 	void (*learn)(Lookup *lookup, const Findings &seen);
-	/* A pinned entry that is good for the lookup: may it be handed out?  Reason::none, or why not. */
+	/*
+	 * The entry of this pin is valid for the look-up: may it be handed out?  Reason::none, or why not.
+	 */
 	Reason (*accepts)(Lookup *lookup, const Served &served);
-	/* Nobody has the rows: run the query for them, and keep them if nothing speaks against it. */
+	/* No entry can be served: run the query, and keep the rows if nothing forbids it. */
 	Reason (*fill)(Lookup *lookup, Answer *answer, Reason miss);
 	/* Run the query and keep nothing. */
 	void (*run)(Lookup *lookup, Answer *answer, Reason reason);
@@ -95,7 +100,7 @@ struct Lookup
 	TimestampTz as_of;   /* of the entry that was looked at */
 	int64 fill_us;       /* what the fill of that one took; 0: there was none */
 	double plan_cost;    /* the planner's estimate of our own run */
-	bool was_hit;        /* that one was not good any more, but had been asked for */
+	bool was_hit; /* the entry that was looked at is not valid any more, but was hit before */
 };
 
 /* An entry that is served. */

@@ -222,7 +222,7 @@ RelationsRead(PlanState *top, List **read)
 	return true;
 }
 
-/* If its start was not seen, it counted as another's plan, which may read all that it names. */
+/* if its start was not seen, it counted as the plan of other code, which may read all that it names */
 void
 WatchOwnScans(Watch *watch, PlanState *top)
 {

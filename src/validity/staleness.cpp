@@ -25,8 +25,8 @@ namespace cq
 {
 
 /*
- * What is kept around this call would pass the old rows on to callers who did not ask for them, and
- * a backend that leads a fill can't lead another.
+ * A fill around this call would pass stale rows on to callers that did not ask for them.  And a process
+ * that leads a fill can't lead another.
  */
 bool
 MayTakeStale(const Lookup *lookup)

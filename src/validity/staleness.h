@@ -10,7 +10,7 @@
 namespace cq
 {
 
-/* May this call hand out what another makes new? */
+/* May this call be served an old entry while another session refreshes it? */
 extern bool MayTakeStale(const Lookup *lookup);
 /* May the rows be handed out although they are older than the ttl? */
 extern bool MayBeStale(const Lookup *lookup, const EntryFacts &facts);

@@ -22,7 +22,7 @@ Watch *innermost = nullptr;
 post_parse_analyze_hook_type previous_post_parse_analyze = nullptr;
 needs_fmgr_hook_type previous_needs_fmgr = nullptr;
 
-/* The plan that the fill itself runs tells only at its end which rows it has read. */
+/* Which rows the fill's own plan has read is known only when it ends. */
 void
 WatchRelation(Oid relation, bool by_own_plan = false)
 {
@@ -56,10 +56,10 @@ NotePlan(PlannedStmt *plan, bool own)
 	foreach (cell, plan->relationOids)
 		WatchRelation(lfirst_oid(cell), own);
 	caller = MemoryContextSwitchTo(innermost->context);
-	/* a plan that was kept by code that wasn't understood is seen here only */
+	/* a kept plan of code that isn't understood is only seen here */
 	JudgePlan(&innermost->findings, plan, innermost->strange_code);
 	MemoryContextSwitchTo(caller);
-	/* functions and types of users, also those that inlining left no trace of */
+	/* functions and types of users, also those of functions that were inlined */
 	foreach (cell, plan->invalItems)
 	{
 		const PlanInvalItem *item = lfirst_node(PlanInvalItem, cell);
