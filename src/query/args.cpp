@@ -155,7 +155,7 @@ struct Reading
 	Oid type;
 };
 
-/* What can't be read was often written by a driver that took it for text. */
+/* Such a value was often written by a driver that believes the type to be text. */
 void
 TellArgument(void *arg)
 {

@@ -36,13 +36,13 @@ struct ParamForm
 	bool by_value;
 };
 
-/* What values of these types are good for beyond this moment in this session. */
+/* Which of these arguments' values mean the same outside of this call. */
 struct ParamTraits
 {
 	/*
-	 * Their bytes mean the same in every session.  Not so for anonymous records, whose columns
-	 * only this session knows, and pseudo-types in general: this is `refused`, the number of the first,
-	 * or 0.
+	 * The bytes of the values mean the same in every session.  Not those of anonymous records, whose
+	 * columns only this session knows, and of pseudo-types in general.  `refused` is the number of the
+	 * first such argument, or 0.
 	 */
 	int refused;
 	/* ... and at any later time.  Not so for composite types, since ALTER TYPE changes columns. */
@@ -51,8 +51,8 @@ struct ParamTraits
 extern ParamTraits TraitsOf(const Oid *types, int count);
 
 /*
- * "$1 = .., $2 = ..", for people: cut when it is long.  A value that code of a user's would have to
- * print is shown as the name of its type.
+ * "$1 = .., $2 = ..", to be shown in views.  A long text is cut.  A value that only code of a user
+ * could print is shown as the name of its type.
  */
 extern char *TextOfParams(ParamListInfo params);
 

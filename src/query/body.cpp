@@ -97,7 +97,7 @@ JudgeSql(Findings *f, HeapTuple function, FuncExpr *call)
 		foreach (query, queries)
 			literals = WalkInside(f, lfirst_node(Query, query)) || literals;
 	}
-	/* the planner may put the body into the query, with what they were converted to */
+	/* the planner may inline the body, with the values to which its literals were converted */
 	f->folded = f->folded || literals;
 }
 
@@ -115,7 +115,7 @@ Judge(Findings *f, HeapTuple function, const Pending *item)
 		understood = Tried(f, [=] { JudgeSql(f, function, item->call); });
 	else
 		understood = JudgePlpgsql(f, item->oid, SourceOf(function), item->call);
-	/* a row that is returned is checked, whatever type the body has it in */
+	/* a returned row is checked by its domain, whatever type it has in the body */
 	if (understood && get_typtype(result) == TYPTYPE_DOMAIN && type_is_rowtype(result))
 		understood = Tried(f, [=] { JudgeAssignment(f, UNKNOWNOID, -1, result, -1); });
 	MemoryContextSwitchTo(caller);

@@ -2,8 +2,8 @@
  * cacheability.h
  *		May this query's result be kept, what does it depend on, and for whom is it good?
  *
- * One function decides, from the rewritten query trees (so views and policies are expanded) and
- * the plan (so partitions are known).  What can't be known is taken for the worse.
+ * One function decides, from the rewritten query trees (so views and policies are expanded) and the
+ * plan (so partitions are known).  What is unknown counts as the worst case.
  */
 #pragma once
 

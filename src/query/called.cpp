@@ -117,7 +117,7 @@ MayMakeText(Oid function)
 	return false;
 }
 
-/* Everything that a user's function could do is assumed of it, within its declared volatility. */
+/* A user's function is assumed to do everything that its declared volatility permits. */
 void
 JudgeUserFunction(Findings *f, Oid function, char volatility)
 {
@@ -187,7 +187,7 @@ JudgeList(Findings *f, Oid function, BuiltinList list)
 	}
 }
 
-/* Also of a session that has no temporary objects any more: its schema for them remains. */
+/* Also in a session that no longer has temporary objects: its schema for them remains. */
 bool
 TellsTempSchema(Oid function)
 {
@@ -207,7 +207,10 @@ JudgeBuiltin(Findings *f, Oid function, char volatility)
 		RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 	else if (volatility == PROVOLATILE_VOLATILE)
 	{
-		/* a function that calls itself STABLE is believed as to time, not as to what the session has */
+		/*
+		 * what a STABLE function promises about time is believed; what it may read of the session is
+		 * not
+		 */
 		if (f->nested && list == BuiltinList::none)
 			RefuseBoth(f, Reason::session_function, FunctionDetail(function));
 		NoteVolatile(f, FunctionDetail(function));
@@ -238,7 +241,10 @@ JudgeFunction(Oid function, void *arg)
 	if (!FunctionFacts(function, &volatility, &kind, &has_acl))
 		return false; /* dropped meanwhile: running the query will tell */
 
-	/* A hit skips the executor's EXECUTE check, so a restricted function is for its callers. */
+	/*
+	 * A hit skips the executor's check of the EXECUTE right.  So if not everybody may call a function,
+	 * the role is part of the key.
+	 */
 	if (has_acl)
 		f->role = f->restricted = true;
 	f->text_search = f->text_search || UsesTextSearch(function);
@@ -279,8 +285,8 @@ JudgeAggregateParts(Findings *f, Oid function, Node *call)
 }
 
 /*
- * As PostgreSQL does it, an aggregate is as volatile as it says; what its parts do counts, too.  An aggregate that is
- * trusted is so with its parts.
+ * As in PostgreSQL, the volatility of an aggregate is the declared one; but what its parts do counts,
+ * too.  The parts of a trusted aggregate are trusted.
  */
 void
 JudgeAggregate(Findings *f, Oid function)

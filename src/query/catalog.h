@@ -27,11 +27,13 @@ extern Oid FunctionRunsAs(Oid function);
 extern Oid OutputFunction(Oid type, bool binary);
 extern Oid CollationNamespace(Oid collation);
 /*
- * Was the relation made, or its storage replaced, by somebody whom the snapshot doesn't see?  After TRUNCATE the
- * snapshot finds neither the old rows nor the new ones.
+ * Was the relation made, or its storage replaced, by a transaction that the snapshot doesn't see?
+ * After TRUNCATE the snapshot finds neither the old rows nor the new ones.
  */
 extern bool StorageReplacedSince(Oid relation, Snapshot snapshot);
-/* Was it made by somebody whom the snapshot doesn't see?  Such a table is empty for the snapshot. */
+/*
+ * Was it made by a transaction that the snapshot doesn't see?  Such a table is empty for the snapshot.
+ */
 extern bool MadeSince(Oid relation, Snapshot snapshot);
 
 } // namespace cq

@@ -19,8 +19,8 @@ namespace
 {
 
 /*
- * One that was met.  PL/pgSQL never frees this part of a function, since calls may still point to it; for
- * another function it is only used again after it was freed.
+ * A compiled function that was met.  PL/pgSQL never frees this struct, since calls may still point to
+ * it.  It uses it for another function only after the old one was freed.
  */
 struct Met
 {
@@ -74,7 +74,10 @@ CompileAsIs(Oid function, FuncExpr *call)
 	return LoadPlpgsql().compile(fcinfo, false);
 }
 
-/* The next call compiles it again.  PL/pgSQL would keep one that runs besides the new one, for good. */
+/*
+ * The next call compiles it again.  Not while it runs: PL/pgSQL would then keep the old one beside the
+ * new one for ever.
+ */
 bool
 Forget(PLpgSQL_function *function)
 {
@@ -130,7 +133,10 @@ NoteReference(Findings *f, const Dotted &dotted, bool of_row)
 		NoteDescribed(f, relation);
 }
 
-/* By PostgreSQL's scanner, as PL/pgSQL reads it: a string or comment is none. */
+/*
+ * Found by PostgreSQL's scanner, as PL/pgSQL reads the body: a word in a string or comment does not
+ * count.
+ */
 void
 NoteReferences(Findings *f, const char *source)
 {

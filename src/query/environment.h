@@ -24,8 +24,8 @@ extern const Environment *EnvironmentWithin(Findings *f, HeapTuple function, boo
 extern void Enter(const Environment *environment);
 
 /*
- * What tells one judgement of a body from another: its environment, and for those that take any
- * type what they are called with, which is returned, too.
+ * What distinguishes two examinations of one body: its environment and, for polymorphic functions, the
+ * types that it is called with, which are returned, too.
  */
 extern uint64 BodyVariant(Findings *findings, Oid function, FuncExpr **call);
 

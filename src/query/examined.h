@@ -37,7 +37,8 @@ struct Examined
 	bool automatic;  /* a statement of the client's own: keys of calls are others */
 	bool identified; /* not so if the trees hold what only another module can read */
 	Digest digest;
-	StringInfoData key_prefix; /* per shape one byte differs */
+	StringInfoData
+		key_prefix; /* false if the trees hold a node whose text only another module can write */
 	uint64 prefix_hash;
 	bool key_is_constant; /* the prefix is the whole key */
 };

@@ -45,7 +45,9 @@ struct Findings
 	Reason exact = Reason::none;
 	char *exact_detail = nullptr;
 
-	/* A volatile function, if any: for ttl a setting decides what becomes of the query. */
+	/*
+	 * A volatile function, if any: for a ttl read, a setting decides whether the query may be cached.
+	 */
 	char *volatile_detail = nullptr;
 
 	/* What the key must hold. */
@@ -60,11 +62,12 @@ struct Findings
 	bool literals = false;    /* parse analysis converted literals by regional settings */
 	bool checked_literal = false; /* ... and checked them by constraints of domains */
 	bool daily = false;           /* ... and one is a time in a zone, with the offset of the day */
-	bool fleeting = false; /* bodies have such literals, or such as 'today': no kept plan will do */
-	bool kept_old = false; /* a function could not be compiled again, since it runs */
+	/* bodies have such literals, or ones like 'today': plan them anew for each fill */
+	bool fleeting = false;
+	bool kept_old = false;      /* a function could not be compiled again, since it runs */
 	bool restricted = false;    /* ... or calls functions that not all may call */
 	bool folded = false;        /* ... or the planner may have evaluated what reads them */
-	bool unread = false;        /* calls code that is believed, being trusted or IMMUTABLE */
+	bool unread = false;        /* calls IMMUTABLE or trusted code, which is believed unread */
 	bool clock = false;         /* rows may show when the statement or transaction began */
 	bool time_literal = false;  /* ... and one of them may be 'today': analyse before each fill */
 	bool user_function = false; /* runs code whose own queries must be watched during a fill */
@@ -73,17 +76,17 @@ struct Findings
 	List *settings = NIL;       /* names (char *) given to current_setting() */
 	bool catalogs = false;      /* functions read catalogs, which ones can't be told */
 	bool opaque = false;        /* rows come from code of another module: a foreign table, say */
-	bool late = false;          /* code in it looks names up while it runs, nobody knows which */
+	bool late = false;          /* code in it looks up names while it runs; they are unknown */
 	bool text_search = false;   /* reads configurations or dictionaries of text search */
 	bool foreign = false;       /* reads foreign tables */
-	List *cursors =
-		NIL; /* names (char *) that functions give to cursors: the session's own are in the way */
+	/* names (char *) of cursors that functions open: not if the session has one of that name */
+	List *cursors = NIL;
 
 	/* What it depends on: sorted and unique. */
 	List *relations = NIL;      /* OIDs of relations read, views and partitions included */
 	List *rowtypes = NIL;       /* pg_class OIDs of composite types seen */
 	List *types = NIL;          /* OIDs of types that aren't built in */
-	List *types_believed = NIL; /* ... of code that is believed, until the examination ends */
+	List *types_believed = NIL; /* ... in believed code; used until the examination ends */
 	List *owners = NIL;     /* OIDs of roles with whose rights relations under policies are read */
 	List *functions = NIL;  /* OIDs of functions that aren't built in, at whatever depth */
 	List *inside = NIL;     /* OIDs of relations that only functions read */
@@ -116,18 +119,18 @@ struct Findings
 	int bodies = 0;        /* of which functions */
 };
 
-/* Was something seen that a key made of what is known doesn't have? */
+/* Does `seen` have something that a key made by `known` lacks? */
 extern bool Lacks(const Findings &known, const Findings &seen);
 /* Know it, too. */
 extern void Widen(Findings *known, const Findings &seen);
 
 /*
- * Adds what was found about a part that was walked by itself, and the names in it, which `into` has
- * to be walking for.
+ * Adds the findings of a part that was walked by itself, and the names in it; `into` must be the
+ * findings of the walk that is going on.
  */
 extern void Merge(Findings *into, const Findings &part, const NameHashes &names);
 
-/* What speaks against keeping the result; the first finding is kept. */
+/* Notes why the result can't be kept; the first reason stays. */
 extern void RefuseBoth(Findings *findings, Reason reason, const char *detail);
 extern void RefuseExact(Findings *findings, Reason reason, const char *detail);
 /* It asks for the date or time of the statement or transaction. */

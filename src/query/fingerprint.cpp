@@ -57,7 +57,7 @@ AppendRegional(StringInfo to)
 	AppendText(to, locale_time);
 	AppendText(to, locale_messages);
 	AppendText(to, TSCurrentConfig);
-	/* a name of the server's configuration file is looked up when it is needed, and then kept */
+	/* the server looks up a name of its configuration file at the first use, and keeps it */
 	if (unlikely(strchr(TSCurrentConfig, '.') == nullptr))
 	{
 		const Oid config = getTSCurrentConfig(false);
@@ -68,8 +68,9 @@ AppendRegional(StringInfo to)
 }
 
 /*
- * As current_setting() shows it, which is not always what is stored.  Of one that only some roles may read
- * the stored value: what asks for it may run as another role than the caller.
+ * As current_setting() shows it, which is not always the stored value.  Of a setting that only some
+ * roles may read the stored value is taken: the code that reads it may run as another role than the
+ * caller.
  */
 void
 AppendSetting(StringInfo to, const char *name)
@@ -98,7 +99,7 @@ AppendCustomized(StringInfo to)
 	{
 		const char *name = variables[i]->name;
 
-		/* one that nobody set is there or not as libraries are loaded or not */
+		/* a setting that nobody set exists only if its library is loaded */
 		if (variables[i]->source == PGC_S_DEFAULT || strchr(name, '.') == nullptr ||
 			strncmp(name, "cached_query.", 13) == 0)
 			continue;
@@ -120,10 +121,10 @@ AppendAllSettings(StringInfo to)
 	{
 		const char *name = variables[i]->name;
 
-		/* one with a hook may show what nobody set: in_hot_standby, or what the socket says */
+		/* a show hook may show what nobody has set: in_hot_standby, or a property of the socket */
 		if (variables[i]->source == PGC_S_DEFAULT && !compat::HasShowHook(variables[i]))
 		{
-			/* it may be unknown elsewhere: a library's, or one that somebody had set */
+			/* it may be unknown in another session: it belongs to a library, or was set by name */
 			if (strchr(name, '.') != nullptr && strncmp(name, "cached_query.", 13) != 0)
 				AppendText(to, name);
 			continue;
@@ -138,7 +139,7 @@ AppendAllSettings(StringInfo to)
 namespace
 {
 
-/* The first one is where objects are made, and what current_schema says. */
+/* In order: objects are created in the first schema, and current_schema shows it. */
 void
 AppendNamedSchemas(StringInfo to)
 {
@@ -155,7 +156,7 @@ AppendNamedSchemas(StringInfo to)
 
 		appendBinaryStringInfo(to, reinterpret_cast<const char *>(&schema), sizeof(schema));
 	}
-	/* is there one to be made as soon as somebody asks for the first?  Asking would make it. */
+	/* would the first use create a schema for temporary objects?  To ask for it would create it */
 	if (!OidIsValid(temporary) && strstr(namespace_search_path, "pg_temp") != nullptr)
 		AppendText(to, namespace_search_path);
 	list_free(path->schemas);
@@ -164,7 +165,7 @@ AppendNamedSchemas(StringInfo to)
 
 } // namespace
 
-/* fetch_search_path() is not asked: it makes the schema of temporary objects if that comes first. */
+/* fetch_search_path() can't be used: it creates the schema of temporary objects if that is first. */
 void
 AppendSearchPath(StringInfo to)
 {
@@ -213,7 +214,7 @@ HasTempObjects()
 	if (heard != 0 && heard == news_count)
 		return found;
 
-	/* Whatever is made in a schema depends on it.  Our own uncommitted objects are seen. */
+	/* Any object that is made in a schema changes it.  Our own uncommitted objects are seen. */
 	depend = table_open(DependRelationId, AccessShareLock);
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(NamespaceRelationId));

@@ -24,7 +24,10 @@ extern void AppendSetting(StringInfo to, const char *name);
 extern void AppendCustomized(StringInfo to);
 /* All settings that are not at their defaults. */
 extern void AppendAllSettings(StringInfo to);
-/* OIDs of the resolved search path, temporary schema left out; those of them that it names. */
+/*
+ * The OIDs of the schemas that the search path names, with 0 for the temporary one, and those of the
+ * resolved path, without the temporary one.
+ */
 extern void AppendSearchPath(StringInfo to);
 /* Has this session temporary objects now, whose names may hide others? */
 extern bool HasTempObjects();

@@ -41,7 +41,7 @@ constexpr Group groups[] = {
 #undef CQ_BUILTIN
 };
 
-/* All of them by OID.  Some OIDs stand for another function in a later version: then twice. */
+/* Sorted by OID.  If an OID is another function in a later version, it is listed twice. */
 struct Place
 {
 	uint16 oid;

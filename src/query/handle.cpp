@@ -105,7 +105,7 @@ Trim()
 Hold *held = nullptr;
 Hold *free_holds = nullptr; /* kept, so that a call allocates none */
 
-/* Of one that is linked, with no code between that could forget it. */
+/* Valid while the handle is linked and no code has run that could drop it. */
 HeldHandle
 HoldHandle(Handle *handle)
 {
@@ -138,8 +138,8 @@ EndHold(Hold *hold)
 }
 
 /*
- * An error came while it was planned or examined: it goes with the error, as what it left would be counted by
- * nobody.  The next call would begin from the text in any case.
+ * An error came while the handle was planned or examined.  It is dropped with the error: its memory
+ * would not be counted, and the next call would begin from the text in any case.
  */
 bool
 LeftUnfinished(const Handle *handle)
@@ -147,7 +147,10 @@ LeftUnfinished(const Handle *handle)
 	return handle->generation < 0 || handle->names_changed;
 }
 
-/* What an error left behind.  At commit somebody has forgotten it, as with PostgreSQL's own resources. */
+/*
+ * Holds that an error left behind.  If there is one at commit, our code forgot it: a WARNING, as for
+ * PostgreSQL's own resources.
+ */
 void
 ReleaseOwned(ResourceReleasePhase phase, bool is_commit, bool, void *)
 {
@@ -350,7 +353,10 @@ GetHandle(const char *query, int length, const Args &args)
 	constexpr int kTries = 10;
 	const uint64 hash = HashIdentity(query, length, args);
 
-	/* Parsing the text would, too: what was announced before this call is known in it. */
+	/*
+	 * Parsing the text would take in the messages, too: what others committed before this call is known
+	 * in it.
+	 */
 	AcceptInvalidationMessages();
 	for (int tries = 1;; tries++)
 	{

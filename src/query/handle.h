@@ -30,8 +30,8 @@ namespace cq
 {
 
 /*
- * Of a cursor, beside PostgreSQL's own: the plan is for us, so it gets no node of auto/.  It is the query of a call,
- * or what is planned below such a node.
+ * For a cursor, a bit beside PostgreSQL's own: this plan is made for us, so it gets no node of auto/. 
+ * It is the query of a call, or the plan below such a node.
  */
 constexpr int kPlainPlan = 1 << 30;
 

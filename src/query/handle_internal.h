@@ -21,7 +21,7 @@ extern ProcessUtility_hook_type previous_process_utility;
 
 /* Count what it takes now, with its plan if it has one: from its making on, so that each can be trimmed. */
 extern void CountMemory(Handle *handle, const CachedPlan *plan);
-/* Longer than a key may be: it is run and no more, so what is not needed for that isn't found out. */
+/* The key would be too long: the query is only run, so what only a key needs isn't found out. */
 extern bool TooLong(const Handle *handle);
 /*
  * Bring it up to date and check rights on relations.  False: it is to be made anew, because a name

@@ -25,7 +25,7 @@ BeginTrial(Findings *f, Trial *trial)
 	trial->log_messages = compat::LogMessages();
 	BeginInternalSubTransaction(nullptr);
 	MemoryContextSwitchTo(trial->context);
-	/* notices come when the function runs */
+	/* notices are for the run of the function, not for its examination */
 	client_min_messages = Max(client_min_messages, ERROR);
 	compat::LogMessages() = Max(compat::LogMessages(), ERROR);
 	Enter(f->environment);
@@ -78,7 +78,7 @@ WalkInside(Findings *f, Query *query)
 	ListCell *cell;
 
 	if (query->commandType == CMD_UTILITY)
-		return false; /* a run of it is a write */
+		return false; /* it writes when it runs */
 	/* a body that is kept as a tree has no locks yet */
 	AcquireRewriteLocks(query, true, false);
 	queries = QueryRewrite(query);
@@ -89,7 +89,10 @@ WalkInside(Findings *f, Query *query)
 
 	f->literals = f->checked_literal = f->daily = false;
 	f->last_literal = InvalidOid;
-	/* what is believed gives the same whatever names in it mean, until one of them changes */
+	/*
+	 * believed code returns the same whatever names in it mean, until a definition that it names
+	 * changes
+	 */
 	if (!f->believed && !DigestTrees(queries, {f->words_inside, nullptr}, false, &f->inside_digest))
 		f->unidentified = true;
 	foreach (cell, queries)

@@ -73,7 +73,7 @@ Same(const StringInfoData &a, const StringInfoData &b)
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
-/* An empty table for what is found from now on. */
+/* An empty table for what will be found. */
 void
 BeginTable(const StringInfoData &now)
 {
@@ -99,8 +99,8 @@ KeyOf(const Findings &f, const Pending *body)
 }
 
 /*
- * Not what failed, was not understood, or is of this moment.  Under SET clauses and other roles a
- * body is rare, and its findings point to these.
+ * Not what failed, was not understood, or is valid only now.  Bodies under SET clauses or other roles
+ * are rare, and their findings point to these, so they are not kept either.
  */
 bool
 MayKeep(const Findings &found)
@@ -109,7 +109,7 @@ MayKeep(const Findings &found)
 		   !found.unidentified && !found.checked_literal && AllSettingsWatched();
 }
 
-/* By itself, as if nothing else had been met. */
+/* As if this body were all that is examined. */
 void
 JudgeAlone(const Findings &f, const Pending *body, JudgeFn judge, Findings *found,
 		   NameHashes *names)
@@ -132,7 +132,10 @@ JudgeAlone(const Findings &f, const Pending *body, JudgeFn judge, Findings *foun
 	judge(found, body);
 }
 
-/* If nothing has happened meanwhile but that it was compiled.  False: it isn't kept. */
+/*
+ * If nothing has changed meanwhile but that the function was compiled.  False: the findings are not
+ * kept.
+ */
 bool
 Keep(const BodyKey &key, const Findings &found, const NameHashes &names, uint64 news,
 	 uint64 settings)

@@ -150,7 +150,10 @@ Watch(struct config_generic *setting, uint64 *count)
 	watched_count++;
 }
 
-/* Of the groups below, those that change no value and no meaning, or that plans notice themselves. */
+/*
+ * Settings of these groups that change no value and no meaning, or whose changes plans notice by
+ * themselves.
+ */
 bool
 IsHarmless(const char *name)
 {
@@ -190,7 +193,7 @@ IsHarmless(const char *name)
 	return length > strlen(timeout) && strcmp(name + length - strlen(timeout), timeout) == 0;
 }
 
-/* Those with which values and texts are read and written; what isn't known counts. */
+/* The settings with which values and texts are read and written; a setting that isn't known counts. */
 bool
 AnalysisReads(const struct config_generic *setting)
 {
@@ -215,7 +218,7 @@ IsRole(const struct config_generic *setting)
 		   strcmp(setting->name, "session_authorization") == 0;
 }
 
-/* Does it run code of users', or make values that such code checks? */
+/* Does it run code of users, or make values that such code checks? */
 bool
 RunsKept(const Findings &findings)
 {

@@ -23,17 +23,19 @@
 namespace cq
 {
 
-/* Do news concern what functions and domains in it look up, since all was made anew? */
+/* Were there changes, since all was made anew, that concern what functions and domains look up? */
 extern bool KeptOutdated(const Findings &findings, const NameHashes &names);
 /* Must it be made anew before the rows of a run may be published? */
 extern bool KeptUnlikeNow(const Findings &findings);
 /*
- * All of it is made again where it is used next.  What runs just now goes on with what it has, as with DISCARD
- * PLANS.
+ * Everything is made again at its next use.  What is running now goes on with the old one, as with
+ * DISCARD PLANS.
  */
 extern void ForgetKept();
 
-/* So many changes of settings that analysis reads were there so far, if all of these are watched. */
+/*
+ * The number of changes so far of settings that analysis reads, if all of these settings are watched.
+ */
 extern uint64 SettingsCount();
 extern bool AllSettingsWatched();
 

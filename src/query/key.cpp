@@ -28,7 +28,8 @@ constexpr uint32 kPartCustomized = 16;
 constexpr uint32 kPartEverything = 32;
 constexpr uint32 kPartNames = 64; /* the search path, in documents */
 constexpr uint32 kPartTempSchema = 256;
-constexpr uint32 kPartMoment = 128; /* the digest has the text in the place of some literals */
+constexpr uint32 kPartMoment =
+	128; /* some literals depend on the time: the digest has their text */
 
 struct Head
 {

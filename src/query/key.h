@@ -14,8 +14,8 @@
  *		parameter types
  *	variable part, only what the query can see:
  *		role			where the result depends on it (row security, current_user, code of
- *						the user's, restricted functions): sharing is what makes a cache useful
- *						behind a pooler, leaking what kills it
+ *						users, restricted functions).  Otherwise roles share the entry, which
+ *						a pool of connections with many roles needs.
  *		session role, search_path, regional settings, named settings, customized settings
  *		parameter values
  *

@@ -20,8 +20,9 @@ namespace cq
 extern uint64 news_count;
 
 /*
- * May something that was told after the first `heard` have changed what a text means, in which these
- * names were met and these findings made?  True also when it is too long ago to tell.
+ * May a message after the first `heard` ones have changed the meaning of a text, in which these names
+ * were met and for which these findings were made?  True also if so many have come since that they are
+ * no longer known.
  */
 extern bool SomeConcerns(uint64 heard, const NameHashes &names, const Findings &findings);
 
@@ -31,7 +32,10 @@ NewsConcern(uint64 heard, const NameHashes &names, const Findings &findings)
 	return unlikely(heard != news_count) && SomeConcerns(heard, names, findings);
 }
 
-/* ... or one of these relations?  What has a plan is told by PostgreSQL; who has a tree alone asks. */
+/*
+ * ... or one of these relations?  For a plan PostgreSQL's plan cache watches them; this is for a tree
+ * without a plan.
+ */
 extern bool NewsOfRelations(uint64 heard, List *relations);
 
 /* The planned constraints of domains are made again where they are used next.  No news for us. */

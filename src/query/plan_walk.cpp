@@ -55,7 +55,7 @@ ChildrenOf(Plan *node)
 	}
 }
 
-/* The expressions of a plan node that may call something; those of an index are in its quals. */
+/* The expressions of a plan node that may call something; those of an index are also in its quals. */
 void
 JudgeNode(Findings *f, Plan *node)
 {

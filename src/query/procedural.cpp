@@ -389,7 +389,7 @@ WalkStatement(Body *body, PLpgSQL_stmt *statement)
 	case PLPGSQL_STMT_CLOSE:
 		CloseCursor(body, reinterpret_cast<PLpgSQL_stmt_close *>(statement)->curvar);
 		break;
-	default: /* CALL, COMMIT and what is new: a run of them is a write, or not known */
+	default: /* CALL, COMMIT and statements of later versions: they write, or it is unknown what they do */
 		NotUnderstoodInside(body, "a statement");
 		break;
 	}
@@ -412,7 +412,7 @@ WalkStatements(Body *body, List *statements)
 		CHECK_FOR_INTERRUPTS();
 		WalkStatement(body, static_cast<PLpgSQL_stmt *>(lfirst(cell)));
 	}
-	/* an exception, EXIT or branch may have left out what was opened there */
+	/* an exception, EXIT or a branch may have skipped an OPEN there */
 	body->open = open;
 	body->depth--;
 }

@@ -34,8 +34,8 @@ SurelyOpen(Body *body, int number)
 }
 
 /*
- * One without a name is null until this function opens it.  One with a name is the session's unless the
- * function has surely opened it.
+ * Without a name, it is null until this function opens it.  With a name, it may be a cursor of the
+ * session unless the function has certainly opened it.
  */
 bool
 MayBeOfSession(Body *body, int number)
@@ -64,7 +64,7 @@ NoteShared(Body *body, const PLpgSQL_datum *datum)
 	}
 }
 
-/* What is fetched from it from here on; with several queries, nobody knows. */
+/* What is fetched from it from here on; unknown if it is opened for several queries. */
 void
 NoteOpened(Body *body, int number, TupleDesc columns)
 {

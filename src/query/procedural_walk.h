@@ -80,7 +80,10 @@ extern void NoteOpened(Body *body, int number, TupleDesc columns);
 extern void OpenCursor(Body *body, int number, PLpgSQL_expr *arguments, PLpgSQL_expr *query);
 extern void FetchInto(Body *body, int number, PLpgSQL_variable *target);
 extern void CloseCursor(Body *body, int number);
-/* When all statements are known: what was used as a cursor, and is it the function's own? */
+/*
+ * When all statements are known: which variables were used as cursors, and are these the function's
+ * own?
+ */
 extern void JudgeCursors(Body *body);
 
 } // namespace cq

@@ -86,8 +86,9 @@ AddNameIn(NameHashes *names, compat::CacheId cache, const char *name, Oid schema
 }
 
 /*
- * A name could come to mean something in each schema of the path, the temporary one included.  If there is
- * none of these yet, it isn't made for that: PostgreSQL's plan cache notices when the path gets one.
+ * A new object in any schema of the path could capture a name, the temporary schema included.  If the
+ * session has none yet, it isn't created for that: PostgreSQL's plan cache notices when the path gets
+ * one.
  */
 void
 AddName(NameHashes *names, compat::CacheId cache, const char *name)
@@ -149,7 +150,7 @@ NoteLateType(Findings *f, const TypeName *type)
 		NoteLateName(f, exact::NameKind::relation, strVal(list_nth(type->names, i)));
 }
 
-/* A column may be a function in disguise, if there is one of this name. */
+/* If a function has this name, a column reference may be a call of it. */
 void
 NoteLateColumn(Findings *f, const char *name)
 {

@@ -43,7 +43,7 @@ JudgeParameters(Handle *handle)
 		RefuseBoth(&handle->findings, Reason::record_parameter, psprintf("$%d", traits.refused));
 }
 
-/* What tells the query from others, besides settings and arguments; false: nothing does. */
+/* What distinguishes the query from others, besides settings and arguments; false: nothing can. */
 bool
 Identify(Handle *handle)
 {
@@ -165,8 +165,8 @@ LiteralsMoved(Handle *handle)
 }
 
 /*
- * May the text mean something else than when it was analysed?  After an examination of a new plan the news
- * of before are asked about again, with the names that were met now.
+ * May the text mean something else than when it was analysed?  After a new plan was examined, earlier
+ * messages are checked again, with the names that were met by that examination.
  */
 bool
 Outdated(const Handle *handle)
@@ -174,7 +174,7 @@ Outdated(const Handle *handle)
 	return handle->names_changed || NewsConcern(handle->heard, handle->names, handle->findings);
 }
 
-/* Execution has made another plan meanwhile, while nobody looked what the examination would find. */
+/* A run has made another plan meanwhile, which nobody has examined. */
 bool
 PlannedUnseen(const Handle *handle)
 {
@@ -207,7 +207,7 @@ Revalidate(Handle *handle, bool last)
 				  PlannedUnseen(handle)))
 		return false;
 	handle->names_changed =
-		!last; /* what fails is not tried again: the next call begins from the text */
+		!last; /* what fails is not tried again here: the next call begins from the text */
 	plan = GetCachedPlan(handle->source, nullptr, CurrentResourceOwner, nullptr);
 	handle->names_changed = false;
 	same = plan->generation == handle->generation;
@@ -216,7 +216,7 @@ Revalidate(Handle *handle, bool last)
 		handle->names_changed = true;
 	if (last || !handle->names_changed)
 	{
-		/* somebody who holds it as well goes by the findings and the key that it has */
+		/* another use of the handle relies on its findings and its key */
 		if (!same || (handle->news && handle->holds == 1))
 			Reexamine(handle, plan);
 		compat::CheckRelationRights(linitial_node(PlannedStmt, plan->stmt_list));

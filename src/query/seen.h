@@ -50,7 +50,7 @@ struct Seen
 };
 
 extern bool HasMet(const Seen &seen, Thing thing, Oid oid, uint64 variant = 0);
-/* Adds it.  False: it was there before. */
+/* Adds it.  False: it was in the set before. */
 extern bool FirstTime(Seen *seen, Thing thing, Oid oid, uint64 variant = 0);
 
 } // namespace cq

@@ -2,8 +2,8 @@
  * tree.cpp
  *		What tells one query from another: its analysed and rewritten trees, as a digest.
  *
- * nodeToString() writes all that stored rules need, so all that a query means, and the server's
- * version is in the key: so the same bytes mean the same.
+ * nodeToString() writes everything that stored rules need, and so everything that a query means.  The
+ * server's version is in the key.  So two trees with the same bytes mean the same.
  */
 #include "pg.h"
 #include "query/append.h"
@@ -20,7 +20,7 @@ namespace cq
 namespace
 {
 
-/* Types whose input functions know words such as 'today', and what is made of them. */
+/* Types whose input functions know words such as 'today', and types that contain them. */
 bool
 ShowsMoment(Oid type)
 {

@@ -19,7 +19,9 @@ namespace cq
 
 constexpr int kDigestBytes = PG_SHA256_DIGEST_LENGTH;
 
-/* SHA-256, since whoever can make two queries of one digest can make others get his result. */
+/*
+ * SHA-256, since anybody who could make two queries with one digest could give other users his result.
+ */
 struct Digest
 {
 	uint8 bytes[kDigestBytes];
@@ -35,9 +37,9 @@ struct Moment
 /* Has it many elements, all of them constants?  It is digested in another way then. */
 extern bool IsLongList(const ArrayExpr *array);
 /*
- * The digest becomes that of what it was of, and of the trees.  Literals that show the moment are
- * left out.  Who says that there is no long list gets another digest for trees that have one.
- * False: no digest can tell.
+ * The new digest is that of the old one and the trees.  Literals that show the moment are left out.  A
+ * caller that says there is no long list gets another digest for trees that have one.  False: these
+ * trees can't have a digest.
  */
 extern bool DigestTrees(List *queries, const Moment &moment, bool long_lists, Digest *digest);
 /* The same with another digest. */

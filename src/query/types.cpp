@@ -91,8 +91,8 @@ namespace
 {
 
 /*
- * What no node names: arrays and records are compared by the default operators of what is in them,
- * and so are GREATEST and DISTINCT; a user's cast to json is what to_json() and its kin call.
+ * Comparisons that no node names.  Arrays and records, GREATEST and DISTINCT use the default operators
+ * of their elements' types.  to_json() and the like call a user's cast to json.
  */
 void
 JudgeImplied(Findings *f, Oid type)
@@ -114,7 +114,7 @@ JudgeParts(Findings *f, Oid type)
 	if (isAnyTempNamespace(TypeNamespace(type)))
 		RefuseBoth(f, Reason::temp_relation, psprintf("type %s", format_type_be(type)));
 
-	/* not the base type at once: the checks of each domain on the way count */
+	/* not the base type at once: each domain between has constraints of its own */
 	part = TypeBelow(type);
 	if (OidIsValid(part))
 		JudgeType(f, part);
@@ -166,7 +166,7 @@ JudgeDefaults(Findings *f, const Pending *item)
 	argument -= list_length(defaults);
 	foreach (cell, defaults)
 	{
-		/* beyond 64 it is taken for one that isn't given */
+		/* beyond 64, an argument counts as not given */
 		if (argument >= 64 || !(item->variant & (UINT64CONST(1) << argument)))
 			Walk(static_cast<Node *>(lfirst(cell)), f);
 		argument++;

@@ -47,7 +47,7 @@ JudgeSetting(Findings *f, char *name)
 }
 
 /*
- * current_setting('x') puts x into the key; with a name that isn't constant it could be anything.
+ * current_setting('x') puts x into the key.  With a name that isn't constant it may read any setting.
  */
 bool
 JudgeCurrentSetting(Findings *f, FuncExpr *call)
@@ -144,7 +144,7 @@ JudgeConst(Findings *f, Oid type)
 {
 	if (ReadsThroughChecks(type))
 	{
-		/* they ran when the literal was analysed, and may say something else by now */
+		/* the constraints ran when the literal was analysed, and may decide otherwise now */
 		f->checked_literal = true;
 		JudgeInput(f, type);
 	}
@@ -153,7 +153,7 @@ JudgeConst(Findings *f, Oid type)
 	f->last_literal = type;
 }
 
-/* Those that a call leaves to their defaults, the planner puts in. */
+/* Arguments that a call leaves to their defaults: the planner adds them. */
 void
 DeferDefaults(Findings *f, Oid function, List *args)
 {

@@ -12,7 +12,7 @@ namespace cq
 
 /* --- for bodies, plans and fills */
 
-/* A function that is called by whatever is walked. */
+/* A function that the walked tree calls. */
 extern void JudgeCalled(Findings *findings, Oid function);
 /* An analysed query, or any expression of one. */
 extern void WalkTree(Findings *findings, Node *tree);
@@ -24,7 +24,7 @@ extern void NoteCursor(Findings *findings, const char *name);
 extern void JudgeAssignment(Findings *findings, Oid source, int32 source_typmod, Oid target,
 							int32 target_typmod);
 
-/* Our own plan node, which is none of another module. */
+/* Our own plan node: it doesn't count as one of another module. */
 constexpr const char *kScanName = "Cached Query";
 constexpr const char *kStatementName = "Cached Statement"; /* auto/: a whole statement */
 /*
@@ -103,15 +103,15 @@ extern void JudgeParts(Findings *f, Oid type);
 /* The CHECK constraints of a domain may call anything. */
 extern void JudgeDomain(Findings *f, Oid type);
 /*
- * Those of the domains it is made of, too; as they were written, for what the session keeps of them
- * has functions inlined that may be others by now.
+ * Constraints of the domains below it, too.  They are read as they were written: the ones that the
+ * session keeps have functions inlined that may have changed.
  */
 extern void JudgeChecks(Findings *f, Oid type);
 /* Defaults of the arguments that a call doesn't give. */
 extern void JudgeDefaults(Findings *f, const Pending *item);
 /*
- * A value that is read from text while the query runs, by an input function that no node names:
- * the text may say 'today', and mean one day or another with the settings.
+ * A value that is read from text while the query runs, by an input function that no node names.  The
+ * text may be 'today', and it may mean another day under other settings.
  */
 extern void JudgeInput(Findings *f, Oid type);
 /* An aggregate's initial value, which each run reads from text. */
@@ -133,15 +133,15 @@ extern void JudgeColumns(Findings *f, TupleDesc desc);
 extern bool Walk(Node *node, void *arg);
 
 /*
- * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE or
- * trusted.  That holds as long as what it is made of stays the same: what it calls, the types it has, what
- * names in it mean.  So this is noted, and nothing else of what is met.
+ * Do what walks into code that is believed to read nothing and to return the same for ever: IMMUTABLE
+ * or trusted code.  That is true as long as its parts stay the same: the functions that it calls, its
+ * types, and what its names mean.  So these are noted, and nothing else that is met.
  */
 template <typename Work>
 void
 Believing(Findings *f, Work work)
 {
-	/* believed code inside of such is noted where this is */
+	/* believed code inside of other believed code is noted there */
 	if (f->believed)
 	{
 		work();

@@ -3,7 +3,7 @@
  *		Rows as they go over the wire: kept once sent, and sent again as they are.
  *
  * Where a statement is nothing but cached rows for the client, nearly all of its time goes into
- * the types' output functions, which make the same text of the same values each time.  So an
+ * the types' output functions, which make the same text of the same values each time.  So a
  * result that is asked for again keeps its DataRow messages beside its tuples, as an image in the
  * store (store/image.cpp), for one combination of formats, encoding and settings.
  */
