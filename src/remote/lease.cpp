@@ -62,8 +62,8 @@ constexpr int64 kPauseShare = 8; /* of the time that was waited so far */
 
 /*
  * The lease that this process has to end.  A process leads one fill at most (singleflight.cpp), and only
- * the leader takes a lease, so one is enough.  It is not in the Lookup, because it must be ended even if the
- * process exits in the middle of the fill.
+ * the leader takes a lease and asks for it here, so one is enough.  It is not in the Lookup, because it must
+ * be ended even if the process exits in the middle of the fill.
  */
 Lease own_lease = {};
 
@@ -221,8 +221,9 @@ HelpsOthers(const Lookup *lookup)
 }
 
 /*
- * Does the call want a lease?  Exact results don't come from other servers, and who asked for a
- * fresh one doesn't want another's.
+ * Does the leader want a lease?  Exact results don't come from other servers, and a call that asked for a
+ * fresh result doesn't want another server's.  A leader that refreshes an entry may have the lease
+ * already, from LeasedElsewhere().
  */
 bool
 WantsLease(const Lookup *lookup, Reason miss)
@@ -230,7 +231,7 @@ WantsLease(const Lookup *lookup, Reason miss)
 	const CallOptions &options = lookup->call->options;
 
 	return options.redis_lease_ms > 0 && !lookup->exact && miss != Reason::miss_refresh &&
-		   UsesRedis(options) && HelpsOthers(lookup);
+		   UsesRedis(options) && !own_lease.any && HelpsOthers(lookup);
 }
 
 /* --- waiting for it ------------------------------------------------------------------------- */
