@@ -42,10 +42,33 @@ namespace
 /* --- looking up ----------------------------------------------------------------------------- */
 
 /*
+ * Were rows of this relation read for the entry?  `at` is where the last one was found: both lists have the order of the
+ * fill, so the next one is usually found at once.
+ */
+bool
+ReadForEntry(const Meta &meta, Oid relation, uint32 *at)
+{
+	const exact::SlotNo slot = exact::WriteSlot(MyDatabaseId, relation);
+	const uint32 count = meta.head.write_slots;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		const uint32 place = (*at + i) % count;
+
+		if (meta.write_slots[place] == slot)
+		{
+			*at = place;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
  * In REPEATABLE READ the query itself would lock all relations that it reads until the transaction ends, so
  * that no other session can truncate a partition between two statements of one snapshot.  A hit has only the
- * locks on the relations that the tree names.  The entry lists the partitions.  They are locked here, and then the
- * entry is judged again.
+ * locks on the relations that the tree names.  The entry lists the partitions.  Those that were read for it are locked
+ * here, and then the entry is judged again.  The plan of this execution might read fewer, so nothing is waited for.
  */
 Reason
 LockWhatItRead(Lookup *lookup, Pin *pin)
@@ -53,10 +76,16 @@ LockWhatItRead(Lookup *lookup, Pin *pin)
 	const Entry *entry = PinnedEntry(pin);
 	const EntryFacts facts = FactsOf(entry);
 	const Meta meta = ReadEntryMeta(entry);
+	uint32 at = 0;
 	Reason reason;
 
 	for (uint32 i = 0; i < meta.head.relations; i++)
-		LockRelationOid(meta.relations[i], AccessShareLock);
+	{
+		/* a standby doesn't know relations by these slots */
+		if ((RecoveryInProgress() || ReadForEntry(meta, meta.relations[i], &at)) &&
+			!ConditionalLockRelationOid(meta.relations[i], AccessShareLock))
+			return Reason::miss_locked;
+	}
 	reason = JudgeFacts(lookup, facts);
 	if (reason == Reason::none || reason == Reason::stale_hit)
 		reason = JudgeMeta(lookup, facts, meta);

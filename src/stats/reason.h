@@ -31,6 +31,7 @@ enum class Kind : uint8_t
 	X(miss_refresh, miss, "a fresh result was asked for (mode refresh, ttl 0, _refresh)")          \
 	X(miss_ahead, miss, "refreshed before it expired, by cached_query.refresh_ahead")              \
 	X(miss_not_exact, miss, "the entry is good for ttl reads only and an exact one was asked for") \
+	X(miss_locked, miss, "another session has locked a table that the entry depends on")           \
 	X(changed_during_fill, miss, "ran, not kept: a dependency changed while the query ran")        \
 	X(too_large, miss, "ran, not kept: the result exceeds cached_query.max_entry_size")            \
 	X(no_memory, miss, "ran, not kept: everything in the cache is in use")                         \
