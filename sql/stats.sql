@@ -8,12 +8,13 @@ SET client_min_messages = warning;
 CREATE TABLE t (v int);
 INSERT INTO t VALUES (1);
 CREATE FUNCTION agree() RETURNS TABLE (hits bool, misses bool, bypasses bool) LANGUAGE sql AS $$
-	SELECT s.hits + s.stale_hits = sum(calls) FILTER (WHERE reason IN ('hit', 'stale_hit')),
-		s.misses = sum(calls) FILTER (WHERE reason LIKE 'miss\_%' OR reason IN ('changed_during_fill', 'too_large', 'no_memory',
-			'too_many_dependencies', 'cheap') OR reason LIKE 'nested\_%'),
-		s.bypasses = sum(calls) FILTER (WHERE reason NOT IN ('hit', 'stale_hit') AND reason NOT LIKE 'miss\_%' AND reason NOT LIKE 'nested\_%'
-			AND reason NOT IN ('changed_during_fill', 'too_large', 'no_memory', 'too_many_dependencies', 'cheap'))
-	FROM cached_query_stats AS s, cached_query_reasons GROUP BY s.hits, s.stale_hits, s.misses, s.bypasses $$;
+	SELECT s.hits + s.stale_hits = sum(outcomes) FILTER (WHERE kind = 'hit'),
+		s.misses = sum(outcomes) FILTER (WHERE kind = 'miss'),
+		s.bypasses = sum(outcomes) FILTER (WHERE kind = 'bypass')
+	FROM cached_query_stats AS s, (SELECT calls + statements, CASE WHEN reason IN ('hit', 'stale_hit', 'redis_hit') THEN 'hit'
+		WHEN reason LIKE 'miss\_%' OR reason LIKE 'nested\_%' OR reason IN ('changed_during_fill', 'too_large', 'no_memory', 'over_quota',
+			'too_many_dependencies', 'cheap', 'ghost', 'would_hit', 'parallel_function') THEN 'miss' ELSE 'bypass' END
+		FROM cached_query_reasons) AS r(outcomes, kind) GROUP BY s.hits, s.stale_hits, s.misses, s.bypasses $$;
 SELECT cached_query_clear() >= 0 AS cleared;
 CALL cq_test.swept();
 SELECT * FROM agree();

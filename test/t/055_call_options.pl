@@ -21,13 +21,15 @@ sub counter { return value("SELECT $_[0] FROM cached_query_stats"); }
 
 # ---- Warm start ----
 
-value(q{SELECT * FROM cached_query_with('{"store": "tiered"}', 'SELECT 42 AS warm', '1h') AS t(v int)});
+value(q{SELECT * FROM cached_query_with('{"store": "tiered", "redis_lease": 20000}', 'SELECT 42 AS warm', '1h') AS t(v int)});
 ok(wait_until(sub { counter('redis_stores') == 1 }, 20), 'the result is written to Redis');
+is(counter('redis_leases'), 1, '... under a lease');
 $redis->cli('FLUSHALL');
 $node->restart;
 ok(wait_until(sub { value(q{SELECT count(*) FROM cached_query_entries WHERE query LIKE '%warm%'}) == 1 }, 20),
 	'after a clean restart its query ran again');
 ok(wait_until(sub { counter('redis_stores') == 1 }, 20), '... and its result is in Redis, as the call wanted');
+is(counter('redis_leases'), 1, '... and the worker took a lease for it');
 
 # ---- Stored messages ----
 
