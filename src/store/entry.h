@@ -92,7 +92,10 @@ constexpr uint64 kPinMask = (UINT64CONST(1) << 24) - 1;
 constexpr uint64 kUnlinked = UINT64CONST(1) << 24;
 constexpr uint64 kHitOne = UINT64CONST(1) << 25;
 constexpr int kHitShift = 25;
-/* Far below the mask: who finds more takes its pin back, and all of them fit meanwhile. */
+/*
+ * Far below the mask.  A backend that finds more takes its pin back, and until then even the pins of
+ * all backends fit.
+ */
 constexpr uint64 kMaxPins = UINT64CONST(1) << 23;
 
 static_assert((kPinMask & kUnlinked) == 0 && kPinMask + 1 == kUnlinked);

@@ -41,7 +41,7 @@ namespace
 /* Extents given back under one hold of the allocator's lock. */
 constexpr int kFreeBatch = 128;
 
-/* Attempts to clear a page for a long run before short ones will do. */
+/* Attempts to free a page for a long run, before short runs are accepted. */
 constexpr int kMaxClearings = 4;
 
 /* Entries of an owner that are compared before one goes. */
@@ -132,7 +132,10 @@ FreeAndTake(UnitRef garbage, Choice *choice, bool last, UnitRequest *request)
 	}
 }
 
-/* Unlink a victim unless it is gone or in use by now; what is nobody's then is garbage. */
+/*
+ * Unlink a victim, unless it is already gone or was pinned since.  If nobody has it pinned, it goes on
+ * the list of garbage.
+ */
 bool
 UnlinkVictim(const Victim &victim, TimestampTz now, UnitRef *garbage, bool *good)
 {
@@ -152,13 +155,13 @@ UnlinkVictim(const Victim &victim, TimestampTz now, UnitRef *garbage, bool *good
 	return ours;
 }
 
-/* Many victims lie in as many places: ask for them at once, not one after the other. */
+/* The victims lie at unrelated addresses: prefetch all of them at once. */
 void
 Prefetch(const Choice &choice)
 {
 	for (int i = 0; i < choice.count; i++)
 		__builtin_prefetch(BucketOf(choice.victims[i].hash));
-	/* whatever a bucket leads to just now: a wrong address does no harm here */
+	/* what is read here may be out of date: to prefetch a wrong address does no harm */
 	for (int i = 0; i < choice.count; i++)
 		__builtin_prefetch(
 			EntryAt(*const_cast<volatile UnitRef *>(BucketOf(choice.victims[i].hash))));
@@ -197,7 +200,7 @@ EvictChosen(Choice *choice, TimestampTz now, UnitRequest *request)
 	return evicted;
 }
 
-/* The worst of some entries that are not in use: one that can't be served any more, if there is one. */
+/* The worst of some entries that nobody uses: one that can't be served any more, if there is one. */
 struct Worst
 {
 	Victim victim;
@@ -290,7 +293,7 @@ TakeUnits(uint32 want, Claim *claim)
 	{
 		if (steps == kMaxClearings)
 			request.least = 1;
-		/* refused what is free: it may have what is void yet, but evict nothing that is good */
+		/* no free units are allowed: void entries may be evicted for it, but no good one */
 		if (!EvictSome(&request, &vain))
 			break;
 		/* others may have freed some, or taken what we freed */
@@ -354,7 +357,7 @@ NewClaim(bool for_image)
 {
 	Claim claim = {};
 
-	/* its own memory comes from no good entry, so it need not be stinted */
+	/* an image is never charged for good entries, so it needs no smaller limit here */
 	claim.image = claim.known = for_image;
 	claim.beside = own_filling;
 	return claim;

@@ -59,8 +59,8 @@ struct Choice
 
 /*
  * All positions below n, each once, from a random one on.  Entries that were made one after the other
- * stand side by side and are often alike.  The golden section as stride spreads any number of
- * positions evenly, so that no such run of entries is all that a walk sees.
+ * stand side by side and are often alike.  A stride of the golden section spreads any number of
+ * positions evenly, so that a walk does not look at one such group only.
  */
 struct Steps
 {

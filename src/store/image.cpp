@@ -20,7 +20,10 @@ namespace cq
 namespace
 {
 
-/* Of one entry: sessions can ask for as many as there are values of their settings. */
+/*
+ * Of one entry.  Sessions with other settings ask for other images, and may have any number of
+ * settings.
+ */
 constexpr int kMaxImages = 8;
 
 enum class Link
@@ -176,8 +179,8 @@ HitsOf(const Pin *pin)
 }
 
 /*
- * Each attempt doubles the number of hits before the next, in case that it fails or that nobody
- * says how it ended.
+ * Each attempt doubles the number of hits that the next one waits for.  It may fail, and nobody may
+ * report how it ended.
  */
 bool
 ClaimImage(Pin *pin, uint64 hits)

@@ -16,7 +16,7 @@ namespace cq
 namespace
 {
 
-/* The last one of its kind takes the place of the one that goes. */
+/* The last one of its kind moves to the freed position. */
 void
 DirectoryRemove(Entry *entry)
 {
@@ -51,8 +51,8 @@ UnlinkAt(UnitRef *link, TimestampTz now, UnitRef *garbage)
 	entry->next_in_bucket = kNoUnit;
 
 	/*
-	 * Out of the directory before the flag is set: who pinned the entry by way of the directory
-	 * has done so by then, and we see its pin or it sees our flag.
+	 * It leaves the directory before the flag is set.  A backend that found the entry in the directory
+	 * has pinned it by then.  So either we see its pin, or it sees our flag.
 	 */
 	DirectoryRemove(entry);
 	if (!IsImage(entry) && link_count != nullptr)
@@ -108,8 +108,8 @@ LinkEntry(Entry *entry, TimestampTz now, Owner *owner)
 	}
 
 	/*
-	 * Nobody can look into the bucket, but as soon as it is in the directory a backend that
-	 * evicts or walks may pin the entry: it must be complete by then.  It can't be freed, as we
+	 * Nobody can read the bucket now.  But from the moment when it is in the directory, a backend that
+	 * evicts or walks may pin the entry.  So it must be complete by then.  It can't be freed, since we
 	 * have it pinned.
 	 */
 	pg_atomic_fetch_and_u64(&entry->state, ~kUnlinked);
@@ -166,7 +166,7 @@ FindEntry(uint64 hash, const void *key, uint32 key_len)
 Entry *
 LinkedAt(uint64 hash, UnitRef unit, uint64 id)
 {
-	/* `unit` may be anything by now: don't look there unless the bucket leads there */
+	/* the entry that began at `unit` may be freed: don't read there unless the bucket leads there */
 	for (UnitRef at = *BucketOf(hash); at != kNoUnit; at = EntryAt(at)->next_in_bucket)
 	{
 		if (at == unit)
@@ -272,7 +272,7 @@ UnlinkLocked(Entry *entry, TimestampTz now, UnitRef *garbage)
 		UnlinkAt(link, now, garbage);
 }
 
-/* Free what was unlinked and is nobody's: a list by next_in_bucket. */
+/* Free entries that were unlinked and that nobody has pinned: a list by next_in_bucket. */
 void
 FreeGarbage(UnitRef garbage)
 {

@@ -14,7 +14,10 @@ namespace cq
 
 extern EntryLinkFn link_count; // may be null
 
-/* Of his entries that the owner of one gives for it while it is published; more than that: QuotaHasRoom(). */
+/*
+ * At most so many entries of the owner are evicted while one is published; for more there is
+ * QuotaHasRoom().
+ */
 constexpr int kMaxOwn = 64;
 
 } // namespace cq

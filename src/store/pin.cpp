@@ -204,7 +204,7 @@ HeldBytes()
 	return held_units * kUnitBytes;
 }
 
-/* Half of the memory is for who wants to fill.  Who has little is not asked to give it up. */
+/* Half of the memory is for fills.  A session with little pinned is not asked to give it up. */
 bool
 TooMuchPinned(const Pin *pin)
 {

@@ -75,8 +75,10 @@ extern bool Charged(const Claim &claim, uint64_t want);
 extern bool RoomForHolding(const Room &room, const Claim &claim, uint64_t want);
 /* May it take `want` of `free` units? */
 extern bool RoomForTaking(const Room &room, const Claim &claim, uint64_t free, uint64_t want);
-/* May it evict good entries of this many units for the `want` units it needs?  Then they are charged
- * until RoomUnreserve(), whatever others do meanwhile. */
+/*
+ * May it evict good entries of so many units for the `want` units it needs?  Then they are charged
+ * until RoomUnreserve(), whatever other fills do meanwhile.
+ */
 extern bool RoomReserve(Room *room, Claim *claim, uint64_t want, uint64_t units,
 						uint64_t *reserved);
 extern void RoomUnreserve(Room *room, Claim *claim, uint64_t reserved);

@@ -174,8 +174,8 @@ Note(PageView *view, const Entry *entry, TimestampTz now)
 }
 
 /*
- * Whose units are in a page, and what would it cost to clear it?  Extents are read that others may
- * write just now, so nothing is believed but what the directory confirms.  Directory lock held.
+ * Which entries have units in a page, and what would it cost to free it?  Extents are read while other
+ * backends may write them, so only what the directory confirms is believed.  Directory lock held.
  */
 void
 ViewPage(uint32 page, PageView *view, TimestampTz now)

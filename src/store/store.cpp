@@ -184,7 +184,7 @@ StoreSetLinkCount(EntryLinkFn fn)
 	link_count = fn;
 }
 
-/* What changes of an account but its quota are sums; the quota may be the one before. */
+/* The sums of an account change under the lock; the quota may be the one before. */
 Owner
 OwnerOf(const Entry *entry)
 {

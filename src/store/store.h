@@ -99,12 +99,16 @@ extern void StoreRequestShmem(Size memory); // from shmem_request_hook: space an
 extern void StoreInitShmem(Size memory);    // from shmem_startup_hook
 extern void StoreInitBackend();             // from _PG_init: resource release callback
 
-/* Told by the owner: can this linked entry never be served again?  Called on a pinned entry with
- * no lock of the index held (that of eviction is); must not raise nor call into this room. */
+/*
+ * Set by the owner: can this linked entry never be served again?  Called on a pinned entry without
+ * locks of the index (the eviction lock may be held); it must not raise or call into this room.
+ */
 typedef bool (*EntryDeadFn)(const Entry *entry);
 extern void StoreSetDeadTest(EntryDeadFn fn);
-/* Told by the owner, who wants to count: an entry is linked (by = 1) or unlinked (-1).  Called with
- * its partition locked; must not raise, wait nor call into this room but for reading. */
+/*
+ * Set by the owner, who counts: an entry is linked (by = 1) or unlinked (-1).  Called with its
+ * partition locked; it must not raise, wait or call into this room except for reading.
+ */
 typedef void (*EntryLinkFn)(const Entry *entry, int by);
 extern void StoreSetLinkCount(EntryLinkFn fn);
 
@@ -116,7 +120,7 @@ extern void Unpin(Pin *pin);
 extern const Entry *PinnedEntry(const Pin *pin);
 /* Memory of entries that this backend has pinned, each as often as it has. */
 extern uint64 HeldBytes();
-/* Do all backends together have more pinned than they may, so that this pin had better be given up? */
+/* Do all backends together have so much pinned that this pin should be given up? */
 extern bool TooMuchPinned(const Pin *pin);
 /* Count one hit, note the time (rate limited) and raise the entry's ttl to at least ttl_us. */
 extern void CountHit(Pin *pin, TimestampTz now, int64 ttl_us);
@@ -208,8 +212,10 @@ extern uint64 StoreCapacity();
 /* The entry took so many bytes the last time: before it is known to be kept the fill may take more of good
  * entries' room than others. */
 extern void ExpectSize(Pin *fill, uint64 bytes);
-/* The fill was refused room, and what is missing is `bytes`: from here on it may evict what it needs,
- * as it will be kept.  False: that can't fit. */
+/*
+ * The fill was refused room and needs `bytes` more.  From here on it may evict what it needs, as its
+ * result will be kept.  False: so much can't fit.
+ */
 extern bool ResumeFill(Pin *fill, uint64 bytes);
 /* What max_bytes is compared with: header, key and tuples so far. */
 extern uint64 FillBytes(const Pin *fill);
@@ -224,11 +230,13 @@ enum class Published
 };
 extern Published PublishFill(Pin *fill, const EntryFacts *facts, const Owner &owner,
 							 const void *meta, uint32 meta_len);
-/* Has the owner room for an entry of so many bytes?  If not, EvictOwn() and ask again; nothing helps
- * if it could never fit. */
+/*
+ * Is there room for an entry of so many bytes within the owner's quota?  If not, call EvictOwn() and
+ * ask again.  If the entry is larger than the quota, that never helps.
+ */
 extern bool FitsQuota(const Owner &owner, uint64 bytes);
 extern bool QuotaHasRoom(const Owner &owner, uint64 bytes);
-/* Drop one of the owner's entries, one that is worth little; false: none was found that is not in use. */
+/* Evict one of the owner's least valuable entries; false: all that were found are in use. */
 extern bool EvictOwn(const Owner &owner);
 /* What owner number n has; false: there are not so many.  Some have nothing: entries and bytes 0. */
 extern bool GetHolding(uint32 n, Holding *holding);
@@ -251,7 +259,7 @@ extern uint64 HitsOf(const Pin *pin);
 extern bool ClaimImage(Pin *pin, uint64 hits);
 extern void SetImageDue(Pin *pin, uint64 hits);
 /* --- passing an entry on ------------------------------------------------------------------ */
-/* Enough to find a linked entry again from another process, without keeping it. */
+/* What it takes to find a linked entry again from another process, without a pin. */
 struct EntryTicket
 {
 	uint64 hash;
@@ -280,8 +288,10 @@ extern Pin *NextEntry(EntryCursor *cursor); // nullptr: that was all
 typedef bool (*EntryTestFn)(const Entry *entry, void *arg);
 extern bool SweepSome(uint32 *below, EntryTestFn dead, void *arg, uint64 *swept);
 extern uint32 LinkedEntries(); // entries linked now
-/* Calls fn for each entry until it returns false, with nobody else about: in the postmaster when all
- * others have ended. */
+/*
+ * Calls fn for each entry until it returns false.  Nobody else may be active: for the postmaster when
+ * all other processes have ended.
+ */
 extern void VisitEntriesAlone(bool (*fn)(const Entry *entry, uint64 hits, void *arg), void *arg);
 extern EntrySummary Summarize(const Pin *pin);
 extern StoreTotals Totals();

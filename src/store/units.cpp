@@ -19,7 +19,10 @@ namespace
 
 constexpr uint32_t kNoPage = UINT32_MAX;
 
-/* Pages of the class below a request that is no power of two, of which some may have the run. */
+/*
+ * A request that is no power of two may find its run in pages of the class below: so many of these are
+ * looked at.
+ */
 constexpr int kProbes = 8;
 
 UnitPage *

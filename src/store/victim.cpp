@@ -22,8 +22,10 @@ namespace
 constexpr uint64 kSearched = 64;
 constexpr uint64 kFetched = 16;
 
-/* Where a search found nothing just now, so many evictions do without.  A search takes tens of
- * microseconds, and who evicts all the time would spend most of its time on them. */
+/*
+ * A search that found nothing is not repeated for so many evictions.  A search takes tens of
+ * microseconds, which would be most of the time of a backend that evicts all the time.
+ */
 constexpr uint32 kSpared = 7;
 constexpr int64 kJustNowUs = 10 * 1000;
 
@@ -41,8 +43,8 @@ RaiseAging(double evicted)
 }
 
 /*
- * Take the entry of the lowest priority out of the pool, as it is now.  One that was used since goes
- * back to where it belongs.  Eviction and directory lock held.
+ * Takes the entry of the lowest priority out of the pool, with its priority of now.  An entry that was
+ * used since is put back at its new place.  Eviction and directory lock held.
  */
 bool
 TakeLowest(Victim *lowest)
@@ -107,7 +109,7 @@ ChooseGood(Choice *choice, const UnitRequest &request, TimestampTz now)
 		RaiseAging(lowest.priority);
 }
 
-/* What can't be served any more, all of the sample.  The rest of it goes into the pool. */
+/* Takes all entries of the sample that can't be served any more.  The others go into the pool. */
 void
 ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 {
@@ -127,7 +129,9 @@ ChooseOfSample(Choice *choice, const Sample &sample, TimestampTz now)
 	}
 }
 
-/* Did a search find nothing just now?  Where it can look at all entries it always does. */
+/*
+ * Did a search find nothing a short time ago?  If a search can look at all entries, it is always done.
+ */
 bool
 SparedSearch(TimestampTz now)
 {
@@ -141,8 +145,8 @@ SparedSearch(TimestampTz now)
 }
 
 /*
- * A few that can't be served any more, of many that are looked at.  No pins: a listed entry stays.
- * Eviction lock held.
+ * A few of many entries: those that can't be served any more.  No pins are needed: a listed entry
+ * stays.  Eviction lock held.
  */
 void
 SearchGone(Choice *choice, TimestampTz now)

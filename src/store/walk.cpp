@@ -29,7 +29,7 @@ namespace
 constexpr uint32 kSweepEntries = 32;
 constexpr uint32 kSweepBytes = 16 * 1024;
 
-/* What a cursor collects before it hands out, and empty buckets that it passes in one go. */
+/* How many entries a cursor reads ahead, and how many empty buckets it passes in one step. */
 constexpr uint32 kCursorEntries = 32;
 constexpr uint32 kCursorBuckets = 4096;
 
@@ -56,7 +56,10 @@ FindDead(EntryTicket *found, uint32 *below, EntryTestFn dead, void *arg)
 	return n;
 }
 
-/* Unlink this very entry, which was seen in the directory a moment ago; false if it is gone. */
+/*
+ * Unlinks this very entry, which was seen in the directory a moment ago; false if it is no longer
+ * linked.
+ */
 bool
 UnlinkListed(const EntryTicket &listed, TimestampTz now)
 {

@@ -20,7 +20,7 @@ namespace cq
 namespace
 {
 
-/* Room in the first extent beyond the key: for a short row and what the owner adds. */
+/* Room in the first extent beyond the key: for a short row and the meta bytes. */
 constexpr Size kFirstRoom = 512;
 
 char *
