@@ -114,7 +114,7 @@ CheckRowType(const FuncExpr *call, List *plan)
 						errhint("Prepare the statement again.")));
 }
 
-/* Which parameters, when they change, make another call of it? */
+/* Which parameters, when they change, make it another call? */
 bool
 CollectParams(Node *node, void *arg)
 {
@@ -128,7 +128,7 @@ CollectParams(Node *node, void *arg)
 	return compat::WalkExpression(node, CollectParams, arg);
 }
 
-/* A scan that a join rescans is told so; one that a subquery runs again may not be. */
+/* A join tells a scan that it will be rescanned; a subquery that is run again may not tell. */
 Again
 ExpectAgain(const CustomScan *plan, int eflags)
 {
@@ -301,8 +301,8 @@ ExecuteScan(CustomScanState *css)
 }
 
 /*
- * The same arguments: the same rows from the start, also if the entry is gone meanwhile, and also
- * if our qual has other parameters now.
+ * With the same arguments the scan returns the same rows from the start, even if the entry was evicted
+ * meanwhile, and even if other parameters of the qual have changed.
  */
 void
 RescanScan(CustomScanState *css)

@@ -203,7 +203,7 @@ PlanScan(PlannerInfo *root, RelOptInfo *rel, CustomPath *path, List *tlist, List
 	scan->scan.scanrelid = 0;
 	scan->flags = path->flags;
 	scan->custom_exprs = list_make1(copyObject(call));
-	/* below the top the scan may be run again without notice (ExecInitSubPlan) */
+	/* below the top, ExecInitSubPlan may run the scan again without telling it */
 	scan->custom_private = list_make1_int(root->query_level > 1);
 	scan->custom_scan_tlist =
 		ReturnsRowType(call) ? RowTypeColumns(call, rel->relid) : ScanColumns(rte, rel->relid);

@@ -13,8 +13,10 @@ namespace cq
 /* Hook and node registration, from _PG_init. */
 extern void InitScan();
 
-/* Is this pg_proc row one of our streaming functions?  nullptr when not, or when the function has
- * been given SET clauses or SECURITY DEFINER, which only a real call obeys. */
+/*
+ * Is this one of our functions that return rows?  nullptr if not, or if the function has SET clauses or
+ * SECURITY DEFINER, which only a real call obeys.
+ */
 extern const Signature *StreamingSignature(Oid function);
 
 /* typed.cpp: arguments keep their types, before the statement is planned; pg_proc changed. */

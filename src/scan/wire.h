@@ -50,8 +50,8 @@ struct WireRun
 };
 
 /*
- * The answer of the scan at the top is known, and nothing has been sent of it.  True: its messages
- * go to the client as the executor hands out as many rows, whatever they are.
+ * The scan at the top knows its answer, and nothing was sent yet.  True: the entry's messages go to the
+ * client while the executor counts as many rows.  Their values don't matter then.
  */
 extern bool BeginWire(WireRun *run, const Answer &answer);
 

@@ -102,8 +102,8 @@ namespace
 {
 
 /*
- * Will the image be used?  The life that is left to the entry should bring another hit, at the
- * rate of those so far.
+ * Is it likely that the image will be used?  At the rate of hits so far, the entry's remaining life
+ * should bring another hit.
  */
 bool
 Pays(const Answer &answer, uint64 hits)

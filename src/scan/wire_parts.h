@@ -56,12 +56,12 @@ extern const Node *OnlyCall(const PlanState *top);
 /* --- wire_image.cpp */
 
 /*
- * In the place of putmessage.  Whatever else goes out between the rows, an output function's
- * NOTICE, is not to be lost later: then no image is made.  That may be the warning of a backend that
- * was told to quit at once, in a signal handler: only a flag is set.
+ * Takes the place of putmessage.  If anything but rows goes out between two rows, such as a NOTICE of
+ * an output function, no image is made, since later readers would miss it.  It may be the warning of a
+ * backend that must quit at once, sent by a signal handler: so only a flag is set.
  */
 extern int PutMessage(char type, const char *body, size_t length);
-/* Is nobody in between, as a hook that runs inside ours may be? */
+/* Is nothing between us and the client, such as a hook that runs inside ours? */
 extern bool StraightToClient(const WireRun *run);
 /* Formats, encoding and settings of this run, as the key of an image; nullptr when it has none. */
 extern StringInfo ImageKey(const WireRun *run, TupleDesc desc);
