@@ -72,7 +72,7 @@ IsMine(uint64 suspicion)
 	return suspicion >> kTimeBits == Me();
 }
 
-/* One of a process that died, or was held up, holds no longer than its wait could. */
+/* A suspicion of a process that died or was held up lasts no longer than its wait could. */
 bool
 IsVoid(uint64 suspicion, int64 now)
 {
@@ -104,7 +104,7 @@ Suspecting()
 	return IsMine(pg_atomic_read_u64(&shared->suspicion));
 }
 
-/* While half open: when the next one may probe instead of a prober that never came back. */
+/* While half open: when another process may probe, if the prober never came back. */
 uint64
 ProbeEnd(int64 now)
 {
@@ -135,7 +135,7 @@ BecomeProber(int64 now)
 	return probing;
 }
 
-/* Ends this process's probe; true if the state is another one for the world. */
+/* Ends this process's probe; true if the state of the breaker has changed for all processes. */
 bool
 EndProbe(State state, uint64 retry_at)
 {
@@ -298,8 +298,9 @@ BreakerLeft()
 }
 
 /*
- * A probe that was cancelled is one that failed.  Neither may a server that hangs have one caller
- * after the other run into its statement_timeout: one that was waiting for long opens the breaker.
+ * A probe that was cancelled counts as failed.  If a server hangs, the callers must not run into their
+ * statement_timeout one after the other.  So a caller that has waited for long when it is cancelled
+ * opens the breaker.
  */
 void
 BreakerCancelled()

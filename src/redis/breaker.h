@@ -38,7 +38,7 @@ extern int64 NowUs();
 extern bool BreakerAllows();
 extern bool BreakerEnter();
 
-/* Has somebody else found that the server hangs?  Then the caller gives up. */
+/* Has another process found that the server hangs?  Then the caller gives up. */
 extern bool BreakerOvertaken();
 /* The caller has waited for long. */
 extern void BreakerSuspect();

@@ -193,8 +193,8 @@ WriteTls(Channel *channel, const iovec *parts, int count)
 }
 
 /*
- * How often who waits looks at what others know; after two of these intervals without a byte it
- * becomes the suspecter.  Each process loses about so much to a server that hangs, so it is short.
+ * How often a waiting process looks at what others know.  After two of these intervals without a byte
+ * it becomes the suspecter.  A server that hangs costs each process about this time, so it is short.
  */
 int64
 LookInterval()

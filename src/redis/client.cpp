@@ -20,7 +20,10 @@ namespace
 bool running = false;          /* this process is in Run() */
 int64 limit_us = PG_INT64_MAX; /* no request lasts longer: BeginLastRequests() */
 
-/* A suspicion or a probe of ours must not outlive us.  Sockets are closed by the exit itself. */
+/*
+ * Neither a suspicion nor a probe of this process may outlast it.  Sockets are closed by the exit
+ * itself.
+ */
 void
 AtExit(int, Datum)
 {
@@ -56,7 +59,7 @@ Conclude(ExchangeResult verdict, int64 begin)
 
 } // namespace
 
-/* A server of pg_upgrade's, or one in single-user mode: what it defines and runs is nobody's business. */
+/* The server of pg_upgrade, or one in single-user mode: other servers must not hear of it. */
 bool
 Configured()
 {

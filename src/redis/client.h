@@ -29,8 +29,8 @@ extern uint64 ServerHash();
 extern bool Usable();
 extern Result Run(const Pipeline &pipeline);
 /*
- * From an exit callback: gives up the request that FATAL has cut off, and sets an end to those that
- * are still to come.
+ * From an exit callback: gives up the request that FATAL has interrupted, and limits the time of later
+ * ones.
  */
 extern void BeginLastRequests(int64 ms);
 

@@ -85,8 +85,8 @@ IsMaster(const Reply &reply)
 }
 
 /*
- * A sentinel often has no password where its servers have one, so there AUTH may fail; and a name
- * in CLIENT LIST is nothing to fail for.
+ * Sentinels often have no password where their servers have one.  So an AUTH that fails there is no
+ * error; nor is a failure to set a name for CLIENT LIST.
  */
 bool
 SetupReply(void *arg, int index, const Reply &reply)
@@ -113,8 +113,8 @@ SetupReply(void *arg, int index, const Reply &reply)
 }
 
 /*
- * The password is for the servers of the URL, and for those that they name as theirs when they are asked: a
- * cluster's nodes, the sentinels' master.  A redirection may lead anywhere.
+ * The password is for the servers of the URL, and for those that they name: the nodes of a cluster, the
+ * master of sentinels.  A redirection may lead to any other server, which does not get it.
  */
 bool
 MayKnowPassword(const Endpoint &endpoint)
@@ -187,7 +187,9 @@ RunSetup(Connection *connection, Timeout *timeout)
 	explicit_bzero(from_file, sizeof(from_file));
 	if (result == ExchangeResult::done && setup.refused)
 		return ExchangeResult::failed;
-	/* One that hangs up on a new connection is not one that closed an old one. */
+	/*
+	 * A server that closes a new connection at once is another failure than one that closes an old one.
+	 */
 	return result == ExchangeResult::lost ? ExchangeResult::failed : result;
 }
 
@@ -276,7 +278,7 @@ SetTrouble(const Endpoint &endpoint, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	/* What a server says may be anything: keep the log's lines whole. */
+	/* A server may say anything: each line of the log must stay one line. */
 	for (char *p = what; *p != '\0'; p++)
 	{
 		if (static_cast<unsigned char>(*p) < ' ' || static_cast<unsigned char>(*p) >= 0x7f)

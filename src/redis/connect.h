@@ -14,7 +14,7 @@ namespace cq::redis
 
 extern ExchangeResult RunSetup(Connection *connection, Timeout *timeout);
 extern ExchangeResult FromWait(Connection *connection, Waited waited, const char *doing);
-/* Up to the point where commands can be sent.  *reached: somebody listens at this address. */
+/* Up to the point where commands can be sent.  *reached: a server listens at this address. */
 extern ExchangeResult Connect(Connection *connection, const Address &address,
 							  const Timeout &timeout, bool *reached);
 extern ExchangeResult FindAddresses(const Endpoint &endpoint, Address *addresses, int *count);

@@ -113,7 +113,7 @@ Flush(Connection *connection)
 	return true;
 }
 
-/* Gets some bytes, or waits until something can be done.  `done`: look again. */
+/* Receives some bytes, or waits until something can be done.  `done`: look again. */
 ExchangeResult
 Receive(Connection *connection, Timeout *timeout)
 {

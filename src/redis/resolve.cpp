@@ -94,7 +94,7 @@ Find(const char *name)
 	return nullptr;
 }
 
-/* A free place, or that of the name that nobody asked for for the longest time. */
+/* A free place, or that of the name that was not asked for for the longest time. */
 Name *
 Enter(const char *name)
 {

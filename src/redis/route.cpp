@@ -51,7 +51,10 @@ Close(Connection **place)
 	pfree(connection);
 }
 
-/* The place of an open connection to this endpoint, of none, or of the one to give up. */
+/*
+ * The place of an open connection to this endpoint; else a free place; else that of the connection to
+ * close.
+ */
 Connection **
 FindPlace(const Endpoint &endpoint)
 {

@@ -40,8 +40,8 @@ Fail(Problem *problem, const char *what, int error = 0)
 }
 
 /*
- * Nobody may be able to read it who can't read the data directory: with group access to that, base
- * backups arrive with mode 0640.
+ * A user who can't read the data directory must not be able to read the file.  With group access to
+ * that directory, base backups arrive with mode 0640.
  */
 bool
 TooOpen(const struct stat &status)
@@ -237,7 +237,7 @@ MakeFile(Problem *problem)
 	unlink(name);
 	if (error == 0 && !SyncDirectory())
 	{
-		/* It may be gone after a crash, and another secret be made: nothing gets lost by that. */
+		/* After a crash the file may be gone, and another secret is made.  Nothing is lost by that. */
 		ereport(LOG, (errcode_for_file_access(),
 					  errmsg("could not fsync the data directory for file \"%s\": %m", kFile)));
 	}
