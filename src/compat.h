@@ -15,6 +15,7 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "access/xlogreader.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
@@ -117,6 +118,28 @@ NextXid()
 #else
 	return *static_cast<volatile uint64 *>(&ShmemVariableCache->nextXid.value);
 #endif
+}
+
+/* The file that the record's first block belongs to; false: it names none (16 renamed RelFileNode). */
+inline bool
+ChangedFile(XLogReaderState *record, Oid *database, Oid *file)
+{
+#if PG_VERSION_NUM >= 160000
+	RelFileLocator locator;
+
+	if (!XLogRecGetBlockTagExtended(record, 0, &locator, nullptr, nullptr, nullptr))
+		return false;
+	*database = locator.dbOid;
+	*file = locator.relNumber;
+#else
+	RelFileNode node;
+
+	if (!XLogRecGetBlockTagExtended(record, 0, &node, nullptr, nullptr, nullptr))
+		return false;
+	*database = node.dbNode;
+	*file = node.relNode;
+#endif
+	return true;
 }
 
 /* SIG_IGN, as a handler of the type that pqsignal() takes (19 gave it a second argument). */

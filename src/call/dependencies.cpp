@@ -155,6 +155,27 @@ AddDefinitions(List *slots, const Findings &findings)
 	return AddRoles(slots, findings);
 }
 
+/*
+ * The slot in which writers of its rows are listed.  A standby knows the file only that they write to; it is a part of
+ * the relation's definition, so an entry with the file of before is void by the relation's DdlSlot().
+ */
+void
+AddRows(Dependencies *d, const exact::View &view, Oid relation)
+{
+	char kind;
+	Oid file;
+
+	if (!exact::InRecovery(view))
+		d->write_slots = AddSlot(d->write_slots, exact::WriteSlot(MyDatabaseId, relation));
+	else if (!RelationFile(relation, &kind, &file))
+		d->rows_untold = true;
+	else if (file >= FirstNormalObjectId)
+		d->write_slots = AddSlot(d->write_slots, exact::FileSlot(MyDatabaseId, file));
+	else if (OidIsValid(file) || (kind != RELKIND_VIEW && kind != RELKIND_PARTITIONED_TABLE &&
+								  kind != RELKIND_COMPOSITE_TYPE))
+		d->rows_untold = true; /* a catalog, or a table whose file stands elsewhere */
+}
+
 } // namespace
 
 Dependencies
@@ -171,8 +192,7 @@ CollectDependencies(Lookup *lookup, const Watch &watch)
 	{
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
 		if (ReadRows(watch, lfirst_oid(cell)))
-			d.write_slots =
-				AddSlot(d.write_slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
+			AddRows(&d, attempt->view, lfirst_oid(cell));
 	}
 	foreach (cell, findings.rowtypes)
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));

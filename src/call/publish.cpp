@@ -231,10 +231,13 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 		!SawRelations(lookup->view, d.relations))
 		return Reason::changed_during_fill;
 
-	exact_result = lookup->exact && !watch.inexact && watch.findings.exact == Reason::none &&
+	exact_result = lookup->exact && !d.rows_untold && !watch.inexact &&
+				   watch.findings.exact == Reason::none &&
 				   StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
 	if (lookup->exact && watch.findings.exact != Reason::none)
 		return watch.findings.exact;
+	if (lookup->exact && d.rows_untold)
+		return Reason::exact_in_recovery;
 	if (lookup->exact && !exact_result)
 		return Reason::changed_during_fill;
 

@@ -73,17 +73,6 @@ enum class Complaint
 	made
 } stragglers = Complaint::none;
 
-void
-Sleep(int us)
-{
-#ifdef CQ_DEBUG
-	if (us > 0)
-		pg_usleep(us);
-#else
-	(void) us;
-#endif
-}
-
 /* --- what there is to publish ---------------------------------------------------------------- */
 
 /* Is the transaction planned to be listed there, or is it already? */
@@ -221,7 +210,7 @@ AnnounceWrites()
 	xact.stage = Stage::published;
 	for (int i = 0; i < xact.nlisted; i++)
 		List(xact.listed[i].slot, xact.listed[i].word);
-	Sleep(debug_sleep_pre_commit_us);
+	DebugSleep(debug_sleep_pre_commit_us);
 }
 
 /* The transaction is over for us. */
@@ -323,7 +312,7 @@ OnXact(XactEvent event, void *)
 		}
 		ListStragglers();
 		xact.stage = Stage::committed;
-		Sleep(debug_sleep_commit_us);
+		DebugSleep(debug_sleep_commit_us);
 		break;
 	case XACT_EVENT_ABORT:
 		if (xact.stage == Stage::published)

@@ -13,6 +13,17 @@
 namespace cq::exact
 {
 
+void
+DebugSleep(int us)
+{
+#ifdef CQ_DEBUG
+	if (us > 0)
+		pg_usleep(us);
+#else
+	(void) us;
+#endif
+}
+
 #ifdef CQ_DEBUG
 void
 DefineDebugSettings()
@@ -33,6 +44,11 @@ DefineDebugSettings()
 							 "Tests: serve results without asking whether they still hold.",
 							 "What tests exactness must fail with it.", &debug_no_check, false,
 							 PGC_SUSET, 0, nullptr, nullptr, nullptr);
+	DefineCustomIntVariable("cached_query.debug_replay_ignores",
+							"Tests: kinds of records that a standby passes over, as bits.",
+							"1 INSERT, 2 DELETE, 4 UPDATE, 8 COPY, 16 what subtransactions wrote.",
+							&debug_replay_ignores, 0, 0, 31, PGC_SUSET, 0, nullptr, nullptr,
+							nullptr);
 }
 #endif
 

@@ -27,6 +27,7 @@ constexpr SlotNo kSlotClear = 1;  // cached_query_clear()
 
 extern SlotNo DdlSlot(Oid database, Oid relation);   // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
+extern SlotNo FileSlot(Oid database, Oid file); // on a standby: the rows in this file of a relation
 extern SlotNo DatabaseSlot(Oid database);            // what any result in a database may depend on
 extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exact results only
 /* an object by syscache id and hash value; of a shared catalog whatever the database is */
@@ -82,6 +83,8 @@ struct View
 /* May a result with this nboot be compared with the view?  Plain equality is right for both
  * kinds; for a ttl result this is less strict: it doesn't depend on rows. */
 extern bool SameBoot(const View &view, uint32 nboot, bool exact);
+/* Was the snapshot taken on a standby?  Rows are then announced by their file, not by their relation. */
+extern bool InRecovery(const View &view);
 enum class Standing
 {
 	ok,
@@ -199,6 +202,7 @@ extern int debug_sleep_pre_commit_us; // wait: published, not committed
 extern int debug_sleep_commit_us;     // wait: visible, invalidation messages not sent
 extern int debug_room;                // less of kSlotRoom, to see overflows
 extern bool debug_no_check;           // Check() never objects: tests of exactness must fail
+extern int debug_replay_ignores;      // kinds of records that a standby passes over: the same
 extern void DefineDebugSettings();
 
 } // namespace cq::exact

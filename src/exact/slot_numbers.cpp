@@ -112,6 +112,12 @@ WriteSlot(Oid database, Oid relation)
 }
 
 SlotNo
+FileSlot(Oid database, Oid file)
+{
+	return Striped(kRows, 3, database, file);
+}
+
+SlotNo
 DatabaseSlot(Oid database)
 {
 	return OfDatabase(database, 0);

@@ -175,14 +175,14 @@ ListBlindly(SlotNo no, uint64 word)
 }
 
 /*
- * The same while its commit is being replayed.  All that was listed before is complete, and every
- * snapshot there is lies below the next transaction id: so a full slot is simply emptied.
+ * The same while its commit is being replayed.  All that was listed before is complete, and no snapshot that
+ * there is has a larger position than one for which nothing is in progress.  So a full slot is simply emptied.
  */
 void
 ListReplayed(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
-	const uint64 above = (compat::LatestCompletedXid() + 2) << kCountBits;
+	const uint64 largest = (compat::LatestCompletedXid() + 1) << kCountBits | kCountMask;
 	const int64 now = MonotonicMs();
 
 	if (TryList(slot, word))
@@ -192,7 +192,7 @@ ListReplayed(SlotNo no, uint64 word)
 		pg_atomic_write_u64(&place, 0);
 	pg_atomic_write_u64(&slot.overflow, 0);
 	pg_atomic_write_u64(&slot.words[0], word);
-	RaiseLast(slot, above, now);
+	RaiseLast(slot, largest, now);
 	EndChange(slot);
 }
 

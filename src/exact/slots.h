@@ -118,6 +118,9 @@ extern void ListLate(SlotNo slot); // after Published()
 /* --- replay.cpp ------------------------------------------------------------------------------ */
 extern void InitReplay();
 
+/* --- debug.cpp ------------------------------------------------------------------------------- */
+extern void DebugSleep(int us); // only with CQ_DEBUG
+
 /* --- hooks.cpp ------------------------------------------------------------------------------- */
 extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction
 extern bool Uncounted(); // track_counts was seen off in this transaction

@@ -133,6 +133,12 @@ SameBoot(const View &view, uint32 nboot, bool exact)
 }
 
 bool
+InRecovery(const View &view)
+{
+	return view.nboot >> 30 == kEraRecovery >> kEraShift;
+}
+
+bool
 BootDone()
 {
 	return shared == nullptr || (pg_atomic_read_u64(&shared->boot) & kEraMask) == kEraPrimary;

@@ -78,6 +78,15 @@ RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security, O
 	});
 }
 
+bool
+RelationFile(Oid relation, char *kind, Oid *file)
+{
+	return ReadRow<Form_pg_class>(RELOID, relation, [&](Form_pg_class form, HeapTuple) {
+		*kind = form->relkind;
+		*file = form->relfilenode;
+	});
+}
+
 Oid
 TypeNamespace(Oid type)
 {

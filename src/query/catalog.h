@@ -15,6 +15,8 @@ extern Oid FunctionLanguage(Oid function);
 extern bool BodyIsTree(Oid function);
 extern bool RelationFacts(Oid relation, char *kind, char *persistence, bool *row_security,
 						  Oid *access_method);
+/* Where its rows are: the number of its file, 0 if it has none or the file of another name. */
+extern bool RelationFile(Oid relation, char *kind, Oid *file);
 extern Oid TypeNamespace(Oid type);
 extern char *NameOfType(Oid type); /* without its schema */
 /* What a domain is made of, which may be a domain, too; InvalidOid: it is none. */

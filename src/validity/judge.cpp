@@ -299,8 +299,6 @@ JudgeTransaction(Lookup *lookup)
 
 	if (reason != Reason::none)
 		return reason;
-	if (lookup->exact && RecoveryInProgress())
-		return Reason::exact_in_recovery;
 	if ((lookup->examined->findings.opaque && exact::OwnWroteOpaque()) ||
 		(lookup->examined->findings.catalogs && exact::OwnWroteCatalogs()))
 		return Reason::own_write;
