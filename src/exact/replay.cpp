@@ -34,6 +34,7 @@ extern "C" {
 #include "access/rmgr.h"
 #include "access/xlog_internal.h"
 #include "access/xlogutils.h"
+#include "storage/standbydefs.h"
 }
 
 namespace cq::exact
@@ -156,8 +157,14 @@ void
 RedoStandby(XLogReaderState *record)
 {
 	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS && RowsWanted())
-		ForgetEnded(reinterpret_cast<xl_running_xacts *>(XLogRecGetData(record)),
-					compat::NextXid());
+	{
+		const xl_running_xacts *running =
+			reinterpret_cast<xl_running_xacts *>(XLogRecGetData(record));
+		const uint64 next = compat::NextXid();
+
+		ForgetEnded({running->xids, running->xcnt + running->subxcnt, running->subxid_overflow,
+					 Widen(running->oldestRunningXid, next), Widen(running->nextXid, next)});
+	}
 	original.standby(record);
 }
 

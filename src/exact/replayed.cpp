@@ -8,57 +8,57 @@
  *
  * Part of exact.h.
  */
-#include "pg.h"
-#include "exact/position.h"
 #include "exact/replayed.h"
+
+#include "exact/position.h"
 
 namespace cq::exact
 {
 namespace
 {
 
-constexpr uint32 kSets = 512;
-constexpr uint32 kWays = 8;
+constexpr uint32_t kSets = 512;
+constexpr uint32_t kWays = 8;
 
-constexpr uint32 kPlaces = kSets * kWays;
-constexpr uint32 kNone = kPlaces;
+constexpr uint32_t kPlaces = kSets * kWays;
+constexpr uint32_t kNone = kPlaces;
 
-uint64 ids[kPlaces]; // 0: free
+uint64_t ids[kPlaces]; // 0: free
 Written writers[kPlaces];
-uint32 nwriters = 0;
+uint32_t nwriters = 0;
 
 /* The one that was noted last: records of one transaction often follow each other. */
 struct
 {
-	uint64 xid;
+	uint64_t xid;
 	Written *written;
 } recent = {};
 
 /* Those that found no place. */
 struct
 {
-	uint64 upto; // the largest id, 0: none
-	Oid database;
+	uint64_t upto; // the largest id, 0: none
+	uint32_t database;
 	bool several;
 } lost = {};
 
-uint32
-FirstSet(uint64 xid)
+uint32_t
+FirstSet(uint64_t xid)
 {
-	return static_cast<uint32>(xid % kSets);
+	return static_cast<uint32_t>(xid % kSets);
 }
 
-uint32
-SecondSet(uint64 xid)
+uint32_t
+SecondSet(uint64_t xid)
 {
-	return static_cast<uint32>(xid * UINT64CONST(0x9e3779b97f4a7c15) >> 55) % kSets;
+	return static_cast<uint32_t>(xid * UINT64_C(0x9e3779b97f4a7c15) >> 55) % kSets;
 }
 
 /* The place with this id, 0 for a free one; kNone: there is none. */
-uint32
-FindIn(uint32 set, uint64 id)
+uint32_t
+FindIn(uint32_t set, uint64_t id)
 {
-	for (uint32 place = set * kWays; place < (set + 1) * kWays; place++)
+	for (uint32_t place = set * kWays; place < (set + 1) * kWays; place++)
 	{
 		if (ids[place] == id)
 			return place;
@@ -66,27 +66,27 @@ FindIn(uint32 set, uint64 id)
 	return kNone;
 }
 
-uint32
-FindPlace(uint64 xid, uint64 id)
+uint32_t
+FindPlace(uint64_t xid, uint64_t id)
 {
-	const uint32 place = FindIn(FirstSet(xid), id);
+	const uint32_t place = FindIn(FirstSet(xid), id);
 
 	return place != kNone ? place : FindIn(SecondSet(xid), id);
 }
 
 Written *
-Find(uint64 xid)
+Find(uint64_t xid)
 {
-	const uint32 place = nwriters == 0 ? kNone : FindPlace(xid, xid);
+	const uint32_t place = nwriters == 0 ? kNone : FindPlace(xid, xid);
 
 	return place == kNone ? nullptr : &writers[place];
 }
 
 /* Null: there is no place left. */
 Written *
-Make(uint64 xid)
+Make(uint64_t xid)
 {
-	const uint32 place = FindPlace(xid, 0);
+	const uint32_t place = FindPlace(xid, 0);
 
 	if (place == kNone)
 		return nullptr;
@@ -97,7 +97,7 @@ Make(uint64 xid)
 }
 
 void
-Free(uint32 place)
+Free(uint32_t place)
 {
 	ids[place] = 0;
 	nwriters--;
@@ -105,16 +105,16 @@ Free(uint32 place)
 }
 
 void
-AddDatabase(Written *sum, Oid database)
+AddDatabase(Written *sum, uint32_t database)
 {
-	if (!OidIsValid(sum->database))
+	if (sum->database == 0)
 		sum->database = database;
 	else if (sum->database != database)
 		sum->everything = sum->several = true;
 }
 
 void
-AddFile(Written *sum, Oid database, Oid file)
+AddFile(Written *sum, uint32_t database, uint32_t file)
 {
 	AddDatabase(sum, database);
 	for (int i = 0; i < sum->nfiles; i++)
@@ -139,17 +139,17 @@ AddAll(Written *sum, const Written &written)
 }
 
 void
-Lose(uint64 xid, Oid database)
+Lose(uint64_t xid, uint32_t database)
 {
 	lost.several = lost.several || (lost.upto != 0 && lost.database != database);
 	lost.database = database;
-	lost.upto = Max(lost.upto, xid);
+	lost.upto = lost.upto > xid ? lost.upto : xid;
 }
 
 } // namespace
 
 void
-NoteWritten(uint64 xid, Oid database, Oid file)
+NoteWritten(uint64_t xid, uint32_t database, uint32_t file)
 {
 	Written *written = xid == recent.xid ? recent.written : Find(xid);
 
@@ -166,12 +166,12 @@ NoteWritten(uint64 xid, Oid database, Oid file)
 }
 
 void
-TakeWritten(uint64 xid, Written *sum)
+TakeWritten(uint64_t xid, Written *sum)
 {
 	const Written *written = Find(xid);
 
 	/* Also if it is found: what it wrote first may have been lost. */
-	if (unlikely(xid <= lost.upto))
+	if (xid <= lost.upto)
 	{
 		AddDatabase(sum, lost.database);
 		sum->everything = true;
@@ -184,7 +184,7 @@ TakeWritten(uint64 xid, Written *sum)
 }
 
 void
-FoldWritten(uint64 xid, uint64 top)
+FoldWritten(uint64_t xid, uint64_t top)
 {
 	Written moved = {};
 	Written *written;
@@ -202,37 +202,35 @@ FoldWritten(uint64 xid, uint64 top)
 }
 
 void
-ForgetWritten(uint64 xid)
+ForgetWritten(uint64_t xid)
 {
-	const uint32 place = nwriters == 0 ? kNone : FindPlace(xid, xid);
+	const uint32_t place = nwriters == 0 ? kNone : FindPlace(xid, xid);
 
 	if (place != kNone)
 		Free(place);
 }
 
 /*
- * The list has every id below its next one that was in progress when it was made, and perhaps some that
- * have ended since: each id that isn't there has ended, by a record before this one or by a crash.  Prepared
- * transactions are in it.  If it overflowed, subtransactions are missing.
+ * Each id below the list's next one that isn't in it has ended, by a record before this one or by a crash.  Prepared
+ * transactions are in it.
  */
 void
-ForgetEnded(const xl_running_xacts *running, uint64 next)
+ForgetEnded(const Running &running)
 {
-	const uint64 oldest = Widen(running->oldestRunningXid, next);
-	const uint64 below = running->subxid_overflow ? oldest : Widen(running->nextXid, next);
+	const uint64_t below = running.overflow ? running.oldest : running.next;
 
-	if (lost.upto < oldest)
+	if (lost.upto < running.oldest)
 		lost = {};
 	if (nwriters == 0)
 		return;
-	for (int i = 0; i < running->xcnt + running->subxcnt; i++)
+	for (int i = 0; i < running.count; i++)
 	{
-		Written *written = Find(Widen(running->xids[i], next));
+		Written *written = Find(Widen(running.ids[i], running.next));
 
 		if (written != nullptr)
 			written->running = true;
 	}
-	for (uint32 place = 0; place < kPlaces; place++)
+	for (uint32_t place = 0; place < kPlaces; place++)
 	{
 		if (ids[place] != 0 && ids[place] < below && !writers[place].running)
 			Free(place);
