@@ -124,10 +124,13 @@ sub exact_checker
 	return $program;
 }
 
-# Runs the checker on fresh tables, with settings of ours and options of its; its checks become ours.
+# Runs the checker on fresh tables, with settings of ours and options of its; its checks become ours.  Of two
+# servers readers ask the second, which is a standby of the first.
 sub check_exact
 {
-	my ($node, $name, $settings, @options) = @_;
+	my ($servers, $name, $settings, @options) = @_;
+	my ($node, $standby) = ref $servers eq 'ARRAY' ? @$servers : ($servers);
+	my $asked = $standby || $node;
 	my $output = '';
 
 	local $ENV{PGHOST} = $node->host;
@@ -136,7 +139,12 @@ sub check_exact
 	local $ENV{PGOPTIONS} = join ' ', map { "-c cached_query.$_" } @$settings;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$node->safe_psql('postgres', slurp_file("$FindBin::RealBin/../fuzz/exact.sql"));
-	$node->safe_psql('postgres', 'SELECT cached_query_clear(); SELECT cached_query_stats_reset()');
+	if ($standby)
+	{
+		$node->wait_for_catchup($standby);
+		push @options, '--standby', $standby->connstr('postgres');
+	}
+	$asked->safe_psql('postgres', 'SELECT cached_query_clear(); SELECT cached_query_stats_reset()');
 	IPC::Run::run([ exact_checker(), @options ], '>', \$output, '2>&1');
 	foreach my $line (split /\n/, $output)
 	{
