@@ -192,7 +192,7 @@ CollectDependencies(Lookup *lookup, const Watch &watch)
 	{
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
 		if (ReadRows(watch, lfirst_oid(cell)))
-			AddRows(&d, attempt->view, lfirst_oid(cell));
+			AddRows(&d, lookup->view, lfirst_oid(cell));
 	}
 	foreach (cell, findings.rowtypes)
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));

@@ -6,7 +6,7 @@
  * becomes visible the transaction is listed in the slots of what they name, and after they were
  * sent the words are marked: the protocol that its own backend followed on the primary
  * (announce.cpp).  No backend could do that here: messages reach those that are connected, and an
- * answer may be hit by one that connects later.
+ * result may be hit by one that connects later.
  *
  * Rows are found in the records of heapam: which transaction has changed rows in which file is kept until it ends
  * (replayed.cpp).  Before its commit becomes visible it is listed in the slots of these files.  Readers list the file of
@@ -14,7 +14,7 @@
  *
  * RmgrTable is writable since 15, for modules with resource managers of their own; four redo functions are wrapped.
  *
- * Before there can be readers nothing is listed.  What changed then is noted with its time, for answers of
+ * Before there can be readers nothing is listed.  What changed then is noted with its time, for results of
  * other servers (elsewhere.cpp).  A server that recovers from a crash has readers only when all is done.
  *
  * Runs in the startup process: takes a slot's spinlock and nothing else, has no snapshot and
@@ -100,7 +100,7 @@ NoteRows(XLogReaderState *record)
 	Oid database;
 	Oid file;
 
-	/* Not of a user's table: catalogs, whose contents are in no exact answer. */
+	/* Not of a user's table: catalogs, whose contents are in no exact result. */
 	if (!compat::ChangedFile(record, &database, &file) || !OidIsValid(database) ||
 		file < FirstNormalObjectId)
 		return;

@@ -78,7 +78,7 @@ enum class Kind : uint8_t
 	X(untrusted_function, bypass, "exact: what a function reads can't be known")                   \
 	X(system_column, bypass, "exact: the query reads a system column")                             \
 	X(tablesample, bypass, "exact: the query samples a table")                                     \
-	X(exact_in_recovery, bypass, "exact: not on a standby yet")
+	X(exact_in_recovery, bypass, "exact: a standby can't tell who writes a table")
 
 enum class Reason : uint8_t
 {

@@ -1,4 +1,4 @@
-# Exact answers on a hot standby: which survive what the primary does and which do not, for each way of changing a
+# Exact results on a hot standby: which survive what the primary does and which do not, for each way of changing a
 # table's contents; old and overflowed snapshots, transactions in flight, a cascade, a pause, crashes, a primary without
 # the library, and a promotion with a prepared transaction.
 
@@ -116,28 +116,34 @@ sub asked
 	return (join(' ', @hits), join(', ', @wrong));
 }
 
-# What the primary does voids the answers named here on a standby, and no other one.
+# What the primary does voids the results named here on a standby, and no other one.  What makes files or definitions
+# may share a slot with others by chance; with again => 1 it is tried again then.
 sub voids
 {
 	my ($what, $sql, $voided, %options) = @_;
 	my %void = map { $_ => 1 } split / /, $voided;
 	my $auto = $options{auto};
 	my @of = grep { !$auto || !/^(none|total)$/ } @names; # those without FROM are no candidates
-	my @kept = grep { !$void{$_} } @of;
+	my $wanted = join(' ', grep { !$void{$_} } @of) . '; ';
+	my $got = '';
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	asked($standby, $auto, @of);
-	if ($options{database} || $sql =~ /STDIN/)
+	foreach (1 .. ($options{again} ? 3 : 1))
 	{
-		$primary->safe_psql($options{database} || 'postgres', $sql);
+		asked($standby, $auto, @of);
+		if ($options{database} || $sql =~ /STDIN/)
+		{
+			$primary->safe_psql($options{database} || 'postgres', $sql);
+		}
+		else
+		{
+			sql($primary, "$sql;\nRESET ALL");
+		}
+		catch_up($standby);
+		$got = join('; ', asked($standby, $auto, @of));
+		last if $got eq $wanted;
 	}
-	else
-	{
-		sql($primary, "$sql;\nRESET ALL");
-	}
-	catch_up($standby);
-	my ($hits, $wrong) = asked($standby, $auto, @of);
-	is("$hits; $wrong", "@kept; ", $what);
+	is($got, $wanted, $what);
 	return;
 }
 
@@ -202,39 +208,39 @@ voids('more files in subtransactions', in_blocks(16, q{EXECUTE format('INSERT IN
 
 # ---- Files, and what changes no row ----
 
-voids('TRUNCATE', 'TRUNCATE child', 'child');
-voids('TRUNCATE and fill', q{BEGIN; TRUNCATE other; INSERT INTO other VALUES (4); COMMIT}, 'other');
+voids('TRUNCATE', 'TRUNCATE child', 'child', again => 1);
+voids('TRUNCATE and fill', q{BEGIN; TRUNCATE other; INSERT INTO other VALUES (4); COMMIT}, 'other', again => 1);
 voids('a write to the new file', 'UPDATE other SET v = 5', 'other');
 voids('COPY FREEZE', "BEGIN; TRUNCATE other; COPY other FROM STDIN (FREEZE);\n6\n\\.\nCOMMIT", 'other');
 voids('TRUNCATE rolled back', 'BEGIN; TRUNCATE other; ROLLBACK', '');
 # Code that looks names up while it runs is void by each definition that may have a name: a standby can't tell.
-voids('VACUUM FULL', 'VACUUM FULL other', 'other total');
+voids('VACUUM FULL', 'VACUUM FULL other', 'other total', again => 1);
 voids('a write after VACUUM FULL', 'UPDATE other SET v = 7', 'other');
-voids('CLUSTER', 'CLUSTER t USING t_pkey', $of_t);
+voids('CLUSTER', 'CLUSTER t USING t_pkey', $of_t, again => 1);
 voids('a write after CLUSTER', 'UPDATE t SET v = 10 WHERE id = 1', $of_t);
-voids('a rewrite', 'ALTER TABLE other ALTER v TYPE bigint USING v + 1', 'other total');
+voids('a rewrite', 'ALTER TABLE other ALTER v TYPE bigint USING v + 1', 'other total', again => 1);
 voids('a write after a rewrite', 'UPDATE other SET v = 8', 'other');
 voids('a column with a default', 'ALTER TABLE other ADD COLUMN w int DEFAULT 3', 'other');
 voids('another tablespace', 'ALTER TABLE other SET TABLESPACE space', 'other');
 voids('a write there', 'UPDATE other SET v = 9', 'other');
-voids('not logged, and logged again', 'ALTER TABLE other SET UNLOGGED; UPDATE other SET v = 10; ALTER TABLE other SET LOGGED', 'other total');
+voids('not logged, and logged again', 'ALTER TABLE other SET UNLOGGED; UPDATE other SET v = 10; ALTER TABLE other SET LOGGED', 'other total', again => 1);
 voids('a write after that', 'UPDATE other SET v = 11', 'other');
-voids('REFRESH', 'REFRESH MATERIALIZED VIEW mat', 'mat total');
+voids('REFRESH', 'REFRESH MATERIALIZED VIEW mat', 'mat total', again => 1);
 voids('REFRESH CONCURRENTLY', 'UPDATE t SET v = 20 WHERE id = 2; REFRESH MATERIALIZED VIEW CONCURRENTLY mat', "mat $of_t");
-voids('REFRESH CONCURRENTLY of what is the same', 'REFRESH MATERIALIZED VIEW CONCURRENTLY mat', 'mat total');
+voids('REFRESH CONCURRENTLY of what is the same', 'REFRESH MATERIALIZED VIEW CONCURRENTLY mat', 'mat total', again => 1);
 voids('DETACH, a write, ATTACH', 'ALTER TABLE part DETACH PARTITION part_1; INSERT INTO part_1 VALUES (1, 3); ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1)', 'leaf part');
-voids('a table made anew', 'BEGIN; DROP TABLE other; CREATE TABLE other AS SELECT 12 AS v; COMMIT', 'other total');
+voids('a table made anew', 'BEGIN; DROP TABLE other; CREATE TABLE other AS SELECT 12 AS v; COMMIT', 'other total', again => 1);
 voids('a write to it', 'UPDATE other SET v = 13', 'other');
 voids('row locks', 'BEGIN; SELECT FROM t WHERE id = 1 FOR UPDATE; SELECT FROM other FOR SHARE; COMMIT', '');
 voids('hint bits, CHECKPOINT and VACUUM', 'CHECKPOINT; SELECT count(*) FROM t; VACUUM child; CHECKPOINT', '');
 voids('sequences, large objects, messages, notifications', q{SELECT nextval('seq'); SELECT lo_from_bytea(0, 'x'); SELECT pg_logical_emit_message(true, 'a', 'b'); NOTIFY a}, '');
-voids('a temporary table', 'CREATE TEMP TABLE mine AS SELECT 1 AS v; UPDATE mine SET v = 2', 'total');
+voids('a temporary table', 'CREATE TEMP TABLE mine AS SELECT 1 AS v; UPDATE mine SET v = 2; DROP TABLE mine', 'total', again => 1);
 voids('a table that is not logged', 'UPDATE unlogged SET v = 2', '');
-voids('a new table', 'CREATE TABLE fresh AS SELECT 1 AS v; UPDATE fresh SET v = 2; DROP TABLE fresh', 'total');
+voids('a new table', 'CREATE TABLE fresh AS SELECT 1 AS v; UPDATE fresh SET v = 2; DROP TABLE fresh', 'total', again => 1);
 voids('another database', 'INSERT INTO t VALUES (1)', '', database => 'beside');
 catch_up($cascade);
 ($hits, $wrong) = asked($cascade, 0, @names);
-is("$hits; $wrong", '; ', 'a standby of the standby has answers of its own');
+is("$hits; $wrong", '; ', 'a standby of the standby has results of its own');
 asked($cascade, 0, @names);
 $primary->safe_psql('postgres', 'UPDATE t SET v = 21 WHERE id = 2');
 catch_up($cascade);
