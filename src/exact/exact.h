@@ -28,7 +28,7 @@ constexpr SlotNo kSlotClear = 1;  // cached_query_clear()
 extern SlotNo DdlSlot(Oid database, Oid relation);   // definition of a relation
 extern SlotNo WriteSlot(Oid database, Oid relation); // its rows
 extern SlotNo FileSlot(Oid database, Oid file); // on a standby: the rows in this file of a relation
-extern SlotNo DatabaseSlot(Oid database);            // what any result in a database may depend on
+extern SlotNo DatabaseSlot(Oid database);       // what any result in a database may depend on
 extern SlotNo AllRowsSlot(Oid database); // writes that can't be told apart: exact results only
 /* an object by syscache id and hash value; of a shared catalog whatever the database is */
 extern SlotNo CatalogSlot(int cacheid, uint32 hash, Oid database);

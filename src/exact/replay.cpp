@@ -5,7 +5,7 @@
  * A commit that is replayed carries the invalidation messages of its transaction.  Before it
  * becomes visible the transaction is listed in the slots of what they name, and after they were
  * sent the words are marked: the protocol that its own backend followed on the primary
- * (announce.cpp).  No backend could do that here: messages reach those that are connected, and an
+ * (announce.cpp).  No backend could do that here: messages reach those that are connected, and a
  * result may be hit by one that connects later.
  *
  * Rows are found in the records of heapam: which transaction has changed rows in which file is kept until it ends
