@@ -41,11 +41,12 @@ $primary->backup('base');
 
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
-$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nmax_standby_streaming_delay = 2s");
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = on\nmax_standby_streaming_delay = 2s\nwal_retrieve_retry_interval = 100ms");
 $standby->start;
-$standby->backup('cascade');
 my $cascade = PostgreSQL::Test::Cluster->new('cascade');
-$cascade->init_from_backup($standby, 'cascade', has_streaming => 1);
+$cascade->init_from_backup($primary, 'base');
+$cascade->enable_streaming($standby);
+$cascade->set_standby_mode;
 $cascade->start;
 
 my %query = (
@@ -149,6 +150,8 @@ sub voids
 
 my $of_t = 't look total';
 
+# Something to replay: the last position of before is in no record.
+sql($primary, 'CREATE TABLE nothing ()');
 catch_up($standby);
 my ($hits, $wrong) = asked($standby, 0, @names);
 is("$hits; $wrong", '; ', 'the first time nothing is a hit');
@@ -337,6 +340,7 @@ sub agrees
 
 $writer->query_safe(q{BEGIN; UPDATE t SET v = 50 WHERE id = 1; PREPARE TRANSACTION 'over a restart'});
 $writer->query_safe('BEGIN; UPDATE part SET v = v + 1');
+$primary->safe_psql('postgres', 'UPDATE other SET v = 99'); # a commit, so that the WAL of before is written
 catch_up($standby);
 $old->quit;
 forget_session($standby);
