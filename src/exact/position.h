@@ -114,6 +114,20 @@ PositionOf(const Moment &m, uint64_t *pos)
 }
 
 /*
+ * No snapshot has a larger one while `latest` is the largest complete id; one for which nothing is in progress has
+ * this.  The special ids 0 to 2 are no transactions.
+ */
+inline uint64_t
+LargestPosition(uint64_t latest)
+{
+	uint64_t xmax = latest + 1;
+
+	while (static_cast<uint32_t>(xmax) < 3)
+		xmax++;
+	return xmax << kCountBits | kCountMask;
+}
+
+/*
  * How many ids below `boot` this snapshot does not see.  That includes those from its xmax on, for
  * a snapshot that is older than `boot`.  Snapshots with the same number don't see the same ones,
  * because these sets are nested.

@@ -107,7 +107,7 @@ NoteRows(XLogReaderState *record)
 	if (likely(TransactionIdIsNormal(xid)))
 		NoteWritten(Widen(xid, next), database, file);
 	else /* heapam writes none: visible at once, so larger than any position that there is */
-		Raise(FileSlot(database, file), (compat::LatestCompletedXid() + 2) << kCountBits);
+		Raise(FileSlot(database, file), LargestPosition(compat::LatestCompletedXid()) + 1);
 }
 
 int

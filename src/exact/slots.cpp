@@ -182,7 +182,7 @@ void
 ListReplayed(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
-	const uint64 largest = (compat::LatestCompletedXid() + 1) << kCountBits | kCountMask;
+	const uint64 largest = LargestPosition(compat::LatestCompletedXid());
 	const int64 now = MonotonicMs();
 
 	if (TryList(slot, word))

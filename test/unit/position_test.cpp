@@ -68,6 +68,7 @@ struct Picture
 	uint32_t count;
 	bool sees[kMaxIds];
 	uint64_t pos;
+	uint64_t latest; // when it was taken
 };
 
 Server server;
@@ -96,6 +97,7 @@ Take(uint64_t own)
 {
 	Picture &p = pictures[npictures++];
 
+	p.latest = server.latest;
 	p.xmax = After(server.latest);
 	p.xmin = p.xmax;
 	p.own = own;
@@ -195,6 +197,7 @@ bool order_ok = true;
 bool boot_ok = true;
 bool running_ok = true;
 bool widen_ok = true;
+bool largest_ok = true;
 
 void
 CheckPositions()
@@ -208,6 +211,10 @@ CheckPositions()
 			widen_ok && Widen(m.xmin, m.latest) == p.xmin && Widen(m.xmax, m.latest) == p.xmax;
 		if (!PositionOf(m, &p.pos))
 			order_ok = false;
+		if (p.pos > LargestPosition(p.latest) ||
+			(p.pos == LargestPosition(p.latest)) !=
+				(p.count == 0 && (p.own == 0 || p.own >= p.xmax)))
+			largest_ok = false;
 		for (uint64_t xid = server.first; xid < server.next; xid++)
 		{
 			/* ids that never were, and our own as if it were not */
@@ -297,6 +304,7 @@ TestHistories()
 	Report(widen_ok, "32-bit ids widen to full ones over the wrap");
 	Report(running_ok, "IsRunning agrees with the set of visible ids");
 	Report(order_ok, "positions are equal for equal sets and larger for supersets");
+	Report(largest_ok, "the largest position is that of a snapshot that sees all");
 	Report(boot_ok, "equal counts of unseen booters mean the same booters");
 }
 
