@@ -212,6 +212,9 @@ Parse(XLogReaderState *record, Commit *commit)
 void
 CollectDefinitions(const Commit &commit, Changed *changed)
 {
+	if (commit.parsed.nmsgs == 0)
+		return;
+
 	Definitions definitions = {};
 
 	changed->database = commit.parsed.dbId;

@@ -183,10 +183,11 @@ ListReplayed(SlotNo no, uint64 word)
 {
 	Slot &slot = shared->slots[no];
 	const uint64 largest = LargestPosition(compat::LatestCompletedXid());
-	const int64 now = MonotonicMs();
+	int64 now;
 
 	if (TryList(slot, word))
 		return;
+	now = MonotonicMs();
 	BeginChange(slot);
 	for (pg_atomic_uint64 &place : slot.words)
 		pg_atomic_write_u64(&place, 0);
