@@ -63,6 +63,9 @@ $standby->safe_psql('postgres', 'SELECT pg_sleep(0.3)');
 is(runs($primary, $ttl, $list, 3), 'ghost, miss_cold, hit', 'the primary keeps it');
 is(runs($standby, $ttl, $list, 2), 'redis_hit, hit', 'the standby finds it in Redis, at its first run');
 is(rows($standby, $ttl, $list), rows($primary, 'SELECT 1', $list) =~ s/^1\n//r, 'the same rows');
+# Rows there are as old as the last commit that was replayed, and older ones don't replace those that the primary computed.
+$primary->safe_psql('postgres', 'DROP TABLE nothing');
+caught_up();
 is(runs($standby, $exact, $list, 3), 'ghost, miss_not_exact, hit', 'an exact one it makes for itself');
 is($primary->safe_psql('postgres', q{SELECT origin FROM cached_query_entries WHERE query LIKE '%ORDER BY id'}), 'auto', 'an entry of a statement');
 # what is redefined is used nowhere
