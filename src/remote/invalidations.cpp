@@ -95,7 +95,7 @@ OnOurClock(const Intake *intake, int64 redis_ms)
 	return exact::MonotonicMs() - Max(intake->redis_ms - redis_ms, 0);
 }
 
-/* Whose record it is, and what it says; anything else is left alone. */
+/* Reads who wrote the record and what it says; records of another form are skipped. */
 void
 TakeRecord(Intake *intake, const redis::Reply &record)
 {
@@ -138,7 +138,7 @@ TakeFirst(Intake *intake, const redis::Reply &reply)
 		intake->cursor[0] == '\0' ? intake->length >= kMaxLength : IsLater(id, intake->cursor);
 }
 
-/* What was cut off before we have read it could have been anything. */
+/* Records were cut off before we read them.  They may have been about any slot. */
 void
 TakeGap(Intake *intake)
 {

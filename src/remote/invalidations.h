@@ -17,8 +17,8 @@ namespace cq
 /* --- in any process ------------------------------------------------------------------------- */
 
 /*
- * May values of others be believed, as far as they tell what they invalidated?  Asks Redis if nobody
- * has for long.  Raises only what redis::Run() does.
+ * May values of other servers be used?  True if this server knows what they have invalidated.  Asks
+ * Redis if nobody has for a while.  Raises only what redis::Run() does.
  */
 extern bool InvalidationsTakenIn();
 

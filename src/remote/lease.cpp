@@ -100,8 +100,8 @@ BeginInquiry(const Lookup *lookup, Inquiry *inquiry)
 }
 
 /*
- * Run twice, after a connection was lost, the second SET fails on what the first one has set; so
- * it is what GET says that tells whose the lease is.
+ * If a connection was lost, the commands run twice, and the second SET fails on the lease that the
+ * first one has set.  So GET tells whose the lease is.
  */
 int
 AskInquiry(void *arg, int index, redis::Slice *argv, int)
@@ -174,7 +174,10 @@ LoseAtExit(int, Datum)
 	GiveUpLease(LeaseEnd::free);
 }
 
-/* Before it is asked for: if the reply doesn't come, the lease may be ours without our knowing. */
+/*
+ * Called before the lease is asked for: if the reply is lost, the lease may be ours although we don't
+ * know.
+ */
 void
 Hold(const Inquiry &inquiry)
 {
@@ -182,7 +185,7 @@ Hold(const Inquiry &inquiry)
 	own_lease = {true, inquiry.name, inquiry.id};
 }
 
-/* If it raises, the leader gives the lease up as it does in any error. */
+/* If it raises, EndLead() gives the lease up. */
 Claim
 Inquire(Inquiry *inquiry)
 {
@@ -279,7 +282,7 @@ TryAgain(LeaseWait *wait, TimestampTz deadline)
 	return true;
 }
 
-/* Another value than the last time we looked?  That one was not for us. */
+/* Is there another value than at the last look, which was not for this call? */
 bool
 IsNews(LeaseWait *wait)
 {
@@ -294,8 +297,8 @@ IsNews(LeaseWait *wait)
 }
 
 /*
- * A query that fails for each, or whose results are good for nobody else, shall not make a queue of
- * servers: nobody waits for a third one.
+ * If the query fails on each server, or each result is valid on its own server only, the servers must not
+ * run it one after the other: nobody waits for a third server.
  */
 bool
 WaitsOn(LeaseWait *wait, TimestampTz deadline)

@@ -17,8 +17,8 @@ enum class Claim
 {
 	ours,
 	busy,
-	unstorable, /* somebody has just found out that there is nothing to wait for */
-	none        /* no reply, or one that makes no sense: do without */
+	unstorable, /* another server has just found that the result can't be kept */
+	none        /* no reply, or an unexpected one: go on without a lease */
 };
 
 /* One look: the lease, and the beginning of the value that may be there. */
@@ -62,7 +62,10 @@ struct LeaseWait
 extern bool BeginLeaseWait(const Lookup *lookup, Reason miss, LeaseWait *wait);
 extern Claim AskForLease(const Lookup *lookup, TimestampTz deadline, LeaseWait *wait);
 extern bool PauseForLease(TimestampTz deadline, LeaseWait *wait);
-/* As the leader, who needn't be: does another server fill this key?  If not, take the lease. */
+/*
+ * For the leader of a refresh, whose entry can still be served: does another server fill this key?  If
+ * not, the lease is taken.
+ */
 extern bool LeasedElsewhere(Lookup *lookup);
 
 /* The lease that the leader of a fill holds on its key, if any: it goes along with the entry. */

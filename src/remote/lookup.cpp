@@ -102,7 +102,7 @@ Interpret(const Lookup *lookup, const Found &found, Candidate *candidate)
 	return true;
 }
 
-/* Nothing that it depends on has this transaction changed or invalidated itself. */
+/* This transaction itself has not changed or invalidated anything that it depends on. */
 bool
 UntouchedByUs(const Meta &meta)
 {
@@ -130,7 +130,7 @@ MayServe(const Lookup *lookup, const Candidate &candidate)
 		   UntouchedByUs(meta);
 }
 
-/* Does all that was asked before still hold, now that the rows are here? */
+/* Is everything that was checked before still true, now that the rows are here? */
 bool
 StillServable(Lookup *lookup, const exact::FillMark &mark, const Candidate &candidate)
 {

@@ -15,7 +15,7 @@ namespace cq
  * be asked, or there is anything wrong with it or the value.
  */
 extern bool LookUpRedis(Lookup *lookup, Reason miss, Served *served);
-/* Have an entry that was just published written there, if the options say so, and end our lease. */
+/* Have an entry that was just published written to Redis, if the options say so, and end our lease. */
 extern void PassOn(const Lookup *lookup, const Pin *pin);
 
 /* What Redis has under a key, for explain. */

@@ -45,7 +45,7 @@ extern bool Refused(const redis::Reply &reply);
 
 /* --- standby_lag.cpp */
 
-/* The moment comes first: what is written by then is all that was to be seen at it. */
+/* The moment comes first: it covers what was written by then. */
 extern void Tell(const redis::Identity &identity, const Names &names);
 extern void Follow(const redis::Identity &identity, const Names &names);
 

@@ -38,7 +38,10 @@ struct Shared
 
 Shared *shared = nullptr;
 
-/* Was it so long ago?  True for one of those who ask at the same time, and counted from now then. */
+/*
+ * Is that so long ago?  True for one of several callers that ask at the same time; the time then counts
+ * from now.
+ */
 bool
 Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
 {
@@ -49,7 +52,7 @@ Elapsed(pg_atomic_uint64 *last, int64 pause_ms)
 		   pg_atomic_compare_exchange_u64(last, &then, now);
 }
 
-/* An entry is not stored then, a lease ends by its life. */
+/* An entry is not written then, and a lease ends by its expiry. */
 bool
 MayBeLost(const Job &job)
 {
@@ -74,7 +77,7 @@ PutJob(const Job &job)
 	writer = shared->writer;
 	SpinLockRelease(&shared->lock);
 
-	/* it may be gone by now: then somebody is woken for nothing */
+	/* the writer may be gone by now: then another process is woken for nothing */
 	if (writer != nullptr)
 		SetLatch(writer);
 	return done;

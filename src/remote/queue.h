@@ -26,7 +26,7 @@ struct Lease
 enum class LeaseEnd : uint8
 {
 	free,      /* the next one may have it */
-	unstorable /* whoever waits had better not */
+	unstorable /* waiters of other servers give up: they run the query themselves */
 };
 
 struct Job
@@ -57,14 +57,17 @@ extern void QueueClear();
 
 /* --- below these, and for the writer -------------------------------------------------------------- */
 
-/* False: no room.  What must not be lost leaves a note then, see TakeJob().  Raises nothing. */
+/*
+ * False: there is no room.  What must not be lost then leaves a note, see TakeJob().  Raises nothing.
+ */
 extern bool PutJob(const Job &job);
 /* The oldest one; when removals were lost, a `clear` instead of them. */
 extern bool TakeJob(Job *job);
 
 /*
- * Slots that the other servers are to be told of.  However many changes come while Redis is away or
- * slow, each is there once.  TakeChange(): any one, false: none; who can't tell it returns it.
+ * Slots that the other servers must be told of.  Each is there once, however many changes come while
+ * Redis is away or slow.  TakeChange() takes any pending change; false if there is none.  A caller that
+ * fails to send it must put it back.
  */
 extern void PutChange(exact::SlotNo slot);
 extern bool TakeChange(exact::SlotNo *slot);
@@ -78,9 +81,9 @@ extern bool RedisWriterPresent(bool present); /* false: there is one already */
 extern int RedisWriterPid();
 /* May the caller try to start it now?  At most one in a second. */
 extern bool RedisWriterMissing();
-/* It could not be started: is that to be said?  Once until it was there again. */
+/* It could not be started: is that to be logged?  True once, until it has run again. */
 extern bool NoteNoRedisWriter();
-/* A value of Redis's was not believed: is that to be said?  Once a minute at most. */
+/* A value from Redis was rejected: is that to be logged?  At most once a minute. */
 extern bool NoteRejected();
 
 extern void WriteQueueRequestShmem();

@@ -28,7 +28,7 @@ ServerIdentityHere()
 			MAXIMUM_ALIGNOF | sizeof(Datum) << 8 | kMetaVersion << 16, 0};
 }
 
-/* A promoted standby goes on without what its old primary may have done last. */
+/* A promoted standby may lack what its old primary did last, so it begins a history of its own. */
 uint32
 TimelineHere()
 {

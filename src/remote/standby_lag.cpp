@@ -131,7 +131,7 @@ Tell(const redis::Identity &identity, const Names &names)
 namespace
 {
 
-/* What the primary said; false: nothing, or not to be believed. */
+/* What the primary said; false: nothing, or nothing that is authentic. */
 bool
 ReadTick(const redis::Identity &identity, const Names &names, const ClockRequest &request,
 		 int64 *redis_ms, XLogRecPtr *wal)
@@ -182,7 +182,7 @@ Prove()
 		shown_ms = moments[proved++].at_ms;
 	if (proved == 0)
 		return;
-	/* the last one stays: until there is another, time goes on and it is still true */
+	/* the last one stays: until there is a newer one it is still true */
 	nmoments -= proved - 1;
 	memmove(moments, moments + proved - 1, sizeof(Moment) * static_cast<size_t>(nmoments));
 	AddProof(then_ms, shown_ms);

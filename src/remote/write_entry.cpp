@@ -17,7 +17,7 @@ namespace
 {
 
 constexpr int kWindow = 4;
-/* Longer is no use, and PX must not overflow. */
+/* A longer life is of no use, and PX must not overflow. */
 constexpr int64 kMaxLifeMs = INT64CONST(10) * 365 * 86400 * 1000;
 
 bool refused = false; /* the last write was refused: said once */
@@ -75,7 +75,7 @@ SealNext(Shipment *shipment, uint32 n)
 							&shipment->stored[place]);
 }
 
-/* Asked again for a number, it must give the same: so a chunk is sealed once only. */
+/* If it is asked for a number again, it must give the same bytes: so a chunk is sealed once only. */
 struct ChunkWriter
 {
 	Shipment *shipment;
