@@ -1,6 +1,8 @@
 --
 -- cached_query_invalidate() of statements without a call: of all values and roles, as the query is recognised.
 --
+\set oids 30000
+\i sql/parts/same_oids.sql
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS cq_inval CASCADE;
 DROP ROLE IF EXISTS cq_inval_bi, cq_inval_other;

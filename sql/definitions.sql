@@ -2,6 +2,8 @@
 -- Changes of definitions void the answers that use what changed, and no others.  Below, all() tells
 -- which of some answers were void, and has them filled again.
 --
+\set oids 40000
+\i sql/parts/same_oids.sql
 CREATE SCHEMA cq_defs;
 SET search_path = cq_defs, public;
 SET client_min_messages = warning;

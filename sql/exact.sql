@@ -3,6 +3,8 @@
 -- write that PostgreSQL has, after which the cached answer must be the direct one at once; and what
 -- is no write must leave the hit alone.
 --
+\set oids 50000
+\i sql/parts/same_oids.sql
 CREATE SCHEMA cq_exact;
 SET search_path = cq_exact, public;
 SELECT cached_query_clear() >= 0 AS empty;
