@@ -38,6 +38,7 @@ CREATE OPERATOR CLASS slow_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATO
 CREATE TABLE indexed AS SELECT g AS a FROM generate_series(1, 100) AS g;
 CREATE INDEX indexed_a ON indexed (a slow_ops);
 SET enable_seqscan = off;
+SET enable_bitmapscan = off;
 EXPLAIN (COSTS off) SELECT * FROM indexed WHERE a = 7;
 SET cached_query.auto = exact;
 SELECT * FROM indexed WHERE a = 7;

@@ -105,7 +105,7 @@ $node->safe_psql('postgres', q{
 	END $$;
 
 	-- The call for a query, with its column list, and what the query gives by itself.
-	CREATE FUNCTION public.calls(query text, OUT rows_call text, OUT json_call text, OUT json_query text) LANGUAGE plpgsql AS $$
+	CREATE FUNCTION public.calls(query text, OUT rows_call text, OUT json_call text, OUT json_direct text) LANGUAGE plpgsql AS $$
 	DECLARE
 		list text;
 	BEGIN
@@ -115,7 +115,7 @@ $node->safe_psql('postgres', q{
 		END IF;
 		rows_call := pg_catalog.format('SELECT * FROM public.cached_query(%L, ''1h'') AS t(%s)', query, list);
 		json_call := pg_catalog.format('SELECT public.cached_query_json(%L, ''1h'')', query);
-		json_query := pg_catalog.format('SELECT coalesce(json_agg(t), ''[]'') FROM (%s) AS t', query);
+		json_direct := pg_catalog.format('SELECT coalesce(json_agg(t), ''[]'') FROM (%s) AS t', query);
 	EXCEPTION WHEN OTHERS THEN
 		NULL; -- a pseudo-type, say
 	END $$;
@@ -140,15 +140,15 @@ $node->safe_psql('postgres', q{
 			RETURN 'unsupported';
 		END IF;
 		IF NOT back THEN
-			problem := problem || public.same(calls.rows_call, q, 'first') || public.same(calls.json_call, calls.json_query, 'first json');
+			problem := problem || public.same(calls.rows_call, q, 'first') || public.same(calls.json_call, calls.json_direct, 'first json');
 		END IF;
 		FOR c IN SELECT * FROM public.changes WHERE id = what ORDER BY CASE WHEN back THEN -step ELSE step END LOOP
 			was := ARRAY(SELECT pg_catalog.current_setting(n) FROM pg_catalog.unnest(c.names) WITH ORDINALITY AS u(n, i) ORDER BY i);
 			FOR round IN 1 .. 2 LOOP
 				PERFORM public.set_all(c.names, c.vals);
-				problem := problem || public.same(calls.rows_call, q, c.names[1] || ' round ' || round) || public.same(calls.json_call, calls.json_query, c.names[1] || ' json round ' || round);
+				problem := problem || public.same(calls.rows_call, q, c.names[1] || ' round ' || round) || public.same(calls.json_call, calls.json_direct, c.names[1] || ' json round ' || round);
 				PERFORM public.set_all(c.names, was);
-				problem := problem || public.same(calls.rows_call, q, 'after ' || c.names[1]) || public.same(calls.json_call, calls.json_query, 'json after ' || c.names[1]);
+				problem := problem || public.same(calls.rows_call, q, 'after ' || c.names[1]) || public.same(calls.json_call, calls.json_direct, 'json after ' || c.names[1]);
 				DISCARD PLANS; -- another session has none
 			END LOOP;
 		END LOOP;
