@@ -139,7 +139,8 @@ COMMENT ON FUNCTION cached_query_columns(text, VARIADIC text[]) IS
 CREATE FUNCTION cached_query_explain(IN query text,
 	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
 	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text)
+	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
+	OUT granularity text[])
 RETURNS record
 AS 'MODULE_PATHNAME', 'cached_query_explain'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
@@ -150,7 +151,7 @@ CREATE FUNCTION cached_query_explain(IN query text,
 	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
 	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
 	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
-	VARIADIC args "any")
+	OUT granularity text[], VARIADIC args "any")
 RETURNS record
 AS 'MODULE_PATHNAME', 'cached_query_explain_args'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
@@ -161,7 +162,7 @@ CREATE FUNCTION cached_query_explain(IN query text,
 	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
 	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
 	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
-	VARIADIC args text[])
+	OUT granularity text[], VARIADIC args text[])
 RETURNS record
 AS 'MODULE_PATHNAME', 'cached_query_explain_text'
 LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
@@ -367,7 +368,7 @@ CREATE FUNCTION cached_query_get_entries(
 	OUT relation_names text[], OUT rows bigint, OUT bytes bigint,
 	OUT created timestamp with time zone, OUT expires timestamp with time zone,
 	OUT hits bigint, OUT last_hit timestamp with time zone, OUT fill_ms double precision,
-	OUT saved_ms double precision, OUT state text, OUT origin text)
+	OUT saved_ms double precision, OUT state text, OUT origin text, OUT granularity text[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 1000;
@@ -397,6 +398,7 @@ COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time that the query took, in 
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, stale, expired or invalidated';
 COMMENT ON COLUMN cached_query_entries.origin IS 'who filled it: call (of a function), or auto (a statement, by cached_query.auto)';
+COMMENT ON COLUMN cached_query_entries.granularity IS 'which rows of its relations make an exact result invalid, see cached_query_track(); NULL in another database';
 
 CREATE FUNCTION cached_query_get_usage(
 	OUT database text, OUT role text, OUT entries bigint, OUT bytes bigint,
@@ -505,3 +507,45 @@ CREATE TRIGGER cached_query_rules_changed AFTER INSERT OR UPDATE OR TRUNCATE ON 
 ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_check;
 ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_changed;
 SELECT pg_catalog.pg_extension_config_dump('cached_query_rules', '');
+
+CREATE FUNCTION cached_query_tracker()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'cached_query_tracker'
+LANGUAGE C;
+COMMENT ON FUNCTION cached_query_tracker() IS
+'trigger that cached_query_track() makes: tells which keys a change concerns';
+
+CREATE FUNCTION cached_query_track(relation regclass, keys text[], quiet text[] DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cached_query_track'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION cached_query_track(regclass, text[], text[]) IS
+'from now on writes to the table invalidate only exact results that read the same values of a key column';
+
+CREATE FUNCTION cached_query_untrack(relation regclass)
+RETURNS void
+AS 'MODULE_PATHNAME', 'cached_query_untrack'
+LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT;
+COMMENT ON FUNCTION cached_query_untrack(regclass) IS
+'undoes cached_query_track()';
+
+CREATE FUNCTION cached_query_get_tracked(
+	OUT relation regclass, OUT keys text[], OUT quiet text[], OUT "trigger" text, OUT firing text,
+	OUT state text, OUT tracked bigint, OUT untracked bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION cached_query_get_tracked() IS 'the rows of view cached_query_tracked';
+
+CREATE VIEW cached_query_tracked AS SELECT * FROM cached_query_get_tracked();
+COMMENT ON VIEW cached_query_tracked IS
+'tables that cached_query_track() was called for';
+COMMENT ON COLUMN cached_query_tracked.relation IS 'the table';
+COMMENT ON COLUMN cached_query_tracked.keys IS 'columns whose values tell which results a write invalidates';
+COMMENT ON COLUMN cached_query_tracked.quiet IS 'columns whose changes invalidate only results that read them';
+COMMENT ON COLUMN cached_query_tracked."trigger" IS 'name of the trigger';
+COMMENT ON COLUMN cached_query_tracked.firing IS 'always, origin (not for what replication applies), replica or off';
+COMMENT ON COLUMN cached_query_tracked.state IS 'ok, or why each write invalidates all results of the table';
+COMMENT ON COLUMN cached_query_tracked.tracked IS 'transactions that wrote to it and were announced by key, since stats_reset';
+COMMENT ON COLUMN cached_query_tracked.untracked IS 'transactions that wrote to it and were announced for the whole table, since stats_reset';
+GRANT SELECT ON cached_query_tracked TO PUBLIC;

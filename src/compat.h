@@ -498,6 +498,18 @@ WalkVirtualColumns(Oid table, TreeWalker walker, void *context)
 #endif
 }
 
+/* Is it computed when it is read? */
+inline bool
+IsVirtualColumn(const FormData_pg_attribute *column)
+{
+#if PG_VERSION_NUM >= 180000
+	return column->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	(void) column;
+	return false;
+#endif
+}
+
 /*
  * SQL/JSON names no functions: constructors (16) convert as to_json() does, queries (17) compare
  * times in the session's time zone and read what they return from text.

@@ -154,6 +154,7 @@ _PG_init(void)
 	redis::DefineSettings();
 	redis::DefineIdentitySettings();
 	DefineAutoSettings();
+	exact::DefineKeySettings();
 #ifdef CQ_DEBUG
 	exact::DefineDebugSettings();
 	redis::DefineDebugSettings();

@@ -98,9 +98,10 @@ ReadGhost(const Lookup &lookup)
 	for (uint32 i = 0; i < count; i++)
 	{
 		const uint64 pair = pg_atomic_read_u64(&place.slots[i / 2]);
-		const exact::SlotNo slot =
-			static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32) % exact::kSlots;
+		const exact::SlotNo slot = static_cast<exact::SlotNo>(i % 2 == 0 ? pair : pair >> 32);
 
+		if (!exact::IsSlot(slot))
+			return {};
 		if (exact::Check(slot, lookup.view, position) != exact::SlotCheck::valid)
 			return {0, true, slot, run_us};
 	}

@@ -8,6 +8,7 @@
  */
 #include "pg.h"
 #include "validity/lookup.h"
+#include "validity/pins.h"
 #include "validity/watch.h"
 #include "call/dependencies.h"
 #include "query/catalog.h"
@@ -160,13 +161,18 @@ AddDefinitions(List *slots, const Findings &findings)
  * the relation's definition, so an entry with the file of before is void by the relation's DdlSlot().
  */
 void
-AddRows(Dependencies *d, const exact::View &view, Oid relation)
+AddRows(Dependencies *d, const exact::View &view, const Watch &watch, Oid relation, int16 *grain)
 {
 	char kind;
 	Oid file;
 
+	*grain = kGrainTable;
+
 	if (!exact::InRecovery(view))
+	{
 		d->write_slots = AddSlot(d->write_slots, exact::WriteSlot(MyDatabaseId, relation));
+		d->write_slots = AddKeySlots(d->write_slots, watch, relation, grain);
+	}
 	else if (!RelationFile(relation, &kind, &file))
 		d->rows_untold = true;
 	else if (file >= FirstNormalObjectId)
@@ -183,6 +189,7 @@ CollectDependencies(Lookup *lookup, const Watch &watch)
 {
 	const Findings &findings = lookup->examined->findings;
 	Dependencies d = {};
+	int16 grain;
 	ListCell *cell;
 
 	d.relations = watch.findings.relations; /* the query's among them */
@@ -191,8 +198,10 @@ CollectDependencies(Lookup *lookup, const Watch &watch)
 	foreach (cell, d.relations)
 	{
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
+		grain = kGrainUnread;
 		if (ReadRows(watch, lfirst_oid(cell)))
-			AddRows(&d, lookup->view, lfirst_oid(cell));
+			AddRows(&d, lookup->view, watch, lfirst_oid(cell), &grain);
+		d.grains = lappend_int(d.grains, grain);
 	}
 	foreach (cell, findings.rowtypes)
 		d.slots = AddSlot(d.slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));

@@ -61,6 +61,16 @@ ArrayOfOids(List *oids, uint32 *count)
 	return array;
 }
 
+int16 *
+ArrayOfGrains(List *grains)
+{
+	int16 *array = NewArray<int16>(list_length(grains));
+
+	for (int i = 0; i < list_length(grains); i++)
+		array[i] = static_cast<int16>(list_nth_int(grains, i));
+	return array;
+}
+
 /*
  * Did the run read a relation that none of the bodies named when they were examined?  Then a function
  * has a kept plan that is older than what its names mean now, unless it runs code that can't be
@@ -217,6 +227,7 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 
 	meta.write_slots = ArrayOf(d.write_slots, &meta.head.write_slots);
 	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
+	meta.grains = ArrayOfGrains(d.grains);
 	meta.tag = lookup->call->options.tag;
 	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
 	meta.query = lookup->call->query;

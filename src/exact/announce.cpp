@@ -25,6 +25,7 @@
  */
 #include "pg.h"
 #include "exact/definitions.h"
+#include "exact/tracking.h"
 
 namespace cq::exact
 {
@@ -35,9 +36,11 @@ int debug_sleep_commit_us = 0;
 namespace
 {
 
-constexpr int kMaxRelations = 256;             // written in one transaction, else AllRowsSlot()
-constexpr int kStragglers = kMaxRelations + 1; // room for ListStragglers()
-constexpr int kMaxPlanned = kMaxRelations + 1 + kMaxChanged + kMaxPending + 2 + kStragglers;
+constexpr int kMaxRelations = 256;                 // written in one transaction, else AllRowsSlot()
+constexpr int kMaxKeys = 2048;                     // slots of keys, else the relations' WriteSlot()
+constexpr int kStragglers = 2 * kMaxRelations + 2; // room for ListStragglers()
+constexpr int kMaxPlanned =
+	kMaxRelations + 1 + kMaxKeys + kMaxChanged + kMaxPending + 2 + kStragglers;
 constexpr int kMaxListed = kMaxPlanned + 3; // beyond that, the slots of everything
 
 enum class Stage
@@ -53,6 +56,15 @@ struct Listed
 	uint64 word;
 };
 
+/* A relation of which all changes were told when the transaction was announced: these. */
+struct Told
+{
+	const PgStat_TableXactStatus *table;
+	int64 inserted;
+	int64 updated;
+	int64 deleted;
+};
+
 /* This transaction. */
 struct
 {
@@ -61,6 +73,9 @@ struct
 	bool everything; // more than expected: listed in the slots that every entry depends on
 	int nlisted;
 	Listed listed[kMaxListed];
+	int nkeys; // of these, slots of keys
+	int ntold;
+	Told told[kMaxRelations];
 	PgStat_SubXactStatus *watched; // the statistics' outermost level, to see later writes
 	PgStat_TableXactStatus *seen;  // its first table at PRE_COMMIT
 } xact;
@@ -143,11 +158,31 @@ PlanDefinitions()
 	pfree(messages);
 }
 
+/* Were all changes of the table told, and is there room for their keys?  No other slots have their numbers. */
+bool
+PlanKeys(const PgStat_TableXactStatus &table)
+{
+	const SlotNo *slots;
+	int n;
+
+	if (!AllTold(table))
+		return false;
+	n = ToldSlots(compat::StatsRelation(table.parent), &slots);
+	if (xact.nkeys + n > kMaxKeys || xact.ntold == kMaxRelations)
+		return false;
+	for (int i = 0; i < n; i++)
+		xact.listed[xact.nlisted++] = {slots[i], xact.xid};
+	xact.nkeys += n;
+	xact.told[xact.ntold++] = {&table, table.tuples_inserted, table.tuples_updated,
+							   table.tuples_deleted};
+	return true;
+}
+
 /* The tables from `first` up to but not including `end`. */
 void
-PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end)
+PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end, bool by_key)
 {
-	const int before = xact.nlisted;
+	int relations = 0;
 
 	for (PgStat_TableXactStatus *table = first; table != end; table = table->next)
 	{
@@ -156,9 +191,14 @@ PlanTables(PgStat_TableXactStatus *first, PgStat_TableXactStatus *end)
 		/* catalogs: their messages tell */
 		if (relation < FirstNormalObjectId)
 			continue;
-		if (xact.nlisted - before >= kMaxRelations)
+		if (by_key && PlanKeys(*table))
 		{
-			xact.nlisted = before;
+			CountTracked(relation, true);
+			continue;
+		}
+		CountTracked(relation, false);
+		if (++relations > kMaxRelations)
+		{
 			Plan(AllRowsSlot(MyDatabaseId), 0);
 			break;
 		}
@@ -175,7 +215,8 @@ PlanRows()
 		Plan(AllRowsSlot(MyDatabaseId), 0);
 	xact.watched = pgstat_get_xact_stack_level(1);
 	xact.seen = xact.watched->first;
-	PlanTables(xact.seen, nullptr);
+	xact.nkeys = xact.ntold = 0;
+	PlanTables(xact.seen, nullptr, true);
 }
 
 void
@@ -220,22 +261,41 @@ Reset()
 	xact.stage = Stage::open;
 	xact.nlisted = 0;
 	xact.watched = nullptr;
+	xact.ntold = 0;
+	ForgetTold();
 	ForgetInvalidations();
 	ForgetStatements();
 }
 
+/* Has it been written since? */
+bool
+Moved(const Told &told)
+{
+	return told.table->tuples_inserted != told.inserted ||
+		   told.table->tuples_updated != told.updated ||
+		   told.table->tuples_deleted != told.deleted || told.table->truncdropped;
+}
+
 /*
  * Visible now.  Did another module write after we had published?  The list of tables grows at its
- * head, so that is seen at once.  Too late for exactness, but not for the next reader.
+ * head, so that is seen at once; tables that were announced by key are compared.  Too late for exactness, but not for the next reader.
  */
 void
 ListStragglers()
 {
 	const int before = xact.nlisted;
 
-	if (xact.watched == nullptr || xact.watched->first == xact.seen)
+	if (xact.watched == nullptr)
 		return;
-	PlanTables(xact.watched->first, xact.seen);
+	if (xact.watched->first != xact.seen)
+		PlanTables(xact.watched->first, xact.seen, false);
+	for (int i = 0; i < xact.ntold; i++)
+	{
+		if (Moved(xact.told[i]))
+			Plan(WriteSlot(MyDatabaseId, compat::StatsRelation(xact.told[i].table->parent)), 0);
+	}
+	if (xact.nlisted == before)
+		return;
 	for (int i = before; i < xact.nlisted; i++)
 		ListBlindly(xact.listed[i].slot, xact.listed[i].word);
 	stragglers = stragglers == Complaint::none ? Complaint::due : stragglers;
@@ -357,7 +417,7 @@ Published()
 void
 ListLate(SlotNo slot)
 {
-	if (xact.stage != Stage::published)
+	if (xact.stage != Stage::published || IsPlanned(slot, xact.xid))
 		return;
 	if (xact.nlisted < kMaxPlanned - kStragglers)
 		Plan(slot, 0);
@@ -370,6 +430,7 @@ InitBackend()
 	RegisterXactCallback(OnXact, nullptr);
 	RegisterResourceReleaseCallback(OnRelease, nullptr);
 	InitOwn();
+	InitTold();
 	InitReplay();
 }
 

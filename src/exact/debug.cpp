@@ -7,6 +7,7 @@
 #include "pg.h"
 #include "exact/exact.h"
 #include "exact/slots.h"
+#include "exact/tracking.h"
 
 #include <climits>
 
@@ -49,6 +50,10 @@ DefineDebugSettings()
 							"1 INSERT, 2 DELETE, 4 UPDATE, 8 COPY, 16 what subtransactions wrote.",
 							&debug_replay_ignores, 0, 0, 31, PGC_SUSET, 0, nullptr, nullptr,
 							nullptr);
+	DefineCustomIntVariable("cached_query.debug_track_lie",
+							"Tests: 1: keys of old rows are not noted; 2: counts are not compared.",
+							"What tests exactness must fail with it.", &debug_track_lie, 0, 0, 2,
+							PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 #endif
 

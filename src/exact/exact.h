@@ -73,6 +73,20 @@ extern SlotNo RoleSlot(Oid role); // its attributes and memberships
 /* Of an object of this database that is found by its OID; the cache's hash value of that. */
 extern SlotNo ObjectSlot(int cacheid, Oid oid);
 
+/*
+ * Slots of keys are numbered behind all others, and work like them (key_slots.cpp).  Of relations of this
+ * database that are tracked, see tracking.h.
+ */
+enum class Change : int
+{
+	rows, // one came or went, or a column changed that isn't quiet
+	quiet // a quiet column changed
+};
+extern SlotNo AnyRowSlot(Oid relation, Change change); // of whatever key
+extern SlotNo KeySlot(Oid relation, AttrNumber column, uint32 hash, Change change);
+extern bool IsKeySlot(SlotNo slot);
+extern bool IsSlot(SlotNo slot); // is there one of this number?
+
 /* --- the reader's view --------------------------------------------------------------------- */
 struct View
 {
@@ -178,6 +192,7 @@ extern int64 LastVoided();
 extern void SaveChanges();
 
 /* --- set-up -------------------------------------------------------------------------------- */
+extern void DefineKeySettings();
 extern void RequestShmem();
 extern void InitShmem();
 extern void InitBackend(); // transaction callbacks, from _PG_init

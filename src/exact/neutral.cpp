@@ -4,6 +4,7 @@
  *
  * They send these messages so that queries are planned again: an index was created or dropped, a table has
  * new files, or the planner's statistics changed.  A command that is not on the list counts as a change.
+ * CREATE and DROP TRIGGER are not on it: a trigger may say which keys of the table are told (tracking.h).
  *
  * Part of exact.h.
  */
@@ -94,7 +95,6 @@ IsNeutralDrop(const DropStmt *statement)
 	case OBJECT_INDEX:
 	case OBJECT_PUBLICATION:
 	case OBJECT_STATISTIC_EXT:
-	case OBJECT_TRIGGER:
 		return statement->behavior == DROP_RESTRICT;
 	default:
 		return false;
@@ -112,7 +112,6 @@ IsNeutral(Node *statement)
 	case T_AlterStatsStmt:
 	case T_CreatePublicationStmt:
 	case T_CreateStatsStmt:
-	case T_CreateTrigStmt:
 	case T_IndexStmt:
 	case T_ReindexStmt:
 	case T_VacuumStmt:

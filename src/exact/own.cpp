@@ -18,6 +18,7 @@
  */
 #include "pg.h"
 #include "exact/definitions.h"
+#include "exact/tracking.h"
 
 namespace cq::exact
 {
@@ -116,6 +117,7 @@ Note(bool known, SlotNo slot)
 void
 OnRelcache(Datum, Oid relation)
 {
+	ForgetTracking(relation);
 	if (TopXid() != 0)
 		Note(OidIsValid(relation),
 			 OidIsValid(relation) ? DdlSlot(MyDatabaseId, relation) : kSlotAllDdl);

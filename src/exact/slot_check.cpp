@@ -166,7 +166,7 @@ Compare(Slot &slot, uint64 pos, uint64 pe)
 pg_noinline SlotCheck
 CheckListed(SlotNo no, const View &view, uint64 pe)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 	Contents contents;
 	Judgement judgement;
 	SlotCheck verdict;
@@ -191,7 +191,7 @@ CheckListed(SlotNo no, const View &view, uint64 pe)
 inline SlotCheck
 CheckOne(SlotNo no, const View &view, uint64 pe)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 	SlotCheck verdict;
 
 #ifdef CQ_DEBUG
@@ -242,7 +242,7 @@ CheckAll(const SlotNo *slots, uint32 count, const View &view, uint64 pe)
 bool
 MovedSince(SlotNo no, uint64 pe)
 {
-	return pg_atomic_read_u64(&shared->slots[no].last) > pe;
+	return pg_atomic_read_u64(&SlotOf(no).last) > pe;
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "base/shared.h"
 #include "exact/slot_words.h"
 #include "exact/slots.h"
+#include "exact/tracking.h"
 
 namespace cq::exact
 {
@@ -113,7 +114,7 @@ Overflow(Slot &slot, uint64 word)
 void
 Clear(SlotNo no)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 	Contents contents;
 	Judgement judgement;
 	View view;
@@ -135,7 +136,7 @@ Clear(SlotNo no)
 void
 List(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 
 	if (TryList(slot, word))
 		return;
@@ -168,7 +169,7 @@ List(SlotNo no, uint64 word)
 void
 ListBlindly(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 
 	if (!TryList(slot, word))
 		Overflow(slot, word);
@@ -201,7 +202,7 @@ ListReplayed(SlotNo no, uint64 word)
 void
 Unlist(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 	pg_atomic_uint64 *place;
 
 	BeginChange(slot);
@@ -273,6 +274,19 @@ NoteChange(SlotNo no, int64 when_ms)
 
 /* --- set-up ---------------------------------------------------------------------------------- */
 
+void
+InitSlot(Slot *slot)
+{
+	pg_atomic_init_u64(&slot->last, 0);
+	pg_atomic_init_u32(&slot->state, 0);
+	pg_atomic_init_u32(&slot->seq, 0);
+	pg_atomic_init_u64(&slot->overflow, 0);
+	for (pg_atomic_uint64 &word : slot->words)
+		pg_atomic_init_u64(&word, 0);
+	SpinLockInit(&slot->lock);
+	pg_atomic_init_u64(&slot->changed_at, 0);
+}
+
 namespace
 {
 
@@ -296,6 +310,8 @@ void
 RequestShmem()
 {
 	RequestShared(ShmemBytes());
+	RequestKeyShmem();
+	RequestTrackCounts();
 }
 
 namespace
@@ -325,16 +341,7 @@ Initialize()
 	for (pg_atomic_uint32 &gen : shared->ddl_gen)
 		pg_atomic_init_u32(&gen, 0);
 	for (Slot &slot : shared->slots)
-	{
-		pg_atomic_init_u64(&slot.last, 0);
-		pg_atomic_init_u32(&slot.state, 0);
-		pg_atomic_init_u32(&slot.seq, 0);
-		pg_atomic_init_u64(&slot.overflow, 0);
-		for (pg_atomic_uint64 &word : slot.words)
-			pg_atomic_init_u64(&word, 0);
-		SpinLockInit(&slot.lock);
-		pg_atomic_init_u64(&slot.changed_at, 0);
-	}
+		InitSlot(&slot);
 	for (pg_atomic_uint64 &voided : shared->voided_at)
 		pg_atomic_init_u64(&voided, 0);
 	pg_atomic_init_u64(&shared->last_voided, 0);
@@ -353,6 +360,8 @@ InitShmem()
 	});
 
 	shared = Align(space);
+	InitKeyShmem();
+	InitTrackCounts();
 	if (made)
 		InitChanges();
 }

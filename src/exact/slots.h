@@ -76,7 +76,20 @@ struct Shared
 };
 extern Shared *shared; // null when the library was not preloaded
 
+/* --- key_slots.cpp */
+extern Slot *key_slots; // as those of Shared, but for definitions, times and other servers
+extern uint32 key_slot_count;
+extern void RequestKeyShmem();
+extern void InitKeyShmem();
+
+inline Slot &
+SlotOf(SlotNo no)
+{
+	return likely(no < kSlots) ? shared->slots[no] : key_slots[no - kSlots];
+}
+
 /* --- slots.cpp ------------------------------------------------------------------------------- */
+extern void InitSlot(Slot *slot);
 extern bool IsShared(SlotNo slot); // of no single database, or of the groups
 extern bool IsRole(SlotNo slot);
 extern void List(SlotNo slot, uint64 word);

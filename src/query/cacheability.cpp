@@ -124,7 +124,10 @@ Examine(Findings *f, List *queries, PlannedStmt *plan, TupleDesc desc, bool depe
 
 	f->context = CurrentMemoryContext;
 	foreach (cell, queries)
+	{
 		Walk(static_cast<Node *>(lfirst(cell)), f);
+		AddColumns(&f->columns, static_cast<Query *>(lfirst(cell)));
+	}
 	JudgeColumns(f, desc);
 	foreach (cell, plan->relationOids)
 		JudgePlanned(f, lfirst_oid(cell));

@@ -6,6 +6,7 @@
 
 #include "pg.h"
 #include "exact/exact.h"
+#include "query/columns_read.h"
 #include "query/seen.h"
 #include "query/tree.h"
 #include "stats/reason.h"
@@ -93,6 +94,8 @@ struct Findings
 	List *names_late = NIL; /* slots (int) of names that bodies look up when they run */
 	/* read by the plan, and named by neither the trees nor a parent */
 	List *inlined = NIL;
+
+	Columns columns; /* that the query's own trees name; those of bodies are not in it */
 
 	bool long_lists = false; /* the trees have arrays of many constants */
 

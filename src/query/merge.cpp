@@ -101,7 +101,7 @@ Merge(Findings *f, const Findings &part, const NameHashes &names)
 	MemoryContext caller = MemoryContextSwitchTo(f->context);
 	ListCell *cell;
 
-	static_assert(sizeof(Findings) == 312, "a new field must be merged, if it is a finding");
+	static_assert(sizeof(Findings) == 328, "a new field must be merged, if it is a finding");
 	for (bool Findings::*flag : kFlags)
 		f->*flag = f->*flag || part.*flag;
 	if (part.exact != Reason::none)

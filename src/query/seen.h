@@ -15,7 +15,8 @@ namespace cq
 enum class Thing : uint32
 {
 	relation,
-	read, // a relation whose rows were read, while a fill runs
+	read,  // a relation whose rows were read, while a fill runs
+	whole, // ... by other plans than the fill's own, so any of them
 	rowtype,
 	type,
 	object,

@@ -12,6 +12,7 @@
 #include "validity/lookup.h"
 #include "remote/server.h"
 #include "validity/entry_state.h"
+#include "validity/meta.h"
 #include "call/inspect.h"
 #include "call/columns.h"
 #include "call/call.h"
@@ -371,6 +372,10 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 	PutEntry(&row, inspection);
 	Put(&row, CStringGetTextDatum(ColumnList(inspection.handle->desc)),
 		!IsListable(inspection.handle->desc));
+	if (inspection.pin != nullptr)
+		Put(&row, Granularity(ReadEntryMeta(PinnedEntry(inspection.pin))));
+	else
+		PutNull(&row);
 	EndInspection(&inspection);
 	return RowDatum(row, RowType(fcinfo));
 }

@@ -26,6 +26,9 @@ extern char *Shown(const char *text, uint32 length, int encoding);
 extern bool MaySee(Oid role);
 /* ... of all roles. */
 extern bool MaySeeAll();
+/* ... which rows of its relations an entry depends on, as text[]; of this database. */
+struct Meta;
+extern Datum Granularity(const Meta &meta);
 
 /* From _PG_init: what invalidations do at the end of a transaction. */
 extern void InitInvalidation();

@@ -6,10 +6,12 @@
  */
 #include "pg.h"
 #include "auto/candidates.h"
+#include "exact/tracking.h"
 #include "remote/queue.h"
 #include "validity/entry_state.h"
 #include "remote/invalidations.h"
 #include "validity/meta.h"
+#include "validity/pins.h"
 #include "redis/client.h"
 #include "redis/identity.h"
 #include "sql/row.h"
@@ -126,6 +128,46 @@ PutDependencies(Row *row, const EntryFacts &facts, const Meta &meta, bool visibl
 	Put(row, here ? TextArray(names, count) : static_cast<Datum>(0), !here);
 }
 
+const char *
+GrainName(Oid relation, int16 grain)
+{
+	const char *column;
+
+	switch (grain)
+	{
+	case kGrainTable:
+		return "table";
+	case kGrainUnread:
+		return "not read";
+	case kGrainKeys:
+		return "keys";
+	case kGrainNoKey:
+		return "table (no key pinned)";
+	default:
+		column = get_attname(relation, grain, true);
+		return column != nullptr ? column : "key";
+	}
+}
+
+} // namespace
+
+Datum
+Granularity(const Meta &meta)
+{
+	const int count = static_cast<int>(meta.head.relations);
+	char **texts = NewArray<char *>(static_cast<Size>(count));
+
+	for (int i = 0; i < count; i++)
+		texts[i] = psprintf(
+			"%s: %s",
+			DatumGetCString(DirectFunctionCall1(regclassout, ObjectIdGetDatum(meta.relations[i]))),
+			GrainName(meta.relations[i], meta.grains[i]));
+	return TextArray(texts, count);
+}
+
+namespace
+{
+
 void
 PutUse(Row *row, const Entry *entry, const EntrySummary &summary, bool visible)
 {
@@ -159,6 +201,10 @@ EntryDatum(Pin *pin, TupleDesc desc)
 	PutDependencies(&row, summary.facts, meta, visible);
 	PutUse(&row, entry, summary, visible);
 	PutText(&row, summary.facts.flags & kEntryAuto ? "auto" : "call");
+	if (visible && summary.facts.database == MyDatabaseId)
+		Put(&row, Granularity(meta));
+	else
+		PutNull(&row);
 	return RowDatum(row, desc);
 }
 
@@ -339,6 +385,7 @@ cached_query_stats_reset(PG_FUNCTION_ARGS)
 	cq::ResetStats();
 	cq::ResetCandidates();
 	cq::ResetStoreCounters();
+	cq::exact::ResetTrackCounts();
 	PG_RETURN_VOID();
 }
 

@@ -27,6 +27,8 @@ EncodeMeta(const Meta &meta, uint32 *length)
 						   static_cast<int>(sizeof(exact::SlotNo) * meta.head.write_slots));
 	appendBinaryStringInfo(&bytes, reinterpret_cast<const char *>(meta.relations),
 						   static_cast<int>(sizeof(Oid) * meta.head.relations));
+	appendBinaryStringInfo(&bytes, reinterpret_cast<const char *>(meta.grains),
+						   static_cast<int>(sizeof(int16) * meta.head.relations));
 	appendBinaryStringInfo(&bytes, meta.tag, static_cast<int>(meta.head.tag_length));
 	appendBinaryStringInfo(&bytes, meta.query, static_cast<int>(meta.head.query_length));
 	appendBinaryStringInfo(&bytes, meta.args, static_cast<int>(meta.head.args_length));
@@ -47,7 +49,8 @@ Locate(const char *bytes, Meta *meta)
 	meta->slots = reinterpret_cast<const exact::SlotNo *>(bytes + sizeof(MetaHead));
 	meta->write_slots = meta->slots + meta->head.slots;
 	meta->relations = reinterpret_cast<const Oid *>(meta->write_slots + meta->head.write_slots);
-	meta->tag = reinterpret_cast<const char *>(meta->relations + meta->head.relations);
+	meta->grains = reinterpret_cast<const int16 *>(meta->relations + meta->head.relations);
+	meta->tag = reinterpret_cast<const char *>(meta->grains + meta->head.relations);
 	meta->query = meta->tag + meta->head.tag_length;
 	meta->args = meta->query + meta->head.query_length;
 	meta->origin = meta->args + meta->head.args_length;
@@ -65,7 +68,7 @@ DecodeMeta(const char *bytes, uint32 length, Meta *meta)
 	Locate(bytes, meta);
 	fixed = sizeof(MetaHead) +
 			(uint64{meta->head.slots} + meta->head.write_slots) * sizeof(exact::SlotNo) +
-			uint64{meta->head.relations} * sizeof(Oid) + meta->head.tag_length +
+			uint64{meta->head.relations} * (sizeof(Oid) + sizeof(int16)) + meta->head.tag_length +
 			meta->head.query_length + meta->head.args_length;
 	if (fixed > length)
 		return false;

@@ -31,7 +31,7 @@ struct MetaHead
 };
 
 /*
- * In this order in the stream: head, slots, write slots, relations, tag, query, arguments, and with
+ * In this order in the stream: head, slots, write slots, relations, grains, tag, query, arguments, and with
  * cached_query.warm_start what it takes to run the query again (warm_start.cpp).
  */
 struct Meta
@@ -40,9 +40,10 @@ struct Meta
 	const exact::SlotNo *slots;
 	const exact::SlotNo *write_slots;
 	const Oid *relations;
-	const char *tag;   /* not terminated */
-	const char *query; /* the text of the call that filled it, not terminated */
-	const char *args;  /* for people, not terminated; made when the entry was */
+	const int16 *grains; /* which of their rows count, as in pins.h */
+	const char *tag;     /* not terminated */
+	const char *query;   /* the text of the call that filled it, not terminated */
+	const char *args;    /* for people, not terminated; made when the entry was */
 	const char *origin;
 	uint32 rerun_length;
 };
@@ -58,7 +59,8 @@ RelationsOffset(const MetaHead &head)
 inline uint32
 TagOffset(const MetaHead &head)
 {
-	return RelationsOffset(head) + head.relations * static_cast<uint32>(sizeof(Oid));
+	return RelationsOffset(head) +
+		   head.relations * static_cast<uint32>(sizeof(Oid) + sizeof(int16));
 }
 
 /* The moment of its rows on the clock of exact::MonotonicMs(). */

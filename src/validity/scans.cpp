@@ -13,6 +13,7 @@
 #include "pg.h"
 #include "query/seen.h"
 #include "query/walk.h"
+#include "validity/pins.h"
 #include "validity/watch.h"
 
 namespace cq
@@ -163,12 +164,28 @@ RelationOf(const PlanState *scan)
 	return exec_rt_fetch(reinterpret_cast<const Scan *>(scan->plan)->scanrelid, scan->state)->relid;
 }
 
+/* What looking through a plan that has run brings. */
+struct Scanned
+{
+	Seen relations;       /* that were read */
+	List *tracked;        /* PlanState: scans that have run, of tables with triggers */
+	Bitmapset *constants; /* parameters that init plans have set once */
+};
+
+void
+NoteScan(Scanned *scanned, PlanState *scan)
+{
+	FirstTime(&scanned->relations, Thing::relation, RelationOf(scan));
+	if (reinterpret_cast<ScanState *>(scan)->ss_currentRelation->trigdesc != nullptr)
+		scanned->tracked = lappend(scanned->tracked, scan);
+}
+
 /*
  * The relations that nodes have read; false if that can't be told.  A list and not a recursion: a plan may be
  * deep.
  */
 bool
-CollectScanned(PlanState *top, Seen *scanned)
+CollectScanned(PlanState *top, Scanned *scanned)
 {
 	const ExecProcNodeMtd before_first = BeforeFirstCall();
 	EState *estate = top->state;
@@ -190,36 +207,48 @@ CollectScanned(PlanState *top, Seen *scanned)
 #endif
 		known = kind != NodeKind::unknown && list_length(nodes) <= kMostNodes;
 		if (kind == NodeKind::scan && ran)
-			FirstTime(scanned, Thing::relation, RelationOf(node));
+			NoteScan(scanned, node);
+		scanned->constants = AddConstants(scanned->constants, node);
 		compat::WalkPlanStates(node, AddNode, &nodes);
 	}
 	list_free(nodes);
 	return known;
 }
 
-} // namespace
-
 /* Nodes of a parallel plan may have run in a worker only, which this process can't see. */
 bool
-RelationsRead(PlanState *top, List **read)
+RelationsRead(PlanState *top, Scanned *scanned, List **read)
 {
 	const PlannedStmt *plan = top->state->es_plannedstmt;
-	Seen scanned;
-	const bool known = CollectScanned(top, &scanned);
+	const bool known = CollectScanned(top, scanned);
 	ListCell *cell;
 
 	*read = plan->relationOids;
 	if (!known || plan->parallelModeNeeded)
+	{
+		scanned->tracked = NIL;
 		return known;
+	}
 	*read = NIL;
 	foreach (cell, plan->relationOids)
 	{
 		const Oid relation = lfirst_oid(cell);
 
-		if (HasMet(scanned, Thing::relation, relation) || !get_rel_relispartition(relation))
+		if (HasMet(scanned->relations, Thing::relation, relation) ||
+			!get_rel_relispartition(relation))
 			*read = lappend_oid(*read, relation);
 	}
 	return true;
+}
+
+} // namespace
+
+bool
+RelationsRead(PlanState *top, List **read)
+{
+	Scanned scanned = {};
+
+	return RelationsRead(top, &scanned, read);
 }
 
 /* if its start was not seen, it counted as the plan of other code, which may read all that it names */
@@ -227,15 +256,17 @@ void
 WatchOwnScans(Watch *watch, PlanState *top)
 {
 	MemoryContext caller = MemoryContextSwitchTo(watch->context);
+	Scanned scanned = {};
 	List *read;
 	ListCell *cell;
 
 	/* a module whose ExecutorStart comes after ours may have put another plan there */
 	foreach (cell, top->state->es_plannedstmt->relationOids)
 		JudgeRelation(&watch->findings, lfirst_oid(cell));
-	watch->own_scans = !watch->own_hidden && RelationsRead(top, &read);
+	watch->own_scans = !watch->own_hidden && RelationsRead(top, &scanned, &read);
 	if (watch->own_scans)
 	{
+		NotePins(watch, scanned.tracked, scanned.constants);
 		foreach (cell, read)
 			FirstTime(&watch->findings.seen, Thing::read, lfirst_oid(cell));
 	}

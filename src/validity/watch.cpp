@@ -30,7 +30,10 @@ WatchRelation(Oid relation, bool by_own_plan = false)
 
 	JudgeRelation(&innermost->findings, relation);
 	if (!by_own_plan)
+	{
 		FirstTime(&innermost->findings.seen, Thing::read, relation);
+		FirstTime(&innermost->findings.seen, Thing::whole, relation);
+	}
 	MemoryContextSwitchTo(caller);
 }
 
@@ -286,6 +289,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 	ListCell *cell;
 
 	*watch = Watch();
+	watch->query = &query;
 	watch->outer = innermost;
 	watch->level = GetCurrentTransactionNestLevel();
 	watch->context = context;
@@ -302,7 +306,10 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 		FirstTime(&watch->findings.seen, Thing::relation, lfirst_oid(cell));
 	watch->expected = list_length(query.relations);
 	foreach (cell, query.inside)
+	{
 		FirstTime(&watch->findings.seen, Thing::read, lfirst_oid(cell));
+		FirstTime(&watch->findings.seen, Thing::whole, lfirst_oid(cell));
+	}
 	MemoryContextSwitchTo(caller);
 	watch->oldest = DT_NOEND;
 	watch->lowest_position = PG_UINT64_MAX;

@@ -19,11 +19,16 @@
 #include "query/findings.h"
 #include "store/store.h"
 
+extern "C" {
+#include "utils/hsearch.h"
+}
+
 namespace cq
 {
 
 struct Watch
 {
+	const Findings *query; /* of what is run */
 	Watch *outer;
 	int level;                   /* of subtransactions, when it was resumed */
 	ErrorContextCallback errors; /* is told of those that are caught inside, too */
@@ -35,6 +40,7 @@ struct Watch
 	bool
 		own_hidden; /* ... may be helped by code that wasn't read, or that ran before the watch began */
 	bool own_scans;     /* ... ran to its end, so what it has read is known */
+	HTAB *grains;       /* ... of tracked tables, by keys (pins.h); null: none */
 	bool started;       /* the query itself was seen: ExecutorStart comes to us */
 	List *slots;        /* of cached results used inside (int) */
 	bool wrote;         /* data-modifying or utility statement, row locks */

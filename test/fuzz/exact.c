@@ -3,7 +3,7 @@
  *		Do cached answers differ from direct ones while everything changes?
  *
  *	exact [--seed N] [--seconds N] [--reads N] [--readers N] [--writers N] [--auto] [--standby CONNINFO]
- *		[--expect-mismatches]
+ *		[--track] [--expect-mismatches]
  *
  * Readers ask for cached(q) and (q) in one statement, so under one snapshot, with
  * cached_query.consistency = exact, in READ COMMITTED and REPEATABLE READ, by plain statements,
@@ -18,6 +18,8 @@
  *
  * With --standby readers ask a standby of the server that the writers write to, and write nothing.  There is no
  * reader of ttl mode then, since an age there is that of the last commit that was replayed.
+ *
+ * With --track the tables are tracked (cached_query_track), and what is tracked changes, too.
  *
  * Needs a server with cached_query (built with CQ_DEBUG=1 it meets more races), max_prepared_transactions of 20 or more,
  * a superuser, and in the database the extension and what exact.sql makes.  The connection is what
@@ -80,6 +82,7 @@ static int writers = 4;
 static bool expect_mismatches = false;
 static bool automatic = false;
 static const char *standby = NULL;
+static bool track = false;
 
 static void
 add(volatile long *counter, long n)
@@ -336,6 +339,20 @@ static const Query queries[] = {
 	{"policy", ROLE, "SELECT count(*) || '/' || sum(v) FROM sec", NULL},
 	{"no policy", 0, "SELECT count(*) || '/' || sum(v) FROM sec", NULL},
 	{"mine", ROLE, "SELECT count(*) || '/' || sum(v) FROM mine", NULL},
+	{"key", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM acc WHERE grp = $1", NULL},
+	{"keys", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM acc WHERE id IN ($1, 17, 1000 + $1)", NULL},
+	{"rows of a key", 0, "SELECT count(*)::text FROM acc WHERE grp = $1", NULL},
+	{"key and join", 0, "SELECT count(*) || '/' || coalesce(sum(a.v + c.v), 0) FROM acc AS a JOIN child AS c ON c.aid = a.id WHERE a.id = $1", NULL},
+	{"key of a subquery", 0, "SELECT count(*)::text FROM child WHERE aid = (SELECT max(id) FROM quiet WHERE id = $1)", NULL},
+	{"quiet key", 0, "SELECT v::text FROM quiet WHERE id = $1", NULL},
+	{"half told", 0, "SELECT v::text FROM half WHERE id = $1", NULL},
+	{"key in partitions", 0, "SELECT count(*) || '/' || coalesce(sum(k), 0) FROM part WHERE v % 10 = 1 AND v = $1 * 10 + 1", NULL},
+	{"key of trunc", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM trunc WHERE id = $1", NULL},
+	{"key of rew", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM rew WHERE id = $1", NULL},
+	{"key of joins", LATE, "SELECT count(*) || '/' || coalesce(sum(k), 0) FROM joins WHERE v = $1", NULL},
+	{"rows of a key of sec", 0, "SELECT count(*)::text FROM sec WHERE grp = $1", NULL},
+	{"key of sec", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM sec WHERE grp = $1", NULL},
+	{"key under a policy", ROLE, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM sec WHERE grp = $1", NULL},
 	{"nested", 0, "SELECT sum(a.v)::text FROM acc AS a, quiet AS q WHERE a.id = q.id",
 		"SELECT sum(a.v)::text FROM acc AS a, cached_query('SELECT id FROM quiet', '1h') AS t(id int) WHERE a.id = t.id"},
 };
@@ -935,7 +952,7 @@ ttl_writer(void)
 typedef struct Op
 {
 	const char *name;
-	int weight;
+	int weight; /* negative: with --track only */
 	const char *script;
 } Op;
 
@@ -1002,6 +1019,16 @@ static const Op ops[] = {
 	{"no change", 4, "UPDATE acc SET v = 0 WHERE false\nSELECT v FROM acc WHERE id = $a FOR UPDATE\nANALYZE quiet"},
 	{"vacuum", 1, "VACUUM acc\nVACUUM quiet"},
 	{"invalidate", 1, "SELECT cached_query_invalidate_relation('quiet')"},
+	{"half as a replica", -10, "BEGIN\nUPDATE half SET v = v + 1 WHERE id = $k\nSET LOCAL session_replication_role = replica\nUPDATE half SET v = $b WHERE id = 4 + $b % 2\nCOMMIT"},
+	{"to another key", 4, "UPDATE acc SET grp = $b % 5 WHERE id = $a"},
+	{"to another key and back", 3, "BEGIN\nUPDATE acc SET grp = 9 WHERE id = $a\nUPDATE acc SET v = $b, grp = $k WHERE id = $a\n? SAVEPOINT s\n? DELETE FROM quiet WHERE id = $k\nCOMMIT"},
+	{"leaves its key for long", -8, "UPDATE sec SET grp = 1 + (grp + $k) % 5 WHERE v % 50 = $a"},
+	{"leaves its key", -12, "UPDATE acc SET grp = (grp + $k) % 5 WHERE id IN ($a, $k)"},
+	{"tracked anew", -2, "SELECT cached_query_track('acc', CASE $k WHEN 1 THEN '{id}' WHEN 2 THEN '{grp}' ELSE '{id,grp}' END::text[], CASE WHEN $b % 2 = 0 THEN '{v}' ELSE '{}' END::text[])"},
+	{"tracked while written", -1, "BEGIN\nUPDATE acc SET v = $b WHERE id = $a\nSELECT cached_query_track('acc', '{grp}')\nUPDATE acc SET grp = $k WHERE id = $a\npause\nCOMMIT\nSELECT cached_query_track('acc', '{id,grp}', '{v}')"},
+	{"not tracked", -1, "SELECT cached_query_untrack('child')\npause\nSELECT cached_query_track('child', '{aid}')"},
+	{"not told", -1, "ALTER TABLE quiet DISABLE TRIGGER cached_query_track\npause\nUPDATE quiet SET v = $b WHERE id = $k\nALTER TABLE quiet ENABLE TRIGGER cached_query_track"},
+	{"the same", 3, "UPDATE acc SET v = v WHERE id = $a"},
 	{"clear", 1, "BEGIN\nSELECT cached_query_clear()\n? ROLLBACK\nCOMMIT"},
 };
 
@@ -1116,6 +1143,12 @@ perform(PGconn *conn, PGconn *other, const Op *op, const Numbers *numbers)
 	}
 }
 
+static int
+weight_of(const Op *op)
+{
+	return op->weight > 0 ? op->weight : track ? -op->weight : 0;
+}
+
 static const Op *
 choose_op(void)
 {
@@ -1123,11 +1156,11 @@ choose_op(void)
 	int n;
 
 	for (int i = 0; i < lengthof(ops); i++)
-		total += ops[i].weight;
+		total += weight_of(&ops[i]);
 	n = below(total);
 	for (int i = 0; i < lengthof(ops); i++)
 	{
-		if ((n -= ops[i].weight) < 0)
+		if ((n -= weight_of(&ops[i])) < 0)
 			return &ops[i];
 	}
 	return &ops[0];
@@ -1382,7 +1415,7 @@ not_done(void)
 	names[0] = '\0';
 	for (int i = 0; i < lengthof(ops); i++)
 	{
-		if (shared->done[i] > 0)
+		if (shared->done[i] > 0 || weight_of(&ops[i]) == 0)
 			continue;
 		strcat(names, names[0] != '\0' ? ", " : "");
 		strcat(names, ops[i].name);
@@ -1432,7 +1465,7 @@ static void
 usage(void)
 {
 	fprintf(stderr, "usage: exact [--seed N] [--seconds N] [--reads N] [--readers N] [--writers N] "
-					"[--auto] [--standby CONNINFO] [--expect-mismatches]\n");
+					"[--auto] [--standby CONNINFO] [--track] [--expect-mismatches]\n");
 	exit(2);
 }
 
@@ -1447,6 +1480,11 @@ parse(int argc, char **argv)
 		if (strcmp(argv[i], "--expect-mismatches") == 0)
 		{
 			expect_mismatches = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--track") == 0)
+		{
+			track = true;
 			continue;
 		}
 		if (strcmp(argv[i], "--auto") == 0)
@@ -1476,6 +1514,29 @@ parse(int argc, char **argv)
 		usage();
 }
 
+/* Tables of all sorts; half not for what replication applies, so that its counts differ at times. */
+static void
+track_all(void)
+{
+	static const char *const statements[] = {
+		"SELECT cached_query_track('acc', '{id,grp}', '{v}')", "SELECT cached_query_track('child', '{aid}')",
+		"SELECT cached_query_track('quiet', '{id}')", "SELECT cached_query_track('half', '{id}')",
+		"ALTER TABLE half ENABLE TRIGGER cached_query_track",
+		"SELECT cached_query_track('part', '{v}')", "SELECT cached_query_track('joins', '{v}', '{k}')",
+		"SELECT cached_query_track('inh', '{v}')", "SELECT cached_query_track('inh_child', '{v}')",
+		"SELECT cached_query_track('trunc', '{id}')", "SELECT cached_query_track('rew', '{id}')",
+		"SELECT cached_query_track('sec', '{grp}')", "SELECT cached_query_track('allowed', '{grp}')",
+		"SELECT cached_query_track('mine', '{owner}')", "SELECT cached_query_track('audit', '{v}')"};
+	PGconn *conn = connect_db("SET client_min_messages = error");
+
+	for (int i = 0; i < lengthof(statements); i++)
+	{
+		if (!run(conn, statements[i]))
+			exit(2);
+	}
+	PQfinish(conn);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1494,6 +1555,8 @@ main(int argc, char **argv)
 	diag("seed %llu: --seed %llu --seconds %d --readers %d --writers %d", (unsigned long long) seed,
 		 (unsigned long long) seed, seconds, readers, writers);
 
+	if (track)
+		track_all();
 	began = now_s();
 	if (standby == NULL)
 	{

@@ -24,6 +24,7 @@ CREATE INDEX ON child (aid);
 INSERT INTO child SELECT g, g, g FROM generate_series(1, 50) AS g;
 CREATE TABLE quiet (id int, v int);
 INSERT INTO quiet SELECT g, g FROM generate_series(1, 20) AS g;
+CREATE TABLE half AS SELECT g AS id, g AS v FROM generate_series(1, 5) AS g;
 CREATE TABLE still AS SELECT g AS v FROM generate_series(1, 20) AS g;
 CREATE TABLE audit (v int);
 CREATE TABLE fire (v int);

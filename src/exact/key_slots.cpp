@@ -1,0 +1,113 @@
+/*
+ * key_slots.cpp
+ *		Slots of keys: which rows of a tracked table were changed, see tracking.h.
+ *
+ * They work like all other slots, and are numbered behind them.  They are an array of their own, of a size that
+ * can be set: keys are many, and one that is written all the time must not share a slot with a definition,
+ * on which results within a ttl depend.  Only writers of rows are listed here, so nothing of what slots have
+ * for definitions and for other servers is needed.
+ *
+ * Part of exact.h.
+ */
+#include "pg.h"
+#include "base/shared.h"
+#include "exact/slots.h"
+#include "exact/tracking.h"
+
+extern "C" {
+#include "common/hashfn.h"
+}
+
+namespace cq::exact
+{
+
+Slot *key_slots = nullptr;
+uint32 key_slot_count = 0;
+
+namespace
+{
+
+int wanted = 65536;
+
+uint32
+Count()
+{
+	return static_cast<uint32>(wanted);
+}
+
+Size
+Bytes()
+{
+	return add_size(mul_size(Count(), sizeof(Slot)), alignof(Slot));
+}
+
+/* Two in one slot cost misses only. */
+SlotNo
+Number(uint32 kind, Oid relation, uint64 rest)
+{
+	const uint64 of[] = {static_cast<uint64>(MyDatabaseId) << 32 | relation, rest, kind};
+
+	return kSlots +
+		   static_cast<uint32>(
+			   hash_bytes_extended(reinterpret_cast<const unsigned char *>(of), sizeof(of), 0) %
+			   key_slot_count);
+}
+
+} // namespace
+
+void
+DefineKeySettings()
+{
+	DefineCustomIntVariable(
+		"cached_query.key_slots", "Slots for keys of tracked tables, 128 bytes each.",
+		"The more there are, the fewer results a write invalidates that it does not "
+		"concern.",
+		&wanted, wanted, 1024, 1 << 24, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+}
+
+bool
+IsSlot(SlotNo slot)
+{
+	return slot < kSlots + key_slot_count;
+}
+
+bool
+IsKeySlot(SlotNo slot)
+{
+	return slot >= kSlots;
+}
+
+SlotNo
+AnyRowSlot(Oid relation, Change change)
+{
+	return Number(static_cast<uint32>(change), relation, 0);
+}
+
+SlotNo
+KeySlot(Oid relation, AttrNumber column, uint32 hash, Change change)
+{
+	return Number(2 + static_cast<uint32>(change), relation,
+				  static_cast<uint64>(column) << 32 | hash);
+}
+
+void
+RequestKeyShmem()
+{
+	RequestShared(Bytes());
+}
+
+void
+InitKeyShmem()
+{
+	char *space = MakeOrFindShared<char>("cached_query key slots", Bytes(), [](char *memory) {
+		Slot *slots = reinterpret_cast<Slot *>(TYPEALIGN(alignof(Slot), memory));
+
+		for (uint32 i = 0; i < Count(); i++)
+			InitSlot(&slots[i]);
+	});
+
+	key_slots = reinterpret_cast<Slot *>(TYPEALIGN(alignof(Slot), space));
+	key_slot_count = Count();
+}
+
+} // namespace cq::exact

@@ -1,0 +1,100 @@
+/*
+ * tracking.h
+ *		Which rows of a table a transaction has changed, by the values of some of its columns, its keys.
+ *
+ * A table is tracked if it has the row trigger that cached_query_track() makes.  The trigger counts every change
+ * that it is told of, and notes the keys of the old row and of the new one.  Before the transaction commits,
+ * its counts are compared with those that heapam keeps in the transaction's statistics.  If they are equal, the trigger has been told
+ * of all changes, and the transaction is listed in the slots of these keys.  If they are not, it is listed in
+ * the table's WriteSlot(), as for a table without the trigger.  So the trigger is not trusted: what it is not told of voids too much, and never too little.
+ *
+ * A result that reads only rows with a certain key lists the slot of this key, and the WriteSlot().
+ *
+ * Part of exact.h.
+ */
+#pragma once
+
+#include "exact/exact.h"
+
+extern "C" {
+#include "commands/trigger.h"
+#include "utils/rel.h"
+}
+
+namespace cq::exact
+{
+
+/* --- what is tracked (tracking.cpp) ---------------------------------------------------------- */
+
+constexpr int kMostKeys = 8; // columns
+constexpr int kMostQuiet = 64;
+
+/* The trigger that counts: if there are several, the others' word is not taken. */
+struct Tracking
+{
+	Oid relation; // key in the table of them
+	bool valid;
+	bool stale;  // a message came while it was read
+	Oid trigger; // 0: none, not tracked
+	MemoryContext context;
+	int nkeys;
+	AttrNumber keys[kMostKeys];
+	Oid hash_procs[kMostKeys]; // of the columns' types
+	FmgrInfo *hashes;
+	Bitmapset *quiet; // attribute numbers
+};
+
+/*
+ * *tracking is null if it is not tracked, and valid until the next call.  False: that can't be told now, since its
+ * definition is being read anew again and again.
+ */
+extern bool TrackingOf(Relation relation, const Tracking **tracking);
+extern void ForgetTracking(Oid relation); // InvalidOid: of all
+
+/* Its place in `keys`; -1: the column is none. */
+extern int KeyNumber(const Tracking &tracking, AttrNumber column);
+
+/* Why tracking by this column is not possible; null: it is. */
+extern const char *WhyNoKey(TupleDesc desc, AttrNumber column);
+/* The list of an argument of the trigger, as names (char *); false: it is none. */
+extern bool ColumnNames(const char *argument, ::List **names);
+/* Is this the function of our trigger?  By what it is, whatever its name and the search path. */
+extern bool IsTracker(Oid function);
+/* What keeps the trigger from telling of all changes by these keys; null: nothing. */
+extern const char *WhyNotTracked(Relation relation, Oid trigger);
+
+/* What a row without a value in the column has instead of a hash. */
+constexpr uint32 kHashOfNull = 0x9e3779b9;
+
+/* --- what was told in this transaction (told.cpp) -------------------------------------------- */
+
+/* From the trigger. */
+extern void Tell(const TriggerData &change);
+/* Was the trigger told of exactly so many changes of level 1, and are their keys known? */
+extern bool AllTold(const PgStat_TableXactStatus &counted);
+/* The slots that the transaction is to be listed in for it, kMostToldSlots at most. */
+constexpr int kMostNotedKeys = 128; // of a table; a transaction that changes more voids the table
+constexpr int kMostToldSlots = kMostNotedKeys + 2;
+extern int ToldSlots(Oid relation, const SlotNo **slots);
+extern void ForgetTold();
+extern void InitTold();
+
+/* --- how often that worked (track_counts.cpp) ------------------------------------------------ */
+
+struct TrackCounts
+{
+	uint64 by_key;
+	uint64 by_table;
+};
+extern void NoteTracked(Oid relation);
+extern void CountTracked(Oid relation, bool by_key); // if it is noted
+extern TrackCounts TrackCountsOf(Oid relation);
+extern void ResetTrackCounts();
+extern void RequestTrackCounts();
+extern void InitTrackCounts();
+
+#ifdef CQ_DEBUG
+extern int debug_track_lie; // 1: keys of old rows are not noted; 2: counts are not compared
+#endif
+
+} // namespace cq::exact
