@@ -187,28 +187,10 @@ SawRelations(const exact::View &view, List *relations)
 	return true;
 }
 
-} // namespace
-
+/* Why the rows are not kept, whatever they depend on; Reason::none: nothing speaks against it yet. */
 Reason
-Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *published)
+WhyNotWorth(Lookup *lookup, const Rows *rows, const FillResult &yield, Reason *miss)
 {
-	const Watch &watch = *yield.watch;
-	const exact::FillMark &mark = *yield.mark;
-	Reason reason = miss;
-	Dependencies d;
-	Meta meta = {};
-	EntryFacts facts = {};
-	char *bytes;
-	uint32 length;
-	bool exact_result;
-	const Owner owner = OwnerHere(*lookup->call);
-	Published kept;
-
-	/* An enclosing fill inherits these dependencies, even if this result is not stored. */
-	d = CollectDependencies(lookup, watch);
-	meta.slots = ArrayOf(d.slots, &meta.head.slots);
-	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
-
 	if (rows->too_large)
 	{
 		if (rows->fill != nullptr)
@@ -217,60 +199,67 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	}
 	if (rows->no_memory || rows->fill == nullptr)
 		return Reason::no_memory;
-	if (!Reconsider(watch, lookup, &reason))
-		return reason;
-	if (Cheap(lookup, yield.fill_us))
-		return Reason::cheap;
-	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
-		meta.head.slots > 2 * kMaxDependencies)
-		return Reason::too_many_dependencies;
+	if (!Reconsider(*yield.watch, lookup, miss))
+		return *miss;
+	return Cheap(lookup, yield.fill_us) ? Reason::cheap : Reason::none;
+}
 
-	meta.write_slots = ArrayOf(d.write_slots, &meta.head.write_slots);
-	meta.relations = ArrayOfOids(d.relations, &meta.head.relations);
-	meta.grains = ArrayOfGrains(d.grains);
-	meta.tag = lookup->call->options.tag;
-	meta.head.tag_length = static_cast<uint32>(strlen(meta.tag));
-	meta.query = lookup->call->query;
-	meta.head.query_length = static_cast<uint32>(lookup->call->query_length);
-	meta.args = lookup->args_text;
-	meta.head.args_length = static_cast<uint32>(strlen(meta.args));
-	meta.head.encoding = GetDatabaseEncoding();
+/* The slots that every hit checks are there already. */
+void
+CompleteMeta(Meta *meta, const Lookup *lookup, const Dependencies &d)
+{
+	const Call &call = *lookup->call;
+
+	meta->write_slots = ArrayOf(d.write_slots, &meta->head.write_slots);
+	meta->relations = ArrayOfOids(d.relations, &meta->head.relations);
+	meta->grains = ArrayOfGrains(d.grains);
+	meta->tag = call.options.tag;
+	meta->head.tag_length = static_cast<uint32>(strlen(meta->tag));
+	meta->query = call.query;
+	meta->head.query_length = static_cast<uint32>(call.query_length);
+	meta->args = lookup->args_text;
+	meta->head.args_length = static_cast<uint32>(strlen(meta->args));
+	meta->head.encoding = GetDatabaseEncoding();
 	if (CanRunElsewhere(*lookup))
-		meta.origin = RerunInfoOf(*lookup->call, &meta.rerun_length);
-	if (exact::Generation() != mark.generation ||
-		!StillValid(lookup, mark, meta.slots, meta.head.slots) ||
-		!SawRelations(lookup->view, d.relations))
-		return Reason::changed_during_fill;
+		meta->origin = RerunInfoOf(call, &meta->rerun_length);
+}
 
-	exact_result = lookup->exact && !d.rows_untold && !watch.inexact &&
-				   watch.findings.exact == Reason::none &&
-				   StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
-	if (lookup->exact && watch.findings.exact != Reason::none)
+/* Has nothing that the rows were computed from changed since the fill began? */
+bool
+DefinitionsHold(Lookup *lookup, const exact::FillMark &mark, const Meta &meta)
+{
+	return exact::Generation() == mark.generation &&
+		   StillValid(lookup, mark, meta.slots, meta.head.slots);
+}
+
+/* The same of rows in tables: may exact calls have it? */
+bool
+RowsHold(Lookup *lookup, const exact::FillMark &mark, const Meta &meta)
+{
+	return StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
+}
+
+/* Why an exact call may not have it; Reason::none: *exact_result tells whether it is exact for others. */
+Reason
+JudgeExact(Lookup *lookup, const FillResult &yield, const Meta &meta, bool rows_untold,
+		   bool *exact_result)
+{
+	const Watch &watch = *yield.watch;
+
+	*exact_result = lookup->exact && !rows_untold && !watch.inexact &&
+					watch.findings.exact == Reason::none && RowsHold(lookup, *yield.mark, meta);
+	if (!lookup->exact || *exact_result)
+		return Reason::none;
+	if (watch.findings.exact != Reason::none)
 		return watch.findings.exact;
-	if (lookup->exact && d.rows_untold)
-		return Reason::exact_in_recovery;
-	if (lookup->exact && !exact_result)
-		return Reason::changed_during_fill;
+	return rows_untold ? Reason::exact_in_recovery : Reason::changed_during_fill;
+}
 
-	if (!WithinQuota(owner, rows->bytes))
-		return Reason::over_quota;
-
-	/*
-	 * All checks allow keeping the result.  Only now may the fill evict good entries for what is
-	 * missing.
-	 */
-	if (rows->spilled)
-	{
-		if (!CompleteFill(rows))
-			return Reason::no_memory;
-		if (exact::Generation() != mark.generation ||
-			!StillValid(lookup, mark, meta.slots, meta.head.slots))
-			return Reason::changed_during_fill;
-		exact_result =
-			exact_result && StillValid(lookup, mark, meta.write_slots, meta.head.write_slots);
-		if (lookup->exact && !exact_result)
-			return Reason::changed_during_fill;
-	}
+EntryFacts
+FactsOfFill(const Lookup *lookup, const Rows *rows, const FillResult &yield, bool exact_result)
+{
+	const Watch &watch = *yield.watch;
+	EntryFacts facts = {};
 
 	facts.as_of = Min(yield.as_of, watch.oldest);
 	/* now() may be older than the snapshot, and the rows may show it */
@@ -281,7 +270,7 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	facts.fill_us = yield.fill_us;
 	facts.rows = rows->kept;
 	facts.pos = Min(lookup->view.pos, watch.lowest_position);
-	facts.generation = mark.generation;
+	facts.generation = yield.mark->generation;
 	facts.nboot = lookup->view.nboot;
 	facts.lag_ms = Max(yield.lag_ms, watch.lag_ms);
 	facts.database = MyDatabaseId;
@@ -290,10 +279,37 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	facts.flags = (exact_result ? kEntryExact : 0) |
 				  (IsTransit(lookup->call->options) ? kEntryTransit : 0) |
 				  (lookup->examined->automatic ? kEntryAuto : 0);
-	bytes = EncodeMeta(meta, &length);
-	kept = PublishFill(rows->fill, &facts, owner, bytes, length);
-	if (kept == Published::over_quota)
-		return Reason::over_quota;
+	return facts;
+}
+
+/*
+ * All checks allow keeping the result.  Only now may the fill evict good entries for what is missing, which
+ * takes time: so the checks are repeated.
+ */
+Reason
+CompleteSpilled(Lookup *lookup, Rows *rows, const exact::FillMark &mark, const Meta &meta,
+				bool *exact_result)
+{
+	if (!rows->spilled)
+		return Reason::none;
+	if (!CompleteFill(rows))
+		return Reason::no_memory;
+	if (!DefinitionsHold(lookup, mark, meta))
+		return Reason::changed_during_fill;
+	*exact_result = *exact_result && RowsHold(lookup, mark, meta);
+	return lookup->exact && !*exact_result ? Reason::changed_during_fill : Reason::none;
+}
+
+/* Links the entry; false: the owner's quota has no room any more. */
+bool
+Link(Lookup *lookup, Rows *rows, const FillResult &yield, const Meta &meta, bool exact_result,
+	 bool *published)
+{
+	EntryFacts facts = FactsOfFill(lookup, rows, yield, exact_result);
+	uint32 length;
+	char *bytes = EncodeMeta(meta, &length);
+	const Published kept = PublishFill(rows->fill, &facts, OwnerHere(*lookup->call), bytes, length);
+
 	*published = kept == Published::yes;
 	if (*published)
 	{
@@ -301,7 +317,41 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 		NoteSize(lookup->key.hash, rows->bytes, false);
 		PassOn(lookup, rows->fill);
 	}
-	return reason;
+	return kept != Published::over_quota;
+}
+
+} // namespace
+
+Reason
+Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *published)
+{
+	const exact::FillMark &mark = *yield.mark;
+	const Dependencies d = CollectDependencies(lookup, *yield.watch);
+	Meta meta = {};
+	bool exact_result;
+	Reason reason;
+
+	/* An enclosing fill inherits these dependencies, even if this result is not stored. */
+	meta.slots = ArrayOf(d.slots, &meta.head.slots);
+	WatchSlots(meta.slots, static_cast<int>(meta.head.slots));
+
+	reason = WhyNotWorth(lookup, rows, yield, &miss);
+	if (reason != Reason::none)
+		return reason;
+	if (list_length(d.relations) > static_cast<int>(kMaxDependencies) ||
+		meta.head.slots > 2 * kMaxDependencies)
+		return Reason::too_many_dependencies;
+	CompleteMeta(&meta, lookup, d);
+	if (!DefinitionsHold(lookup, mark, meta) || !SawRelations(lookup->view, d.relations))
+		return Reason::changed_during_fill;
+	reason = JudgeExact(lookup, yield, meta, d.rows_untold, &exact_result);
+	if (reason == Reason::none && !WithinQuota(OwnerHere(*lookup->call), rows->bytes))
+		reason = Reason::over_quota;
+	if (reason == Reason::none)
+		reason = CompleteSpilled(lookup, rows, mark, meta, &exact_result);
+	if (reason != Reason::none)
+		return reason;
+	return Link(lookup, rows, yield, meta, exact_result, published) ? miss : Reason::over_quota;
 }
 
 } // namespace cq
