@@ -795,6 +795,16 @@ OwnsDatabase(Oid database)
 #endif
 }
 
+inline bool
+OwnsRelation(Oid relation)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, GetUserId());
+#else
+	return pg_class_ownercheck(relation, GetUserId());
+#endif
+}
+
 /* EXECUTE right of the current user (object_aclcheck replaced the per-kind functions in 16). */
 inline AclResult
 FunctionAclCheck(Oid function)

@@ -308,6 +308,26 @@ AddTracked(FunctionCallInfo fcinfo, Oid relation, Oid oid)
 		relation_close(table, AccessShareLock);
 }
 
+void
+CheckOwner(Oid relation)
+{
+	if (!compat::OwnsRelation(relation))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
+					   get_rel_name(relation));
+}
+
+/* The lock keeps writers off, so it is for the owner only; who may have changed while we waited for it. */
+Relation
+OpenOwned(Oid relation)
+{
+	Relation table;
+
+	CheckOwner(relation);
+	table = relation_open(relation, ShareRowExclusiveLock);
+	CheckOwner(relation);
+	return table;
+}
+
 } // namespace
 } // namespace cq
 
@@ -340,7 +360,7 @@ cached_query_track(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("relation must not be null")));
-	table = relation_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	table = OpenOwned(PG_GETARG_OID(0));
 	CheckKind(table);
 	keys = NamesOf(fcinfo, 1, "keys", table);
 	quiet = NamesOf(fcinfo, 2, "quiet", table);
@@ -358,7 +378,7 @@ Datum
 cached_query_untrack(PG_FUNCTION_ARGS)
 {
 	using namespace cq;
-	Relation table = relation_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	Relation table = OpenOwned(PG_GETARG_OID(0));
 	const char *name = QualifiedName(RelationGetRelid(table));
 	List *triggers = OurTriggers(table);
 	ListCell *cell;
