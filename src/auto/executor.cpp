@@ -138,12 +138,15 @@ AutoEndStart(const AutoStart &start)
 bool
 AutoBeginRun(const QueryDesc *query, AutoRun *run)
 {
-	const Statement *statement = StatementOf(query);
+	Statement *statement = StatementOf(query);
 
 	if (!IsAutomatic() && statement == nullptr)
 		return false;
 	if (statement != nullptr)
+	{
+		statement->run++;
 		INSTR_TIME_SET_CURRENT(run->start);
+	}
 	else
 		INSTR_TIME_SET_ZERO(run->start);
 	BeginDeeper(&run->outer_depth);

@@ -29,11 +29,17 @@ struct Keeping
 	double run_s; /* of the plan, without what its caller did between two rows */
 	instr_time start;
 	bool timed;
+	uint64 run; /* the ExecutorRun that the last row was of; 0: none yet */
 };
 
 /* Before the plan is initialised; ends with the watch resumed: SuspendWatch() follows.  False: no memory. */
 extern bool BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc,
 						 MemoryContext context);
+/*
+ * Before each step of the plan.  False: the fill has ended, as what the rows depend on may not be what it was for the rows
+ * that were fetched before.
+ */
+extern bool MayGoOn(Keeping *keeping);
 /* Around each step of the plan. */
 extern void BeforeRow(Keeping *keeping);
 extern void AfterRow(Keeping *keeping);

@@ -230,7 +230,7 @@ ExecuteNode(CustomScanState *css)
 {
 	StatementNode *node = NodeOf(css);
 
-	if (node->keeping.active)
+	if (node->keeping.active && MayGoOn(&node->keeping))
 		return KeptOfPlan(node);
 	if (outerPlanState(css) != nullptr)
 		return OfPlan(node);

@@ -49,6 +49,7 @@ struct Statement
 	exact::SlotNo voided_slot;
 	int64 saved_us; /* what a hit would not have taken */
 	int64 run_us;   /* of the executor, for the ghost */
+	uint64 run;     /* how often ExecutorRun was called */
 	int64 plan_us;  /* of the planner, if it plans for each execution */
 	TimestampTz as_of;
 	int32 lag_ms;

@@ -170,6 +170,33 @@ $node->safe_psql('postgres', 'ALTER DATABASE postgres SET cached_query.auto = ex
 is($node->safe_psql('postgres', 'SHOW cached_query.auto'), 'exact', 'set for the database');
 is($node->safe_psql('postgres', 'SHOW cached_query.auto', extra_params => [ '-U', 'bi' ]), 'off', 'and otherwise for a role');
 
+# ---- Settings that change between the rows of one portal: rows of both are not kept ----
+
+my $set = "SELECT id, v FROM t WHERE k = current_setting('cq.k')::int";
+my @first = (Query('BEGIN'), Parse('', $set), Bind('a', '', []), Execute('a', 2), Sync());
+my @rest = (Execute('a', 0), Sync(), Query('COMMIT'));
+
+foreach my $session ($off, $on)
+{
+	exchange($session, 1, Query("SET cq.k = '1'"));
+}
+foreach my $between ([ "SET cq.k = '2'" ], [ "SELECT set_config('cq.k', '3', true)" ], [ "SET cq.k = '4'", Execute('a', 2), Sync(), Query("SET cq.k = '1'") ])
+{
+	my ($command, @more) = @$between;
+
+	foreach my $round (1 .. 3)
+	{
+		exchange($on, @more ? 8 : 6, @first, Query($command), @more, @rest, Query("SET cq.k = '1'"));
+	}
+	is(exchange($on, 1, Query($set)), exchange($off, 1, Query($set)), "$command between the rows: the rows of the statement itself");
+	$node->safe_psql('postgres', 'UPDATE t SET v = v WHERE id = 1');
+}
+# the first rows were kept by nobody, so they are now
+$hits = hits();
+exchange($on, 1, Query($set)) foreach 1 .. 3;
+cmp_ok(hits(), '>', $hits, '... and it can be a hit');
+store_is_idle($node, 'nothing is left pinned after that');
+
 unlike(slurp_file($node->logfile), qr/TRAP: |PANIC: |terminated by signal|leak/, 'no crash, no leak');
 $node->stop;
 done_testing();
