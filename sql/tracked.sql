@@ -71,7 +71,7 @@ SET cq.tenant = '7';
 \i sql/parts/round.sql
 SELECT round_();
 SELECT round_();
-SELECT query, granularity FROM cached_query_entries WHERE database = current_database() AND 'cq_tracked.t'::regclass = ANY (relations) ORDER BY query COLLATE "C", args COLLATE "C";
+SELECT query, granularity FROM cached_query_entries WHERE origin <> 'auto' AND database = current_database() AND 'cq_tracked.t'::regclass = ANY (relations) ORDER BY query COLLATE "C", args COLLATE "C";
 
 -- another key, and the same
 UPDATE t SET v = v + 1 WHERE id = 6;
