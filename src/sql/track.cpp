@@ -345,7 +345,7 @@ cached_query_tracker(PG_FUNCTION_ARGS)
 						errmsg("cached_query_tracker() must be called by an AFTER ROW trigger"),
 						errhint("SELECT cached_query_track() makes the trigger.")));
 	cq::exact::Tell(*change);
-	return PointerGetDatum(nullptr);
+	return Datum{0};
 }
 
 PG_FUNCTION_INFO_V1(cached_query_track);
