@@ -218,6 +218,11 @@ SELECT thrice('SELECT count(*), 18 FROM t');
 SELECT reason, detail FROM cached_query_explain_statement('SELECT count(*), 18 FROM t');
 EXECUTE new; EXECUTE new;
 SELECT told();
+-- a trigger of the same names in its place tells nobody
+CREATE FUNCTION cached_query_rule_trigger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$;
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR TRUNCATE ON public.cached_query_rules FOR EACH STATEMENT EXECUTE FUNCTION cached_query_rule_trigger();
+SELECT reason, detail FROM cached_query_explain_statement('SELECT count(*), 18 FROM t');
+DROP FUNCTION cached_query_rule_trigger() CASCADE;
 ALTER TABLE public.cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_changed;
 SELECT thrice('SELECT count(*), 18 FROM t');
 SELECT thrice('SELECT count(*), 18 FROM quiet');

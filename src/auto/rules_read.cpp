@@ -5,6 +5,7 @@
  * Part of rules.h.
  */
 #include "pg.h"
+#include "base/symbol.h"
 #include "auto/rules.h"
 #include "auto/shape.h"
 #include "query/inside.h"
@@ -231,12 +232,11 @@ TellsOfChanges(const TriggerDesc *triggers)
 	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
 	{
 		const Trigger &trigger = triggers->triggers[i];
-		const char *function = get_func_name(trigger.tgfoid);
 
 		if ((trigger.tgenabled == TRIGGER_FIRES_ALWAYS ||
 			 trigger.tgenabled == TRIGGER_FIRES_ON_ORIGIN) &&
-			trigger.tgqual == nullptr && trigger.tgnattr == 0 && function != nullptr &&
-			strcmp(function, "cached_query_rule_trigger") == 0)
+			trigger.tgqual == nullptr && trigger.tgnattr == 0 &&
+			IsBoundTo(trigger.tgfoid, "cached_query_rule_trigger"))
 			told |= trigger.tgtype;
 	}
 	return (told & wanted) == wanted;

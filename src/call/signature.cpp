@@ -6,11 +6,11 @@
 #include "validity/lookup.h"
 #include "call/call.h"
 #include "settings.h"
+#include "base/symbol.h"
 #include "call/signature.h"
 #include "call/options.h"
 
 extern "C" {
-#include "catalog/pg_language.h"
 #include "utils/jsonb.h"
 }
 
@@ -96,17 +96,9 @@ FindSignature(const char *symbol)
 const Signature *
 SignatureBoundBy(HeapTuple function)
 {
-	bool null;
-	Datum library;
-	Datum symbol;
+	const char *symbol = OurSymbol(function);
 
-	if (reinterpret_cast<Form_pg_proc>(GETSTRUCT(function))->prolang != ClanguageId)
-		return nullptr;
-	library = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_probin, &null);
-	if (null || strcmp(TextDatumGetCString(library), "$libdir/cached_query") != 0)
-		return nullptr;
-	symbol = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_prosrc, &null);
-	return null ? nullptr : FindSignature(TextDatumGetCString(symbol));
+	return symbol == nullptr ? nullptr : FindSignature(symbol);
 }
 
 int64

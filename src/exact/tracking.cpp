@@ -12,12 +12,11 @@
  * Part of exact.h.
  */
 #include "pg.h"
+#include "base/symbol.h"
 #include "exact/tracking.h"
 
 extern "C" {
-#include "catalog/dependency.h"
 #include "catalog/pg_trigger.h"
-#include "commands/extension.h"
 #include "utils/hsearch.h"
 #include "utils/varlena.h"
 }
@@ -30,25 +29,6 @@ namespace
 HTAB *trackings = nullptr; // Tracking
 
 constexpr int kTries = 10; // to read what messages come about meanwhile
-
-/* Of the extension, by what it calls. */
-bool
-CallsTracker(Oid function)
-{
-	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool null;
-	Datum source;
-	bool ours;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &null);
-	ours = !null && strcmp(TextDatumGetCString(source), "cached_query_tracker") == 0;
-	ReleaseSysCache(tuple);
-	return ours && OidIsValid(getExtensionOfObject(ProcedureRelationId, function)) &&
-		   getExtensionOfObject(ProcedureRelationId, function) ==
-			   get_extension_oid("cached_query", true);
-}
 
 /* AFTER each row's INSERT, UPDATE and DELETE, whatever the columns, at once. */
 bool
@@ -220,7 +200,7 @@ IsTracker(Oid function)
 
 	if (function == known)
 		return true;
-	if (function < FirstNormalObjectId || !CallsTracker(function))
+	if (function < FirstNormalObjectId || !IsBoundTo(function, "cached_query_tracker"))
 		return false;
 	known = function;
 	return true;
