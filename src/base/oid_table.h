@@ -29,9 +29,9 @@ template <typename Entry> struct OidTable
 				   : static_cast<Entry *>(hash_search(entries, &oid, HASH_FIND, nullptr));
 	}
 
-	/* If nothing is known of it yet, only the `oid` of the entry is set. */
+	/* If nothing is known of it yet, only the `oid` of the entry is set.  A table is made in this context. */
 	Entry *
-	Enter(Oid oid, bool *found)
+	Enter(Oid oid, bool *found, MemoryContext context = TopMemoryContext)
 	{
 		static_assert(offsetof(Entry, oid) == 0 && sizeof(Entry::oid) == sizeof(Oid));
 		if (entries == nullptr)
@@ -40,7 +40,7 @@ template <typename Entry> struct OidTable
 
 			control.keysize = sizeof(Oid);
 			control.entrysize = sizeof(Entry);
-			control.hcxt = TopMemoryContext;
+			control.hcxt = context;
 			entries = hash_create(name, 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		}
 		return static_cast<Entry *>(hash_search(entries, &oid, HASH_ENTER, found));

@@ -12,13 +12,13 @@
  * Part of exact.h.
  */
 #include "pg.h"
+#include "base/oid_table.h"
 #include "exact/slots.h"
 #include "exact/tracking.h"
 
 extern "C" {
 #include "catalog/pg_collation.h"
 #include "utils/datum.h"
-#include "utils/hsearch.h"
 }
 
 namespace cq::exact
@@ -47,7 +47,7 @@ struct Count
 
 struct Table
 {
-	Oid relation;  // key in the table of them
+	Oid oid;       // of the relation
 	Count *counts; // of the innermost level first
 	bool overflow; // more keys than are noted
 	bool any[2];   // is AnyRowSlot() of this Change among the slots?
@@ -63,12 +63,16 @@ struct Level
 	Level *outer;
 };
 
-struct
+struct Told
 {
-	HTAB *tables;
+	OidTable<Table> tables;
 	Level *levels;
 	Table *last; // the one asked for last
-} told = {};
+};
+
+constexpr Told nothing = {{"cached_query told changes", nullptr, 0}, nullptr, nullptr};
+
+Told told = nothing;
 
 Table *
 TableOf(Oid relation)
@@ -76,19 +80,9 @@ TableOf(Oid relation)
 	Table *table;
 	bool found;
 
-	if (likely(told.last != nullptr && told.last->relation == relation))
+	if (likely(told.last != nullptr && told.last->oid == relation))
 		return told.last;
-	if (told.tables == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(Table);
-		control.hcxt = TopTransactionContext;
-		told.tables = hash_create("cached_query told changes", 16, &control,
-								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	table = static_cast<Table *>(hash_search(told.tables, &relation, HASH_ENTER, &found));
+	table = told.tables.Enter(relation, &found, TopTransactionContext);
 	if (!found)
 	{
 		table->counts = nullptr;
@@ -98,14 +92,6 @@ TableOf(Oid relation)
 	}
 	told.last = table;
 	return table;
-}
-
-const Table *
-FindTable(Oid relation)
-{
-	if (told.tables == nullptr)
-		return nullptr;
-	return static_cast<Table *>(hash_search(told.tables, &relation, HASH_FIND, nullptr));
 }
 
 Level *
@@ -242,7 +228,7 @@ AddAny(Table *table, Change change)
 	bool &done = table->any[static_cast<int>(change)];
 
 	if (!done)
-		AddSlot(table, AnyRowSlot(table->relation, change));
+		AddSlot(table, AnyRowSlot(table->oid, change));
 	done = true;
 }
 
@@ -257,7 +243,7 @@ AddKeys(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple row, C
 			null ? kHashOfNull
 				 : DatumGetUInt32(FunctionCall1Coll(&tracking.hashes[i], C_COLLATION_OID, value));
 
-		AddSlot(table, KeySlot(table->relation, tracking.keys[i], hash, change));
+		AddSlot(table, KeySlot(table->oid, tracking.keys[i], hash, change));
 	}
 }
 
@@ -364,11 +350,11 @@ Tell(const TriggerData &change)
 	/* another module writes after we have announced the transaction: it isn't committed yet */
 	if (unlikely(Published()))
 	{
-		ListLate(WriteSlot(MyDatabaseId, tracking->relation));
+		ListLate(WriteSlot(MyDatabaseId, tracking->oid));
 		return;
 	}
 
-	Table *table = TableOf(tracking->relation);
+	Table *table = TableOf(tracking->oid);
 	const TupleDesc desc = RelationGetDescr(change.tg_relation);
 
 	if (table->overflow)
@@ -392,7 +378,7 @@ Tell(const TriggerData &change)
 bool
 AllTold(const PgStat_TableXactStatus &counted)
 {
-	const Table *table = FindTable(compat::StatsRelation(counted.parent));
+	const Table *table = told.tables.Find(compat::StatsRelation(counted.parent));
 	const Count *count = table == nullptr ? nullptr : table->counts;
 
 	if (count == nullptr || count->level != 1 || counted.nest_level != 1 || table->overflow ||
@@ -409,7 +395,7 @@ AllTold(const PgStat_TableXactStatus &counted)
 int
 ToldSlots(Oid relation, const SlotNo **slots)
 {
-	const Table *table = FindTable(relation);
+	const Table *table = told.tables.Find(relation);
 
 	*slots = table == nullptr ? nullptr : table->slots;
 	return table == nullptr ? 0 : table->n;
@@ -418,7 +404,7 @@ ToldSlots(Oid relation, const SlotNo **slots)
 void
 ForgetTold()
 {
-	told = {};
+	told = nothing;
 }
 
 void

@@ -12,12 +12,12 @@
  * Part of exact.h.
  */
 #include "pg.h"
+#include "base/oid_table.h"
 #include "base/symbol.h"
 #include "exact/tracking.h"
 
 extern "C" {
 #include "catalog/pg_trigger.h"
-#include "utils/hsearch.h"
 #include "utils/varlena.h"
 }
 
@@ -26,7 +26,7 @@ namespace cq::exact
 namespace
 {
 
-HTAB *trackings = nullptr; // Tracking
+OidTable<Tracking> trackings = {"cached_query tracking", nullptr, 0};
 
 constexpr int kTries = 10; // to read what messages come about meanwhile
 
@@ -40,16 +40,14 @@ TellsOfAll(const Trigger &trigger)
 		   trigger.tgoldtable == nullptr && trigger.tgnewtable == nullptr && trigger.tgnargs == 2;
 }
 
-/* Null: there is none, or the first one, which counts, does not tell of all. */
+/* The one that counts, of what is a copy; null: there is none. */
 const Trigger *
-CountingTrigger(const TriggerDesc *triggers)
+FirstOfOurs(const TriggerDesc *triggers)
 {
 	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
 	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (IsTracker(trigger->tgfoid))
-			return TellsOfAll(*trigger) ? trigger : nullptr;
+		if (IsTracker(triggers->triggers[i].tgfoid))
+			return &triggers->triggers[i];
 	}
 	return nullptr;
 }
@@ -66,19 +64,11 @@ FindColumns(TupleDesc desc, const char *argument, AttrNumber *columns, int *coun
 		return false;
 	foreach (cell, names)
 	{
-		const char *name = static_cast<char *>(lfirst(cell));
-		AttrNumber number = 0;
+		const int number = SPI_fnumber(desc, static_cast<char *>(lfirst(cell)));
 
-		for (int i = 0; i < desc->natts && number == 0; i++)
-		{
-			const Form_pg_attribute column = TupleDescAttr(desc, i);
-
-			if (!column->attisdropped && strcmp(NameStr(column->attname), name) == 0)
-				number = column->attnum;
-		}
-		if (number == 0 || *count == most)
+		if (number <= 0 || *count == most)
 			return false;
-		columns[(*count)++] = number;
+		columns[(*count)++] = static_cast<AttrNumber>(number);
 	}
 	return true;
 }
@@ -89,18 +79,21 @@ HashProcOf(const Form_pg_attribute column)
 	return lookup_type_cache(getBaseType(column->atttypid), TYPECACHE_HASH_PROC)->hash_proc;
 }
 
-bool
+/* Null, or why one of them can be none. */
+const char *
 SetKeys(Tracking *tracking, TupleDesc desc)
 {
 	tracking->hashes = NewArray<FmgrInfo>(static_cast<Size>(tracking->nkeys));
 	for (int i = 0; i < tracking->nkeys; i++)
 	{
-		if (WhyNoKey(desc, tracking->keys[i]) != nullptr)
-			return false;
+		const char *why = WhyNoKey(desc, tracking->keys[i]);
+
+		if (why != nullptr)
+			return why;
 		tracking->hash_procs[i] = HashProcOf(TupleDescAttr(desc, tracking->keys[i] - 1));
-		fmgr_info_cxt(tracking->hash_procs[i], &tracking->hashes[i], tracking->context);
+		fmgr_info(tracking->hash_procs[i], &tracking->hashes[i]);
 	}
-	return tracking->nkeys > 0;
+	return nullptr;
 }
 
 bool
@@ -120,73 +113,83 @@ SetQuiet(Tracking *tracking, TupleDesc desc, const char *argument)
 	return true;
 }
 
-/* In the tracking's context.  False: not tracked. */
+/* In the current context.  Null: the table is tracked; else why not. */
+const char *
+SetTracking(Tracking *tracking, TupleDesc desc, const Trigger &trigger)
+{
+	const char *why;
+
+	if (!TellsOfAll(trigger))
+		return "the trigger is not as cached_query_track() makes it";
+	if (!FindColumns(desc, trigger.tgargs[0], tracking->keys, &tracking->nkeys, kMostKeys))
+		return "a column is gone";
+	if (tracking->nkeys == 0)
+		return "the trigger names no key";
+	why = SetKeys(tracking, desc);
+	if (why == nullptr && !SetQuiet(tracking, desc, trigger.tgargs[1]))
+		why = "a quiet column is gone";
+	if (why == nullptr)
+		tracking->trigger = trigger.tgoid;
+	return why;
+}
+
+/* Looks at copies: looking into catalogs takes messages in, and then the relation's own are made anew. */
 bool
 Describe(Relation relation, Tracking *tracking)
 {
-	/* copies: looking into catalogs takes messages in, and then the relation's own are made anew */
 	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
 	const TupleDesc desc = CreateTupleDescCopy(RelationGetDescr(relation));
-	const Trigger *trigger = CountingTrigger(triggers);
+	const Trigger *trigger = FirstOfOurs(triggers);
 
-	if (trigger == nullptr || relation->rd_rel->relkind != RELKIND_RELATION ||
-		!FindColumns(desc, trigger->tgargs[0], tracking->keys, &tracking->nkeys, kMostKeys) ||
-		!SetKeys(tracking, desc) || !SetQuiet(tracking, desc, trigger->tgargs[1]))
-		return false;
-	tracking->trigger = trigger->tgoid;
-	return true;
+	return trigger != nullptr && relation->rd_rel->relkind == RELKIND_RELATION &&
+		   SetTracking(tracking, desc, *trigger) == nullptr;
 }
 
 void
 Clear(Tracking *tracking)
 {
-	const Oid relation = tracking->relation;
+	const Oid relation = tracking->oid;
 
 	if (tracking->context != nullptr)
 		MemoryContextDelete(tracking->context);
-	memset(static_cast<void *>(tracking), 0, sizeof(*tracking));
-	tracking->relation = relation;
+	*tracking = {};
+	tracking->oid = relation;
 }
 
 void
 Make(Relation relation, Tracking *tracking)
 {
 	MemoryContext caller;
+	bool tracked;
 
 	Clear(tracking);
 	tracking->context =
 		AllocSetContextCreate(TopMemoryContext, "CachedQueryTracking", ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(tracking->context);
-	if (!Describe(relation, tracking))
-		tracking->trigger = InvalidOid;
+	tracked = Describe(relation, tracking);
 	MemoryContextSwitchTo(caller);
+	if (!tracked)
+	{
+		MemoryContextDelete(tracking->context);
+		tracking->context = nullptr;
+		tracking->trigger = InvalidOid;
+	}
 	/* not before: after an error nothing is known */
 	tracking->valid = !tracking->stale;
-	if (tracking->valid && OidIsValid(tracking->trigger))
-		NoteTracked(tracking->relation);
+	if (tracking->valid && tracked)
+		NoteTracked(tracking->oid);
 }
 
 Tracking *
 PlaceOf(Oid relation)
 {
-	Tracking *tracking;
 	bool found;
+	Tracking *tracking = trackings.Enter(relation, &found);
 
-	if (trackings == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(Tracking);
-		control.hcxt = TopMemoryContext;
-		trackings = hash_create("cached_query tracking", 64, &control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	tracking = static_cast<Tracking *>(hash_search(trackings, &relation, HASH_ENTER, &found));
 	if (!found)
 	{
-		memset(static_cast<void *>(tracking), 0, sizeof(*tracking));
-		tracking->relation = relation;
+		*tracking = {};
+		tracking->oid = relation;
 	}
 	return tracking;
 }
@@ -237,46 +240,18 @@ WhyNoKey(TupleDesc desc, AttrNumber number)
 	return nullptr;
 }
 
-namespace
-{
-
-const char *
-WhyNotTracked(Relation relation, const Trigger &trigger, Tracking *scratch)
-{
-	const TupleDesc desc = RelationGetDescr(relation);
-
-	if (!TellsOfAll(trigger))
-		return "the trigger is not as cached_query_track() makes it";
-	if (!FindColumns(desc, trigger.tgargs[0], scratch->keys, &scratch->nkeys, kMostKeys))
-		return "a column is gone";
-	for (int i = 0; i < scratch->nkeys; i++)
-	{
-		if (WhyNoKey(desc, scratch->keys[i]) != nullptr)
-			return WhyNoKey(desc, scratch->keys[i]);
-	}
-	if (!SetQuiet(scratch, desc, trigger.tgargs[1]))
-		return "a quiet column is gone";
-	return nullptr;
-}
-
-} // namespace
-
 const char *
 WhyNotTracked(Relation relation, Oid oid)
 {
 	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+	const TupleDesc desc = CreateTupleDescCopy(RelationGetDescr(relation));
+	const Trigger *first = FirstOfOurs(triggers);
 	Tracking scratch = {};
 
-	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
-	{
-		if (!IsTracker(triggers->triggers[i].tgfoid))
-			continue;
-		/* the first one counts */
-		return triggers->triggers[i].tgoid == oid
-				   ? WhyNotTracked(relation, triggers->triggers[i], &scratch)
-				   : "another trigger of cached_query comes first";
-	}
-	return "there is no trigger";
+	if (first == nullptr)
+		return "there is no trigger";
+	return first->tgoid == oid ? SetTracking(&scratch, desc, *first)
+							   : "another trigger of cached_query comes first";
 }
 
 int
@@ -311,30 +286,36 @@ TrackingOf(Relation relation, const Tracking **known)
 	return tracking->valid;
 }
 
+namespace
+{
+
+void
+Outdate(Tracking *tracking)
+{
+	tracking->valid = false;
+	tracking->stale = true;
+}
+
+} // namespace
+
 void
 ForgetTracking(Oid relation)
 {
 	HASH_SEQ_STATUS all;
 	Tracking *tracking;
 
-	if (trackings == nullptr)
+	if (trackings.entries == nullptr)
 		return;
 	if (OidIsValid(relation))
 	{
-		tracking = static_cast<Tracking *>(hash_search(trackings, &relation, HASH_FIND, nullptr));
+		tracking = trackings.Find(relation);
 		if (tracking != nullptr)
-		{
-			tracking->valid = false;
-			tracking->stale = true;
-		}
+			Outdate(tracking);
 		return;
 	}
-	hash_seq_init(&all, trackings);
+	hash_seq_init(&all, trackings.entries);
 	while ((tracking = static_cast<Tracking *>(hash_seq_search(&all))) != nullptr)
-	{
-		tracking->valid = false;
-		tracking->stale = true;
-	}
+		Outdate(tracking);
 }
 
 } // namespace cq::exact

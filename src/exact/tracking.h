@@ -32,7 +32,7 @@ constexpr int kMostQuiet = 64;
 /* The trigger that counts: if there are several, the others' word is not taken. */
 struct Tracking
 {
-	Oid relation; // key in the table of them
+	Oid oid; // of the relation
 	bool valid;
 	bool stale;  // a message came while it was read
 	Oid trigger; // 0: none, not tracked

@@ -21,7 +21,6 @@ extern "C" {
 #include "catalog/pg_collation.h"
 #include "nodes/plannodes.h"
 #include "utils/array.h"
-#include "utils/hsearch.h"
 #include "utils/rel.h"
 }
 
@@ -246,20 +245,9 @@ PinsOf(Scan *scan)
 Grain *
 MakeGrain(Watch *watch, Oid relation)
 {
-	Grain *grain;
 	bool found;
+	Grain *grain = watch->grains.Enter(relation, &found, watch->context);
 
-	if (watch->grains == nullptr)
-	{
-		HASHCTL control = {};
-
-		control.keysize = sizeof(Oid);
-		control.entrysize = sizeof(Grain);
-		control.hcxt = watch->context;
-		watch->grains = hash_create("cached_query keys read", 16, &control,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	grain = static_cast<Grain *>(hash_search(watch->grains, &relation, HASH_ENTER, &found));
 	if (!found)
 	{
 		grain->whole = false;
@@ -285,10 +273,10 @@ NoteScan(Scan *scan, Grain *grain)
 const Grain *
 FindGrain(const Watch &watch, Oid relation)
 {
-	if (watch.grains == nullptr || !watch.own_scans || watch.findings.opaque ||
+	if (!watch.own_scans || watch.findings.opaque ||
 		HasMet(watch.findings.seen, Thing::whole, relation))
 		return nullptr;
-	return static_cast<Grain *>(hash_search(watch.grains, &relation, HASH_FIND, nullptr));
+	return watch.grains.Find(relation);
 }
 
 /* Code of users may read columns that the trees don't name, also where it was put into the query's own plan. */

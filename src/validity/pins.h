@@ -26,7 +26,7 @@ struct PinnedKey
 /* What the scans of a plan have read of a tracked table; in the watch's table of them. */
 struct Grain
 {
-	Oid relation;
+	Oid oid;    /* of the relation */
 	bool whole; /* one of them may have read any row */
 	int n;
 	PinnedKey keys[kMostPins];

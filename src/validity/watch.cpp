@@ -290,6 +290,7 @@ BeginWatch(Watch *watch, MemoryContext context, const Findings &query)
 
 	*watch = Watch();
 	watch->query = &query;
+	watch->grains.name = "cached_query keys read";
 	watch->outer = innermost;
 	watch->level = GetCurrentTransactionNestLevel();
 	watch->context = context;

@@ -15,16 +15,15 @@
 #pragma once
 
 #include "pg.h"
+#include "base/oid_table.h"
 #include "exact/exact.h"
 #include "query/findings.h"
 #include "store/store.h"
 
-extern "C" {
-#include "utils/hsearch.h"
-}
-
 namespace cq
 {
+
+struct Grain;
 
 struct Watch
 {
@@ -39,18 +38,18 @@ struct Watch
 	const QueryDesc *own; /* the fill's own plan, until it starts */
 	bool
 		own_hidden; /* ... may be helped by code that wasn't read, or that ran before the watch began */
-	bool own_scans;     /* ... ran to its end, so what it has read is known */
-	HTAB *grains;       /* ... of tracked tables, by keys (pins.h); null: none */
-	bool started;       /* the query itself was seen: ExecutorStart comes to us */
-	List *slots;        /* of cached results used inside (int) */
-	bool wrote;         /* data-modifying or utility statement, row locks */
-	bool uncacheable;   /* a cached_query call inside could not be cached */
-	bool disturbed;     /* an error that tells of this moment or session was raised inside */
-	bool inexact;       /* a cached result inside was a ttl one */
-	bool user_code;     /* what runs inside may be anything: no parallel workers */
-	bool strange_code;  /* ... that wasn't read, so plans are looked into when they start */
-	TimestampTz oldest; /* as_of of the oldest cached result used; or the future */
-	int32 lag_ms;       /* the largest of those, see EntryFacts */
+	bool own_scans;         /* ... ran to its end, so what it has read is known */
+	OidTable<Grain> grains; /* ... of tracked tables, by keys (pins.h) */
+	bool started;           /* the query itself was seen: ExecutorStart comes to us */
+	List *slots;            /* of cached results used inside (int) */
+	bool wrote;             /* data-modifying or utility statement, row locks */
+	bool uncacheable;       /* a cached_query call inside could not be cached */
+	bool disturbed;         /* an error that tells of this moment or session was raised inside */
+	bool inexact;           /* a cached result inside was a ttl one */
+	bool user_code;         /* what runs inside may be anything: no parallel workers */
+	bool strange_code;      /* ... that wasn't read, so plans are looked into when they start */
+	TimestampTz oldest;     /* as_of of the oldest cached result used; or the future */
+	int32 lag_ms;           /* the largest of those, see EntryFacts */
 	uint64 lowest_position;
 };
 
