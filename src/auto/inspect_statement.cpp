@@ -201,7 +201,7 @@ JudgeFound(StatementInspection *inspection, const Pin *pin)
 	found->rows = entry.facts.rows;
 	found->bytes = entry.payload;
 	if (reason == Reason::miss_invalidated)
-		found->voided_by =
+		inspection->voided_by =
 			ChangedRelation(*lookup, meta.relations, meta.head.relations, entry.facts.pos);
 	inspection->last_us = entry.facts.fill_us;
 	return reason;
@@ -238,9 +238,9 @@ AskGhost(StatementInspection *inspection)
 		inspection->last_us = report.last_us;
 	foreach (cell, statement->known->findings.relations)
 	{
-		if (report.voided && !OidIsValid(inspection->found.voided_by) &&
+		if (report.voided && !OidIsValid(inspection->voided_by) &&
 			report.slot == exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)))
-			inspection->found.voided_by = lfirst_oid(cell);
+			inspection->voided_by = lfirst_oid(cell);
 	}
 	return report.run_us;
 }

@@ -15,18 +15,6 @@
 namespace cq
 {
 
-/* What a run would find under its key. */
-struct Found
-{
-	State state;
-	const char *tier; /* nullptr: nothing */
-	int64 age_us;
-	int64 left_us; /* until it is too old for this session */
-	uint64 rows;
-	uint64 bytes;
-	Oid voided_by; /* the relation whose change made it, or the last run's result, void; if known */
-};
-
 struct StatementInspection
 {
 	Choice choice;
@@ -41,7 +29,8 @@ struct StatementInspection
 	bool slow;
 	Statement *statement;
 	bool has_key;
-	Found found;   /* with a key */
+	Found found;   /* with a key; too old by this session's settings */
+	Oid voided_by; /* the relation whose change made it, or the last run's result, void; if known */
 	int64 last_us; /* what the last run took; 0: not known */
 };
 /* Raises what the statement would raise before it runs, and the errors of texts that are no SELECT. */

@@ -364,7 +364,8 @@ OutcomeOf(const Known &known, Reason reason)
 
 	outcome.reason = reason;
 	outcome.exact = TermsOf(known).exact;
-	outcome.ttl_possible = JudgeKnown(&known, false, &detail) == Reason::none;
+	outcome.ttl_possible =
+		Describe(reason).kind == Kind::hit || JudgeKnown(&known, false, &detail) == Reason::none;
 	return outcome;
 }
 

@@ -84,7 +84,6 @@ enum class Change : int
 };
 extern SlotNo AnyRowSlot(Oid relation, Change change); // of whatever key
 extern SlotNo KeySlot(Oid relation, AttrNumber column, uint32 hash, Change change);
-extern bool IsKeySlot(SlotNo slot);
 extern bool IsSlot(SlotNo slot); // is there one of this number?
 
 /* --- the reader's view --------------------------------------------------------------------- */

@@ -71,12 +71,6 @@ IsSlot(SlotNo slot)
 	return slot < kSlots + key_slot_count;
 }
 
-bool
-IsKeySlot(SlotNo slot)
-{
-	return slot >= kSlots;
-}
-
 SlotNo
 AnyRowSlot(Oid relation, Change change)
 {

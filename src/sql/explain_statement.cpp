@@ -6,7 +6,6 @@
  */
 #include "pg.h"
 #include "auto/inspect_statement.h"
-#include "call/signature.h"
 #include "sql/row.h"
 #include "sql/sql.h"
 
@@ -44,25 +43,6 @@ PutVerdict(Row *row, const StatementInspection &inspection)
 	Put(row, RelationArray(inspection.relations));
 }
 
-/* key, state, tier, age, expires_in, rows, bytes */
-void
-PutFound(Row *row, const StatementInspection &inspection)
-{
-	const Found &found = inspection.found;
-	const bool absent = !inspection.has_key || found.tier == nullptr;
-
-	PutText(row, inspection.has_key
-					 ? psprintf("%016llx", static_cast<unsigned long long>(
-											   inspection.statement->lookup.key.hash))
-					 : nullptr);
-	PutText(row, inspection.has_key ? NameOf(found.state) : nullptr);
-	PutText(row, found.tier);
-	Put(row, IntervalFromUs(found.age_us), absent);
-	Put(row, IntervalFromUs(found.left_us), absent);
-	PutNumber(row, found.rows, absent);
-	PutNumber(row, found.bytes, absent);
-}
-
 /* chosen_by, rule, ttl, stale_for, tag, slow, last_run, voided_by */
 void
 PutChoice(Row *row, const StatementInspection &inspection)
@@ -80,22 +60,19 @@ PutChoice(Row *row, const StatementInspection &inspection)
 	PutText(row, tag[0] != '\0' ? tag : nullptr);
 	Put(row, BoolGetDatum(inspection.slow), !inspection.judged);
 	Put(row, IntervalFromUs(inspection.last_us), inspection.last_us == 0);
-	Put(row, ObjectIdGetDatum(inspection.found.voided_by), !OidIsValid(inspection.found.voided_by));
+	Put(row, ObjectIdGetDatum(inspection.voided_by), !OidIsValid(inspection.voided_by));
 }
 
 Datum
 ReturnExplained(FunctionCallInfo fcinfo, const char *symbol)
 {
-	Call call;
-	StatementInspection inspection;
+	const Call call = MakeQuestion(fcinfo, symbol);
+	const StatementInspection inspection = InspectStatement(call);
 	Row row = {};
 
-	RequirePreload();
-	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	SupplyMissingArgs(&call);
-	inspection = InspectStatement(call);
 	PutVerdict(&row, inspection);
-	PutFound(&row, inspection);
+	PutFound(&row, inspection.has_key,
+			 inspection.has_key ? inspection.statement->lookup.key.hash : 0, inspection.found);
 	PutChoice(&row, inspection);
 	return RowDatum(row, RowType(fcinfo));
 }

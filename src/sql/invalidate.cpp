@@ -281,15 +281,12 @@ AddStatementTarget(Target *targets, int count, const Call &call, int64 *entries,
 Datum
 InvalidateQuery(FunctionCallInfo fcinfo, const char *symbol)
 {
-	Call call;
+	const Call call = MakeQuestion(fcinfo, symbol);
 	int64 entries = 0;
 	int64 untold = 0;
 	Target targets[3];
 	int count = 0;
 
-	RequirePreload();
-	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	SupplyMissingArgs(&call);
 	count = AddKeyTarget(targets, count, call, Shape::rows, &entries);
 	count = AddKeyTarget(targets, count, call, Shape::json, &entries);
 	count = AddStatementTarget(targets, count, call, &entries, &untold);

@@ -30,6 +30,8 @@ extern "C" {
 
 namespace cq
 {
+namespace
+{
 
 void
 SupplyMissingArgs(Call *call)
@@ -49,6 +51,19 @@ SupplyMissingArgs(Call *call)
 		args.nulls[i] = true;
 	}
 	call->args = args;
+}
+
+} // namespace
+
+Call
+MakeQuestion(FunctionCallInfo fcinfo, const char *symbol)
+{
+	Call call;
+
+	RequirePreload();
+	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
+	SupplyMissingArgs(&call);
+	return call;
 }
 
 namespace
@@ -274,14 +289,10 @@ ReturnRefreshed(FunctionCallInfo fcinfo, const char *symbol)
 Datum
 ReturnColumns(FunctionCallInfo fcinfo, const char *symbol)
 {
-	Call call;
-	HeldHandle handle;
+	const Call call = MakeQuestion(fcinfo, symbol);
+	HeldHandle handle = GetHandle(call.query, call.query_length, call.args);
 	char *list;
 
-	RequirePreload();
-	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	SupplyMissingArgs(&call);
-	handle = GetHandle(call.query, call.query_length, call.args);
 	RequireListable(handle->desc);
 	list = ColumnList(handle->desc);
 	Release(&handle);
@@ -306,70 +317,44 @@ PutFindings(Row *row, const Inspection &inspection)
 	Put(row, RelationArray(findings.relations));
 }
 
-/* state, tier, age, expires_in, rows, bytes */
-void
-PutCached(Row *row, State state, const char *tier, int64 age_us, int64 left_us, uint64 rows,
-		  uint64 bytes)
-{
-	PutText(row, NameOf(state));
-	PutText(row, tier);
-	Put(row, IntervalFromUs(age_us));
-	Put(row, IntervalFromUs(left_us));
-	PutNumber(row, rows);
-	PutNumber(row, bytes);
-}
-
 /* Memory has no entry: is there one in Redis, if this session looks there? */
-void
-PutRemote(Row *row, const Inspection &inspection)
+Found
+FindRemote(const Inspection &inspection)
 {
 	Remote remote;
 
-	if (inspection.has_key && UsesRedis(SessionOptions()) && PeekRedis(inspection.key, &remote))
-	{
-		PutCached(row, State::fresh, "redis", remote.age_us, remote.left_us, remote.rows,
-				  remote.bytes);
-		return;
-	}
-	PutText(row, NameOf(State::cold));
-	for (int i = 0; i < 5; i++)
-		PutNull(row);
+	if (!inspection.has_key || !UsesRedis(SessionOptions()) || !PeekRedis(inspection.key, &remote))
+		return {};
+	return {State::fresh, "redis", remote.age_us, remote.left_us, remote.rows, remote.bytes};
 }
 
-/* key, and what is in the cache under it */
-void
-PutEntry(Row *row, const Inspection &inspection)
+Found
+Find(const Inspection &inspection)
 {
 	EntrySummary entry;
 	int64 age_us;
 
-	PutText(row, inspection.has_key
-					 ? psprintf("%016llx", static_cast<unsigned long long>(inspection.key.hash))
-					 : nullptr);
 	if (inspection.pin == nullptr)
-	{
-		PutRemote(row, inspection);
-		return;
-	}
+		return FindRemote(inspection);
 	entry = Summarize(inspection.pin);
 	age_us = GetCurrentTimestamp() - entry.facts.as_of;
-	PutCached(row, StateOf(PinnedEntry(inspection.pin)), "memory", age_us,
-			  Max(entry.facts.ttl_us - age_us, 0), entry.facts.rows, entry.payload);
+	return {StateOf(PinnedEntry(inspection.pin)),
+			"memory",
+			age_us,
+			Max(entry.facts.ttl_us - age_us, INT64CONST(0)),
+			entry.facts.rows,
+			entry.payload};
 }
 
 Datum
 ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 {
-	Call call;
-	Inspection inspection;
+	const Call call = MakeQuestion(fcinfo, symbol);
+	Inspection inspection = Inspect(call.query, call.query_length, call.args, Shape::rows);
 	Row row = {};
 
-	RequirePreload();
-	call = MakeCall(*FindSignature(symbol), RawArgsOf(fcinfo), Shape::rows);
-	SupplyMissingArgs(&call);
-	inspection = Inspect(call.query, call.query_length, call.args, Shape::rows);
 	PutFindings(&row, inspection);
-	PutEntry(&row, inspection);
+	PutFound(&row, inspection.has_key, inspection.key.hash, Find(inspection));
 	Put(&row, CStringGetTextDatum(ColumnList(inspection.handle->desc)),
 		!IsListable(inspection.handle->desc));
 	if (inspection.pin != nullptr)

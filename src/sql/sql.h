@@ -15,9 +15,14 @@ extern void RequirePreload();
 extern Datum IntervalFromUs(int64 us);
 /* OIDs as regclass[]. */
 extern Datum RelationArray(List *relations);
-/* Missing arguments become NULLs of inferred types. */
+/* What a function that tells of a query, or invalidates it, is asked of.  Arguments that are missing become NULLs of
+ * inferred types. */
 struct Call;
-extern void SupplyMissingArgs(Call *call);
+extern Call MakeQuestion(FunctionCallInfo fcinfo, const char *symbol);
+/* key, state, tier, age, expires_in, rows, bytes; without a key all are NULL. */
+struct Row;
+struct Found;
+extern void PutFound(Row *row, bool has_key, uint64 hash, const Found &found);
 /* The largest n of all $n in a query text. */
 extern int HighestParameter(const char *query);
 

@@ -20,6 +20,17 @@ enum class State
 };
 extern const char *NameOf(State state);
 
+/* What there is under a key. */
+struct Found
+{
+	State state;
+	const char *tier; /* nullptr: nothing */
+	int64 age_us;
+	int64 left_us; /* until it is too old */
+	uint64 rows;
+	uint64 bytes;
+};
+
 extern State StateOf(const Entry *entry);
 /*
  * Is the entry void whatever its age?  For eviction: takes no lock and no snapshot, and raises

@@ -24,23 +24,16 @@
 #include <vector>
 
 #include "store/policy.h"
+#include "tap.h"
 
 using namespace cq;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
 
 constexpr double kLeast = 0.98;
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const char *name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
-	failures += !good;
-}
 
 /* xorshift64*: the same numbers with every library. */
 struct Random
@@ -371,6 +364,5 @@ main()
 	TestWorkload({"equal costs", 20000, 40000, 10, 200000, 2, 32 << 20, 0.9, Costs::same_cost});
 	TestWorkload({"many entries", 200000, 100000, 5, 300000, 1, UINT64_C(512) << 20, 0.9,
 				  Costs::independent});
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return Done();
 }

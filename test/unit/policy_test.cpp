@@ -13,21 +13,14 @@
 #include <vector>
 
 #include "store/policy.h"
+#include "tap.h"
 
 using namespace cq;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const char *name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
-	failures += !good;
-}
 
 /* xorshift64*: the same numbers with every library. */
 struct Random
@@ -251,6 +244,5 @@ main()
 	TestOrder();
 	TestAging();
 	TestTrace();
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return Done();
 }

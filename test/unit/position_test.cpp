@@ -11,23 +11,14 @@
 #include <cstdlib>
 
 #include "exact/position.h"
+#include "tap.h"
 
 using namespace cq::exact;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Report(bool ok, const char *name)
-{
-	tests++;
-	if (!ok)
-		failures++;
-	printf("%s %d - %s\n", ok ? "ok" : "not ok", tests, name);
-}
 
 uint64_t seed;
 
@@ -301,11 +292,11 @@ TestHistories()
 		CheckOrder();
 		CheckBoot();
 	}
-	Report(widen_ok, "32-bit ids widen to full ones over the wrap");
-	Report(running_ok, "IsRunning agrees with the set of visible ids");
-	Report(order_ok, "positions are equal for equal sets and larger for supersets");
-	Report(largest_ok, "the largest position is that of a snapshot that sees all");
-	Report(boot_ok, "equal counts of unseen booters mean the same booters");
+	Ok(widen_ok, "32-bit ids widen to full ones over the wrap");
+	Ok(running_ok, "IsRunning agrees with the set of visible ids");
+	Ok(order_ok, "positions are equal for equal sets and larger for supersets");
+	Ok(largest_ok, "the largest position is that of a snapshot that sees all");
+	Ok(boot_ok, "equal counts of unseen booters mean the same booters");
 }
 
 void
@@ -313,11 +304,11 @@ TestWiden()
 {
 	const uint64_t latest = UINT64_C(0x500000002);
 
-	Report(Widen(2, latest) == latest && Widen(3, latest) == latest + 1 &&
-			   Widen(0xffffffff, latest) == UINT64_C(0x4ffffffff) &&
-			   Widen(0x7fffffff, latest) == UINT64_C(0x57fffffff) &&
-			   Widen(0x80000003, latest) == UINT64_C(0x480000003),
-		   "widening to both sides of the latest");
+	Ok(Widen(2, latest) == latest && Widen(3, latest) == latest + 1 &&
+		   Widen(0xffffffff, latest) == UINT64_C(0x4ffffffff) &&
+		   Widen(0x7fffffff, latest) == UINT64_C(0x57fffffff) &&
+		   Widen(0x80000003, latest) == UINT64_C(0x480000003),
+	   "widening to both sides of the latest");
 }
 
 /* Ids that share their last digits are still told apart, repeated ones still found. */
@@ -336,11 +327,11 @@ TestRepeated()
 
 	Moment m = {20'000'000, 100, 20'000'001, ids, n, 0, true};
 
-	Report(CountRunning(m, kNoLimit) == 2000, "repeated ids count once");
+	Ok(CountRunning(m, kNoLimit) == 2000, "repeated ids count once");
 	m.repeated = false;
-	Report(CountRunning(m, kNoLimit) == 2500, "without prepared transactions nothing is searched");
+	Ok(CountRunning(m, kNoLimit) == 2500, "without prepared transactions nothing is searched");
 	m.repeated = true;
-	Report(CountRunning(m, 10'000'000) == 1000, "a limit leaves out later ids");
+	Ok(CountRunning(m, 10'000'000) == 1000, "a limit leaves out later ids");
 }
 
 void
@@ -354,15 +345,15 @@ TestCrowd()
 
 	Moment m = {1'000'000, 100, 1'000'001, ids, static_cast<uint32_t>(kCountMask), 0, false};
 
-	Report(!PositionOf(m, &pos), "too many in progress have no position");
+	Ok(!PositionOf(m, &pos), "too many in progress have no position");
 	m.count--;
-	Report(PositionOf(m, &pos) && (pos & kCountMask) == 1 && pos >> kCountBits == 1'000'001,
-		   "one less has one");
+	Ok(PositionOf(m, &pos) && (pos & kCountMask) == 1 && pos >> kCountBits == 1'000'001,
+	   "one less has one");
 	m.own = 50;
 	m.xmin = 50;
-	Report(!PositionOf(m, &pos), "our own transaction counts");
+	Ok(!PositionOf(m, &pos), "our own transaction counts");
 	m.own = 1'000'001;
-	Report(PositionOf(m, &pos), "but not when it began after the snapshot");
+	Ok(PositionOf(m, &pos), "but not when it began after the snapshot");
 }
 
 } // namespace
@@ -374,6 +365,5 @@ main()
 	TestHistories();
 	TestRepeated();
 	TestCrowd();
-	printf("1..%d\n", tests);
-	return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return Done();
 }

@@ -6,14 +6,14 @@
 #include <string>
 
 #include "query/positions.h"
+#include "tap.h"
 
 using namespace cq;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
 
 std::string
 Left(const char *trees)
@@ -29,12 +29,8 @@ Left(const char *trees)
 void
 Is(const std::string &got, const std::string &want, const char *name)
 {
-	printf("%s %d - %s\n", got == want ? "ok" : "not ok", ++tests, name);
-	if (got != want)
-	{
+	if (!Ok(got == want, name))
 		printf("#  got: %s\n# want: %s\n", got.c_str(), want.c_str());
-		failures++;
-	}
 }
 
 } // namespace
@@ -70,6 +66,5 @@ main()
 	Is(Left("{A :x 1 :y}"), "{A :1 :y}", "a name at the end, which there is none");
 	Is(Left(""), "", "nothing");
 	Is(Left("\\"), "\\", "a backslash at the end");
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return Done();
 }

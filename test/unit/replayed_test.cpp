@@ -12,23 +12,14 @@
 #include <vector>
 
 #include "exact/replayed.h"
+#include "tap.h"
 
 using namespace cq::exact;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Report(bool ok, const char *name)
-{
-	tests++;
-	if (!ok)
-		failures++;
-	printf("%s %d - %s\n", ok ? "ok" : "not ok", tests, name);
-}
 
 uint64_t seed = 1;
 
@@ -190,8 +181,8 @@ Run(const char *name, uint32_t most_open, uint32_t files, uint32_t databases, bo
 	}
 	snprintf(line, sizeof(line), "%s: %ld commits, %ld told by file, %ld told too little", name,
 			 commits, exact_ones, less);
-	Report(commits > 1000 && less == 0 && (precise ? exact_ones == commits : exact_ones < commits),
-		   line);
+	Ok(commits > 1000 && less == 0 && (precise ? exact_ones == commits : exact_ones < commits),
+	   line);
 }
 
 /* All that never ended has left its place: as many new ones as there are places are told by file. */
@@ -213,7 +204,7 @@ RunEmpty()
 		told += written.nfiles == 1 && !written.everything ? 1 : 0;
 	}
 	next_xid += places;
-	Report(told == places, "places are free again when nothing runs");
+	Ok(told == places, "places are free again when nothing runs");
 }
 
 } // namespace
@@ -230,6 +221,5 @@ main()
 	ListRunning(true);
 	Run("more, in several databases", 3000, 10, 3, false);
 	RunEmpty();
-	printf("1..%d\n", tests);
-	return failures > 0 ? 1 : 0;
+	return Done();
 }

@@ -13,21 +13,14 @@
 #include <vector>
 
 #include "store/room.h"
+#include "tap.h"
 
 using namespace cq;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const char *name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
-	failures += !good;
-}
 
 struct Random
 {
@@ -290,6 +283,5 @@ main()
 	TestTogether(kTotal, kTotal);
 	TestRandom(1);
 	TestRandom(2);
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return Done();
 }

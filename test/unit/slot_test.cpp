@@ -8,22 +8,20 @@
 #include <cstring>
 
 #include "redis/slot.h"
+#include "tap.h"
 
 using namespace cq::redis;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
 
-int tests = 0;
-int failures = 0;
-
 void
 Is(int got, int expected, const char *name)
 {
-	printf("%s %d - %s\n", got == expected ? "ok" : "not ok", ++tests, name);
-	if (got != expected)
+	if (!Ok(got == expected, name))
 		printf("# got %d, expected %d\n", got, expected);
-	failures += got != expected;
 }
 
 void
@@ -57,6 +55,5 @@ main()
 	IsSlot("a", 15495);
 	Is(SlotOf("a\0b", 3) != SlotOf("a", 1), 1, "a key may have a zero byte");
 	Is(SlotOf("{tag}x}", 7), SlotOf("tag", 3), "the first closing brace ends the tag");
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return Done();
 }

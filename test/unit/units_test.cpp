@@ -9,21 +9,14 @@
 #include <vector>
 
 #include "store/units.h"
+#include "tap.h"
 
 using namespace cq;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const char *name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
-	failures += !good;
-}
 
 /* An allocator over memory that is not zero, beside a model: one flag for each unit. */
 struct Fixture
@@ -291,6 +284,5 @@ main()
 	TestRandom(3, 60, 5);
 	TestRandom(4, 1, 8);
 	TestRandom(5, 300, 33);
-	printf("1..%d\n", tests);
-	return failures == 0 ? 0 : 1;
+	return Done();
 }

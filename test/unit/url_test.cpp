@@ -9,21 +9,14 @@
 #include <string>
 
 #include "redis/url.h"
+#include "tap.h"
 
 using namespace cq::redis;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const std::string &name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name.c_str());
-	failures += !good;
-}
 
 /* All that a URL says, as one line. */
 std::string
@@ -57,8 +50,7 @@ Is(const char *text, const char *expected)
 {
 	std::string got = Describe(text);
 
-	Ok(got == expected, text);
-	if (got != expected)
+	if (!Ok(got == expected, text))
 		printf("# got \"%s\", expected \"%s\"\n", got.c_str(), expected);
 }
 
@@ -68,8 +60,7 @@ Refused(const char *text, const char *why)
 	std::string got = Describe(text);
 	bool good = got.rfind("error: ", 0) == 0 && got.find(why) != std::string::npos;
 
-	Ok(good, std::string("refused: ") + text);
-	if (!good)
+	if (!Ok(good, std::string("refused: ") + text))
 		printf("# got \"%s\"\n", got.c_str());
 }
 
@@ -165,6 +156,5 @@ main()
 	TestGood();
 	TestBad();
 	TestNoSecret();
-	printf("1..%d\n", tests);
-	return failures > 0;
+	return Done();
 }

@@ -15,23 +15,16 @@
 #include <vector>
 
 #include "redis/value.h"
+#include "tap.h"
 
 using namespace cq::redis;
+using tap::Done;
+using tap::Ok;
 
 namespace
 {
 
 using Bytes = std::vector<uint8_t>;
-
-int tests = 0;
-int failures = 0;
-
-void
-Ok(bool good, const std::string &name)
-{
-	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name.c_str());
-	failures += !good;
-}
 
 const char *const names[] = {"none", "lz4", "zstd"};
 const Compression compressions[] = {Compression::none, Compression::lz4, Compression::zstd};
@@ -709,6 +702,5 @@ main()
 	TestEncoderRefuses();
 	TestFillIds();
 	TestGolden();
-	printf("1..%d\n", tests);
-	return failures != 0;
+	return Done();
 }
