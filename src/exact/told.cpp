@@ -45,12 +45,20 @@ struct Count
 	int64 deleted;
 };
 
+/* A key whose slot is noted. */
+struct Noted
+{
+	AttrNumber column; // 0: none yet
+	uint32 hash;
+};
+
 struct Table
 {
-	Oid oid;       // of the relation
-	Count *counts; // of the innermost level first
-	bool overflow; // more keys than are noted
-	bool any[2];   // is AnyRowSlot() of this Change among the slots?
+	Oid oid;                    // of the relation
+	Count *counts;              // of the innermost level first
+	bool overflow;              // more keys than are noted
+	bool any[2];                // is AnyRowSlot() of this Change among the slots?
+	Noted latest[2][kMostKeys]; // by Change: rows that follow each other often have the same keys
 	int n;
 	SlotNo slots[kMostToldSlots];
 };
@@ -88,6 +96,7 @@ TableOf(Oid relation)
 		table->counts = nullptr;
 		table->overflow = false;
 		table->any[0] = table->any[1] = false;
+		memset(static_cast<void *>(table->latest), 0, sizeof(table->latest));
 		table->n = 0;
 	}
 	told.last = table;
@@ -243,7 +252,12 @@ AddKeys(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple row, C
 			null ? kHashOfNull
 				 : DatumGetUInt32(FunctionCall1Coll(&tracking.hashes[i], C_COLLATION_OID, value));
 
+		Noted &latest = table->latest[static_cast<int>(change)][i];
+
+		if (latest.column == tracking.keys[i] && latest.hash == hash)
+			continue;
 		AddSlot(table, KeySlot(table->oid, tracking.keys[i], hash, change));
+		latest = {tracking.keys[i], hash};
 	}
 }
 
