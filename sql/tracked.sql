@@ -325,6 +325,19 @@ SELECT cached_query_tracker();
 CREATE TRIGGER wrong BEFORE INSERT ON b FOR EACH ROW EXECUTE FUNCTION cached_query_tracker('tenant', '');
 INSERT INTO b VALUES (1, 1, 1);
 DROP TRIGGER wrong ON b;
+-- a child by INHERITS that a query names beside its parent: a quiet column of it is read through the parent
+CREATE TABLE parent (tenant int, id int, seen int);
+CREATE TABLE child () INHERITS (parent);
+INSERT INTO child SELECT g % 10, g, 0 FROM generate_series(1, 100) AS g;
+SELECT cached_query_track('parent', '{tenant}', '{seen}'), cached_query_track('child', '{tenant}', '{seen}');
+TRUNCATE q;
+INSERT INTO q VALUES ('family', 'SELECT (SELECT sum(seen) FROM parent WHERE tenant = 7), (SELECT count(*) FROM child WHERE tenant = 7)', '{}');
+SELECT round_() <> '' AS any;
+SELECT round_();
+UPDATE child SET seen = seen + 1 WHERE tenant = 6;
+SELECT round_();
+UPDATE child SET seen = seen + 1 WHERE tenant = 7;
+SELECT round_();
 -- names that need quotes
 CREATE TABLE "odd, name" ("a, ""b" int, "C" int);
 SELECT cached_query_track('"odd, name"', ARRAY['a, "b'], ARRAY['C']);

@@ -7,6 +7,7 @@
 
 extern "C" {
 #include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "nodes/bitmapset.h"
 #include "parser/parsetree.h"
 }
@@ -185,6 +186,9 @@ ReadsColumns(const Columns &columns, Relation relation, const Bitmapset *numbers
 	if (bms_is_empty(numbers))
 		return false;
 	if (columns.all || HasVirtualColumns(relation))
+		return true;
+	/* a parent by INHERITS may have been named, beside the table itself */
+	if (!relation->rd_rel->relispartition && has_superclass(RelationGetRelid(relation)))
 		return true;
 	family = relation->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(relation))
 											  : NIL;
