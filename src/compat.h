@@ -37,10 +37,10 @@ extern "C" {
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 #include "utils/wait_event.h"
+#include "utils/rel.h"
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "rewrite/rewriteHandler.h"
-#include "utils/rel.h"
 #endif
 
 /*
@@ -120,25 +120,53 @@ NextXid()
 #endif
 }
 
-/* The file that the record's first block belongs to; false: it names none (16 renamed RelFileNode). */
+/* Which file a relation has (16 renamed RelFileNode). */
+struct File
+{
+	Oid tablespace;
+	Oid database;
+	Oid number;
+};
+
+#if PG_VERSION_NUM >= 160000
+inline File
+FileOf(const RelFileLocator &locator)
+{
+	return {locator.spcOid, locator.dbOid, locator.relNumber};
+}
+
+inline File
+FileOf(Relation relation)
+{
+	return FileOf(relation->rd_locator);
+}
+#else
+inline File
+FileOf(const RelFileNode &node)
+{
+	return {node.spcNode, node.dbNode, node.relNode};
+}
+
+inline File
+FileOf(Relation relation)
+{
+	return FileOf(relation->rd_node);
+}
+#endif
+
+/* The file that the record's first block belongs to; false: it names none. */
 inline bool
-ChangedFile(XLogReaderState *record, Oid *database, Oid *file)
+ChangedFile(XLogReaderState *record, File *file)
 {
 #if PG_VERSION_NUM >= 160000
 	RelFileLocator locator;
+#else
+	RelFileNode locator;
+#endif
 
 	if (!XLogRecGetBlockTagExtended(record, 0, &locator, nullptr, nullptr, nullptr))
 		return false;
-	*database = locator.dbOid;
-	*file = locator.relNumber;
-#else
-	RelFileNode node;
-
-	if (!XLogRecGetBlockTagExtended(record, 0, &node, nullptr, nullptr, nullptr))
-		return false;
-	*database = node.dbNode;
-	*file = node.relNode;
-#endif
+	*file = FileOf(locator);
 	return true;
 }
 

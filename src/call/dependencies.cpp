@@ -157,8 +157,9 @@ AddDefinitions(List *slots, const Findings &findings)
 }
 
 /*
- * The slot in which writers of its rows are listed.  A standby knows the file only that they write to; it is a part of
- * the relation's definition, so an entry with the file of before is void by the relation's DdlSlot().
+ * The slots in which writers of its rows are listed.  A standby knows the file that they write to; it is a part of
+ * the relation's definition, so an entry with the file of before is void by the relation's DdlSlot().  Those of which the primary has told
+ * all keys are listed by key there, too.
  */
 void
 AddRows(Dependencies *d, const exact::View &view, const Watch &watch, Oid relation, int16 *grain)
@@ -176,7 +177,10 @@ AddRows(Dependencies *d, const exact::View &view, const Watch &watch, Oid relati
 	else if (!RelationFile(relation, &kind, &file))
 		d->rows_untold = true;
 	else if (file >= FirstNormalObjectId)
+	{
 		d->write_slots = AddSlot(d->write_slots, exact::FileSlot(MyDatabaseId, file));
+		d->write_slots = AddKeySlots(d->write_slots, watch, relation, grain);
+	}
 	else if (OidIsValid(file) || (kind != RELKIND_VIEW && kind != RELKIND_PARTITIONED_TABLE &&
 								  kind != RELKIND_COMPOSITE_TYPE))
 		d->rows_untold = true; /* a catalog, or a table whose file stands elsewhere */

@@ -173,6 +173,7 @@ PlanKeys(const PgStat_TableXactStatus &table)
 	for (int i = 0; i < n; i++)
 		xact.listed[xact.nlisted++] = {slots[i], xact.xid};
 	xact.nkeys += n;
+	TellOf(compat::StatsRelation(table.parent));
 	xact.told[xact.ntold++] = {&table, table.tuples_inserted, table.tuples_updated,
 							   table.tuples_deleted};
 	return true;
@@ -216,6 +217,7 @@ PlanRows()
 	xact.watched = pgstat_get_xact_stack_level(1);
 	xact.seen = xact.watched->first;
 	xact.nkeys = xact.ntold = 0;
+	BeginTelling();
 	PlanTables(xact.seen, nullptr, true);
 }
 
@@ -251,6 +253,8 @@ AnnounceWrites()
 	xact.stage = Stage::published;
 	for (int i = 0; i < xact.nlisted; i++)
 		List(xact.listed[i].slot, xact.listed[i].word);
+	if (xact.ntold > 0)
+		TellStandbys();
 	DebugSleep(debug_sleep_pre_commit_us);
 }
 

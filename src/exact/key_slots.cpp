@@ -41,19 +41,37 @@ Bytes()
 	return add_size(mul_size(Count(), sizeof(Slot)), alignof(Slot));
 }
 
+uint64
+Hash(uint32 kind, Oid database, Oid relation, uint64 rest)
+{
+	const uint64 of[] = {static_cast<uint64>(database) << 32 | relation, rest, kind};
+
+	return hash_bytes_extended(reinterpret_cast<const unsigned char *>(of), sizeof(of), 0);
+}
+
 /* Two in one slot cost misses only. */
 SlotNo
 Number(uint32 kind, Oid relation, uint64 rest)
 {
-	const uint64 of[] = {static_cast<uint64>(MyDatabaseId) << 32 | relation, rest, kind};
-
-	return kSlots +
-		   static_cast<uint32>(
-			   hash_bytes_extended(reinterpret_cast<const unsigned char *>(of), sizeof(of), 0) %
-			   key_slot_count);
+	return kSlots + static_cast<uint32>(Hash(kind, MyDatabaseId, relation, rest) % key_slot_count);
 }
 
+/* Raise it whenever writers are listed in other slots than before, or readers look at others. */
+constexpr uint32 kMeaning = 1;
+
 } // namespace
+
+/* Another version of the library may mean something else by a slot: both sides are of the same one. */
+MessageKind
+KindOfMessages()
+{
+	constexpr char version[] = CACHED_QUERY_VERSION;
+	static const uint64 meaning =
+		Hash(kMeaning, 1, 2, 3) ^
+		hash_bytes_extended(reinterpret_cast<const unsigned char *>(version), sizeof(version), 0);
+
+	return {static_cast<uint32>(meaning >> 32), key_slot_count};
+}
 
 void
 DefineKeySettings()
@@ -63,6 +81,7 @@ DefineKeySettings()
 		"The more there are, the fewer results a write invalidates that it does not "
 		"concern.",
 		&wanted, wanted, 1024, 1 << 24, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+	DefineTellSetting();
 }
 
 bool

@@ -12,7 +12,10 @@
  * (replayed.cpp).  Before its commit becomes visible it is listed in the slots of these files.  Readers list the file of
  * each relation that they read.  A relation gets another file only by a change of its definition.
  *
- * RmgrTable is writable since 15, for modules with resource managers of their own; four redo functions are wrapped.
+ * Which keys a transaction has changed is told by the primary, if at all (tell_standbys.cpp).  Then it is listed in the
+ * slots of these keys in place of the file's.
+ *
+ * RmgrTable is writable since 15, for modules with resource managers of their own; five redo functions are wrapped.
  *
  * Before there can be readers nothing is listed.  What changed then is noted with its time, for results of
  * other servers (elsewhere.cpp).  A server that recovers from a crash has readers only when all is done.
@@ -28,6 +31,7 @@
 #include "pg.h"
 #include "exact/definitions.h"
 #include "exact/replayed.h"
+#include "exact/tracking.h"
 
 extern "C" {
 #include "access/heapam_xlog.h"
@@ -53,6 +57,7 @@ struct
 	Redo heap;
 	Redo heap2;
 	Redo standby;
+	Redo message;
 } original = {};
 
 /* For debug_replay_ignores. */
@@ -84,7 +89,7 @@ Readers()
 
 /* Is anybody interested in rows?  See StartWriters(). */
 bool
-RowsWanted()
+RowsListed()
 {
 	return Readers() && pg_atomic_read_u32(&shared->writers) != 0;
 }
@@ -97,17 +102,17 @@ NoteRows(XLogReaderState *record)
 {
 	const TransactionId xid = XLogRecGetXid(record);
 	const uint64 next = compat::NextXid();
-	Oid database;
-	Oid file;
+	compat::File file;
 
 	/* Not of a user's table: catalogs, whose contents are in no exact result. */
-	if (!compat::ChangedFile(record, &database, &file) || !OidIsValid(database) ||
-		file < FirstNormalObjectId)
+	if (!compat::ChangedFile(record, &file) || !OidIsValid(file.database) ||
+		file.number < FirstNormalObjectId)
 		return;
 	if (likely(TransactionIdIsNormal(xid)))
-		NoteWritten(Widen(xid, next), database, file);
+		NoteWritten(Widen(xid, next), file.database, {file.tablespace, file.number});
 	else /* heapam writes none: visible at once, so larger than any position that there is */
-		Raise(FileSlot(database, file), LargestPosition(compat::LatestCompletedXid()) + 1);
+		Raise(FileSlot(file.database, file.number),
+			  LargestPosition(compat::LatestCompletedXid()) + 1);
 }
 
 int
@@ -137,7 +142,7 @@ RedoHeap(XLogReaderState *record)
 	case XLOG_HEAP_TRUNCATE: /* for logical decoding: the table has a new file */
 		break;
 	default:
-		if (RowsWanted() && !Ignores(KindOf(op)))
+		if (RowsListed() && !Ignores(KindOf(op)))
 			NoteRows(record);
 	}
 	original.heap(record);
@@ -147,7 +152,7 @@ RedoHeap(XLogReaderState *record)
 void
 RedoHeap2(XLogReaderState *record)
 {
-	if ((XLogRecGetInfo(record) & XLOG_HEAP_OPMASK) == XLOG_HEAP2_MULTI_INSERT && RowsWanted() &&
+	if ((XLogRecGetInfo(record) & XLOG_HEAP_OPMASK) == XLOG_HEAP2_MULTI_INSERT && RowsListed() &&
 		!Ignores(kCopies))
 		NoteRows(record);
 	original.heap2(record);
@@ -156,7 +161,7 @@ RedoHeap2(XLogReaderState *record)
 void
 RedoStandby(XLogReaderState *record)
 {
-	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS && RowsWanted())
+	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_RUNNING_XACTS && RowsListed())
 	{
 		const xl_running_xacts *running =
 			reinterpret_cast<xl_running_xacts *>(XLogRecGetData(record));
@@ -168,10 +173,40 @@ RedoStandby(XLogReaderState *record)
 	original.standby(record);
 }
 
+/* The primary has told what the transaction changed. */
+void
+RedoMessage(XLogReaderState *record)
+{
+	const TransactionId xid = XLogRecGetXid(record);
+	const char *message;
+	Size size;
+
+	if (RowsListed() && TransactionIdIsNormal(xid) && IsOurMessage(record, &message, &size))
+		HearMessage(Widen(xid, compat::NextXid()), message, size, KindOfMessages());
+	original.message(record);
+}
+
+/* Its rows in a file: by key, where all keys were told. */
+void
+ListFile(const Written &written, const Message *message, const File &file, uint64 word)
+{
+	ToldFile told;
+
+	if (message == nullptr || !FindTold(*message, file, &told))
+	{
+		ListReplayed(FileSlot(written.database, file.number), word);
+		return;
+	}
+	for (uint32 i = 0; i < told.n; i++)
+		ListReplayed(kSlots + told.slots[i], word);
+}
+
 /* List a transaction where its rows are looked for. */
 void
 ListRows(const Written &written, uint64 word)
 {
+	const Message *message = HeardOf(written);
+
 	if (written.several)
 		ListReplayed(kSlotAllDdl, word);
 	else if (written.everything)
@@ -179,7 +214,7 @@ ListRows(const Written &written, uint64 word)
 	else
 	{
 		for (int i = 0; i < written.nfiles; i++)
-			ListReplayed(FileSlot(written.database, written.files[i]), word);
+			ListFile(written, message, written.files[i], word);
 	}
 }
 
@@ -247,7 +282,7 @@ RedoCommit(XLogReaderState *record)
 	if (Parse(record, &commit))
 	{
 		CollectDefinitions(commit, &changed);
-		if (RowsWanted())
+		if (RowsListed())
 			AnnounceRows(commit);
 	}
 	for (int i = 0; readers && i < changed.count; i++)
@@ -308,9 +343,9 @@ RedoTransaction(XLogReaderState *record)
 		RedoCommit(record);
 		return;
 	}
-	if (RowsWanted() && (op == XLOG_XACT_ABORT || op == XLOG_XACT_ABORT_PREPARED))
+	if (RowsListed() && (op == XLOG_XACT_ABORT || op == XLOG_XACT_ABORT_PREPARED))
 		ForgetAborted(record);
-	else if (RowsWanted() && op == XLOG_XACT_ASSIGNMENT && !Ignores(kSubtransactions))
+	else if (RowsListed() && op == XLOG_XACT_ASSIGNMENT && !Ignores(kSubtransactions))
 		FoldAssigned(record);
 	original.transaction(record);
 }
@@ -333,6 +368,7 @@ InitReplay()
 	original.heap = Wrap(RM_HEAP_ID, RedoHeap);
 	original.heap2 = Wrap(RM_HEAP2_ID, RedoHeap2);
 	original.standby = Wrap(RM_STANDBY_ID, RedoStandby);
+	original.message = Wrap(RM_LOGICALMSG_ID, RedoMessage);
 }
 
 } // namespace cq::exact

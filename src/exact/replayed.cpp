@@ -1,10 +1,13 @@
 /*
  * replayed.cpp
- *		The files that transactions write, from their first record to their end.
+ *		The files that transactions write, from their first record to their end, and what the primary tells of them.
  *
  * A table of fixed size: an id has its place in one of two sets of eight.  If both are full, it is only known up to which
  * id some were lost.  These and all before count as having written everything, until none of them can be in progress.
  * Sets are rarely full: a transaction with many subtransactions gives them up 64 at a time (FoldWritten).
+ *
+ * A message is kept beside its transaction, in one of a fixed number of places.  What finds none is forgotten, which
+ * is always right: the transaction is then announced by its files.
  *
  * Part of exact.h.
  */
@@ -96,9 +99,52 @@ Make(uint64_t xid)
 	return &writers[place];
 }
 
+/* --- messages */
+
+constexpr uint32_t kMessages = 256;
+
+struct Heard
+{
+	Message message;
+	uint64_t moment; // how many messages had come, this one included
+	uint32_t next;   // if it is free
+};
+Heard heard[kMessages];
+uint32_t first_free = kMessages; // of those that were used before; kMessages: none
+uint32_t nused = 0;
+uint64_t moment = 0; // messages so far
+
+/* Not taken yet.  kMessages: there is none. */
+uint32_t
+FreePlace()
+{
+	return first_free != kMessages ? first_free : nused;
+}
+
+void
+TakePlace(Written *written, uint32_t place)
+{
+	if (place == first_free)
+		first_free = heard[place].next;
+	else
+		nused++;
+	written->heard = static_cast<uint16_t>(place + 1);
+}
+
+/* Its contents stay until the place is taken again.  0: there is none. */
+void
+FreeHeard(uint16_t number)
+{
+	if (number == 0)
+		return;
+	heard[number - 1].next = first_free;
+	first_free = number - 1;
+}
+
 void
 Free(uint32_t place)
 {
+	FreeHeard(writers[place].heard);
 	ids[place] = 0;
 	nwriters--;
 	recent.xid = 0;
@@ -114,7 +160,7 @@ AddDatabase(Written *sum, uint32_t database)
 }
 
 void
-AddFile(Written *sum, uint32_t database, uint32_t file)
+AddFile(Written *sum, uint32_t database, const File &file)
 {
 	AddDatabase(sum, database);
 	for (int i = 0; i < sum->nfiles; i++)
@@ -131,11 +177,15 @@ AddFile(Written *sum, uint32_t database, uint32_t file)
 void
 AddAll(Written *sum, const Written &written)
 {
-	AddDatabase(sum, written.database);
+	/* one that has only a message has none */
+	if (written.database != 0)
+		AddDatabase(sum, written.database);
 	for (int i = 0; i < written.nfiles; i++)
 		AddFile(sum, written.database, written.files[i]);
 	sum->everything = sum->everything || written.everything;
 	sum->several = sum->several || written.several;
+	sum->moment = sum->moment > written.moment ? sum->moment : written.moment;
+	sum->heard = written.heard != 0 ? written.heard : sum->heard;
 }
 
 void
@@ -149,7 +199,7 @@ Lose(uint64_t xid, uint32_t database)
 } // namespace
 
 void
-NoteWritten(uint64_t xid, uint32_t database, uint32_t file)
+NoteWritten(uint64_t xid, uint32_t database, const File &file)
 {
 	Written *written = xid == recent.xid ? recent.written : Find(xid);
 
@@ -162,7 +212,40 @@ NoteWritten(uint64_t xid, uint32_t database, uint32_t file)
 	}
 	recent.xid = xid;
 	recent.written = written;
+	written->moment = moment;
 	AddFile(written, database, file);
+}
+
+void
+HearMessage(uint64_t xid, const void *message, size_t bytes, const MessageKind &kind)
+{
+	const uint32_t place = FreePlace();
+	Written *written;
+	uint16_t before;
+
+	if (place == kMessages || !ReadMessage(&heard[place].message, message, bytes, kind))
+		return;
+	written = Find(xid);
+	if (written == nullptr)
+		written = Make(xid);
+	if (written == nullptr)
+		return;
+	before = written->heard;
+	heard[place].moment = ++moment;
+	TakePlace(written, place);
+	FreeHeard(before);
+}
+
+/* What was written after the message is not told, in whatever file. */
+const Message *
+HeardOf(const Written &written)
+{
+	const Heard *told = written.heard == 0 ? nullptr : &heard[written.heard - 1];
+
+	if (told == nullptr || written.moment >= told->moment ||
+		DatabaseOf(told->message) != written.database)
+		return nullptr;
+	return &told->message;
 }
 
 void

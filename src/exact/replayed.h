@@ -1,6 +1,7 @@
 /*
  * replayed.h
- *		Which files the transactions have written whose records are being replayed.
+ *		Which files the transactions have written whose records are being replayed, and what the primary tells of
+ *		them beside that.
  *
  * For the startup process alone: fixed memory, no lock, no catalog, nothing that may raise.  No backend header here:
  * the unit test links this without a server.
@@ -10,6 +11,8 @@
 #pragma once
 
 #include <cstdint>
+
+#include "exact/message.h"
 
 namespace cq::exact
 {
@@ -21,15 +24,24 @@ struct Written
 {
 	uint32_t database;
 	uint8_t nfiles;
-	bool everything; // in this database
-	bool several;    // databases; can't be
-	bool running;    // for ForgetEnded()
-	uint32_t files[kMaxFiles];
+	bool everything : 1; // in this database
+	bool several : 1;    // databases; can't be
+	bool running : 1;    // for ForgetEnded()
+	uint16_t heard;      // the place of its message + 1; 0: it has none
+	uint64_t moment;     // how many messages had come when it wrote last
+	File files[kMaxFiles];
 };
-static_assert(sizeof(Written) == 64, "a cache line");
+static_assert(sizeof(Written) == 128, "two cache lines");
 
 /* The transaction or subtransaction has changed rows in this file. */
-extern void NoteWritten(uint64_t xid, uint32_t database, uint32_t file);
+extern void NoteWritten(uint64_t xid, uint32_t database, const File &file);
+/* A message of this top-level transaction, kept until its end if there is room for it. */
+extern void HearMessage(uint64_t xid, const void *message, size_t bytes, const MessageKind &kind);
+/*
+ * What the message tells of all that the transaction has written; null: nothing that counts.  After the transaction was taken, and
+ * valid until the next message.
+ */
+extern const Message *HeardOf(const Written &written);
 /* Its end: adds what it wrote to `sum`, and forgets it. */
 extern void TakeWritten(uint64_t xid, Written *sum);
 /* What a subtransaction wrote is its top-level transaction's from now on. */

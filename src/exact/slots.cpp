@@ -182,7 +182,7 @@ ListBlindly(SlotNo no, uint64 word)
 void
 ListReplayed(SlotNo no, uint64 word)
 {
-	Slot &slot = shared->slots[no];
+	Slot &slot = SlotOf(no);
 	const uint64 largest = LargestPosition(compat::LatestCompletedXid());
 	int64 now;
 

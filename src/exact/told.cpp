@@ -57,6 +57,7 @@ struct Table
 	Oid oid;                    // of the relation
 	Count *counts;              // of the innermost level first
 	bool overflow;              // more keys than are noted
+	FileTold file;              // where standbys see them
 	bool any[2];                // is AnyRowSlot() of this Change among the slots?
 	Noted latest[2][kMostKeys]; // by Change: rows that follow each other often have the same keys
 	int n;
@@ -95,6 +96,7 @@ TableOf(Oid relation)
 	{
 		table->counts = nullptr;
 		table->overflow = false;
+		table->file = {};
 		table->any[0] = table->any[1] = false;
 		memset(static_cast<void *>(table->latest), 0, sizeof(table->latest));
 		table->n = 0;
@@ -357,8 +359,7 @@ Tell(const TriggerData &change)
 	const Tracking *tracking;
 	HeapTuple row = change.tg_trigtuple; /* the old one, if there is an old one */
 
-	if (shared == nullptr || pg_atomic_read_u32(&shared->writers) == 0 ||
-		!TrackingOf(change.tg_relation, &tracking) || tracking == nullptr ||
+	if (!RowsWanted() || !TrackingOf(change.tg_relation, &tracking) || tracking == nullptr ||
 		tracking->trigger != change.tg_trigger->tgoid)
 		return;
 	/* another module writes after we have announced the transaction: it isn't committed yet */
@@ -373,6 +374,8 @@ Tell(const TriggerData &change)
 
 	if (table->overflow)
 		return;
+	if (tell_standbys)
+		NoteFile(&table->file, change.tg_relation);
 
 	Count *count = CountOf(table);
 
@@ -404,6 +407,14 @@ AllTold(const PgStat_TableXactStatus &counted)
 #endif
 	return count->inserted == counted.tuples_inserted && count->updated == counted.tuples_updated &&
 		   count->deleted == counted.tuples_deleted;
+}
+
+File
+ToldIn(Oid relation)
+{
+	const Table *table = told.tables.Find(relation);
+
+	return table == nullptr || table->file.several ? File{0, 0} : table->file.file;
 }
 
 int

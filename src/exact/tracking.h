@@ -15,6 +15,7 @@
 #pragma once
 
 #include "exact/exact.h"
+#include "exact/message.h"
 
 extern "C" {
 #include "commands/trigger.h"
@@ -76,8 +77,35 @@ extern bool AllTold(const PgStat_TableXactStatus &counted);
 constexpr int kMostNotedKeys = 128; // of a table; a transaction that changes more voids the table
 constexpr int kMostToldSlots = kMostNotedKeys + 2;
 extern int ToldSlots(Oid relation, const SlotNo **slots);
+/* The file of all these changes, as standbys know it; its number is 0: they can't be told by a file. */
+extern File ToldIn(Oid relation);
 extern void ForgetTold();
 extern void InitTold();
+
+/* --- what standbys are told (tell_standbys.cpp) ---------------------------------------------- */
+
+extern bool tell_standbys; // the setting
+extern void DefineTellSetting();
+
+/* Are changes of rows to be noted?  Those who tell standbys note them from the first one on. */
+extern bool RowsWanted();
+
+/* In which file the changes of a relation were. */
+struct FileTold
+{
+	File file; // number 0: nothing was noted
+	bool several;
+};
+extern void NoteFile(FileTold *told, Relation relation);
+
+/* Messages of servers of this kind mean here what they mean there. */
+extern MessageKind KindOfMessages();
+/* Before commit or prepare: the message is made of the relations of which all changes were told. */
+extern void BeginTelling();
+extern void TellOf(Oid relation);
+extern void TellStandbys();
+/* Of the record of a message of ours; false: it is another one. */
+extern bool IsOurMessage(XLogReaderState *record, const char **message, Size *size);
 
 /* --- how often that worked (track_counts.cpp) ------------------------------------------------ */
 
