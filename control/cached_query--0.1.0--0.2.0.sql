@@ -264,7 +264,7 @@ COMMENT ON FUNCTION cached_query_explain_statement(text, VARIADIC text[]) IS
 CREATE FUNCTION cached_query_get_candidates(
 	OUT database text, OUT role text, OUT queryid bigint, OUT query text, OUT calls bigint, OUT hits bigint,
 	OUT would_hit bigint, OUT mean_ms double precision, OUT would_save_ms double precision, OUT voided bigint,
-	OUT voided_by regclass, OUT reason text, OUT advice text)
+	OUT voided_by regclass, OUT reason text, OUT advice text, OUT hint text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 100;
@@ -276,7 +276,7 @@ COMMENT ON VIEW cached_query_candidates IS
 COMMENT ON COLUMN cached_query_candidates.database IS 'database; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.role IS 'role that ran the statement; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
-COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes; NULL for other roles, as queryid and voided_by';
+COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes; NULL for other roles, as queryid, voided_by and hint';
 COMMENT ON COLUMN cached_query_candidates.calls IS 'how many times it was run or answered';
 COMMENT ON COLUMN cached_query_candidates.hits IS 'answers from the cache';
 COMMENT ON COLUMN cached_query_candidates.would_hit IS 'runs in observe whose answer was still that of the run before';
@@ -285,7 +285,8 @@ COMMENT ON COLUMN cached_query_candidates.would_save_ms IS 'time of runs that hi
 COMMENT ON COLUMN cached_query_candidates.voided IS 'runs before which something that it reads had changed since its last run';
 COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed the last time, if known; NULL in another database';
 COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run that was no hit; NULL: there was none';
-COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results would save time; ttl: only results within a ttl would; no: nothing is gained';
+COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results would save time; track: they would with the call that hint tells; ttl: only results within a ttl would; no: nothing is gained';
+COMMENT ON COLUMN cached_query_candidates.hint IS 'the call of cached_query_track() by which results would survive writes to other rows of voided_by; NULL: none is known';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,

@@ -83,7 +83,10 @@ Add(Candidate *candidate, const Outcome &outcome)
 	candidate->saved_us += static_cast<uint64>(outcome.saved_us);
 	candidate->voids += outcome.voided;
 	if (OidIsValid(outcome.voided_by))
+	{
 		candidate->voided_by = outcome.voided_by;
+		candidate->keys = outcome.keys;
+	}
 	if (!hit)
 		candidate->reason = outcome.reason;
 }

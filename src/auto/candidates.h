@@ -9,6 +9,7 @@
 
 #include "pg.h"
 #include "stats/reason.h"
+#include "validity/advise.h"
 
 namespace cq
 {
@@ -31,10 +32,11 @@ struct Candidate
 	bool ttl_possible;  /* nothing in it forbids results within a ttl */
 	uint64 runs;        /* of which the time is known */
 	uint64 run_us;
-	uint64 saved_us; /* that hits did not take, or would not have taken */
-	uint64 voids;    /* times that something it read had changed since its last run */
-	Oid voided_by;   /* the relation that had, the last time it could be told */
-	Reason reason;   /* of the last run that was no hit */
+	uint64 saved_us;  /* that hits did not take, or would not have taken */
+	uint64 voids;     /* times that something it read had changed since its last run */
+	Oid voided_by;    /* the relation that had, the last time it could be told */
+	AdvisedKeys keys; /* of it, that would help */
+	Reason reason;    /* of the last run that was no hit */
 	char text[kCandidateText];
 };
 
@@ -47,6 +49,7 @@ struct Outcome
 	int64 saved_us;
 	bool voided;
 	Oid voided_by;
+	AdvisedKeys keys;
 	bool exact; /* it wanted an exact result */
 	bool ttl_possible;
 };

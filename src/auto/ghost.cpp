@@ -13,7 +13,7 @@ namespace
 {
 
 constexpr int kGhostSlots =
-	22; /* slots, two in a word; if there are more relations, the last ones are ignored */
+	22; /* slots, two in a word; if there are more, the last ones are ignored */
 
 struct Place
 {
@@ -63,7 +63,7 @@ Add(Slots *slots, exact::SlotNo slot)
 }
 
 Slots
-SlotsOf(const Lookup &lookup, List *relations)
+SlotsOf(const Lookup &lookup, List *relations, List *row_slots)
 {
 	Slots slots = {};
 	ListCell *cell;
@@ -73,8 +73,8 @@ SlotsOf(const Lookup &lookup, List *relations)
 	if (lookup.exact)
 	{
 		Add(&slots, exact::AllRowsSlot(MyDatabaseId));
-		foreach (cell, relations)
-			Add(&slots, exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)));
+		foreach (cell, row_slots)
+			Add(&slots, static_cast<exact::SlotNo>(lfirst_int(cell)));
 	}
 	foreach (cell, relations)
 		Add(&slots, exact::DdlSlot(MyDatabaseId, lfirst_oid(cell)));
@@ -109,10 +109,10 @@ ReadGhost(const Lookup &lookup)
 }
 
 void
-LeaveGhost(const Lookup &lookup, List *relations, int64 run_us)
+LeaveGhost(const Lookup &lookup, List *relations, List *row_slots, int64 run_us)
 {
 	Place &place = PlaceOf(lookup);
-	const Slots slots = SlotsOf(lookup, relations);
+	const Slots slots = SlotsOf(lookup, relations, row_slots);
 
 	/* retires the writers that our snapshot sees: otherwise they would seem to have written after this run */
 	if (exact::CheckAll(slots.numbers, slots.count, lookup.view, lookup.view.pos) !=

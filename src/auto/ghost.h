@@ -27,8 +27,11 @@ struct GhostReport
 	int64 last_us;      /* what the last run took, if there was one, whatever has changed */
 };
 extern GhostReport ReadGhost(const Lookup &lookup);
-/* A run under the lookup's snapshot, which is still there, that read these relations took so long. */
-extern void LeaveGhost(const Lookup &lookup, List *relations, int64 run_us);
+/*
+ * A run under the lookup's snapshot, which is still there, that read these relations took so long.  `row_slots` (int):
+ * those in which writers of the rows that it read are listed.
+ */
+extern void LeaveGhost(const Lookup &lookup, List *relations, List *row_slots, int64 run_us);
 
 extern void GhostRequestShmem();
 extern void GhostInitShmem();

@@ -13,6 +13,7 @@
 #include "call/answer.h"
 #include "validity/lookup.h"
 #include "call/singleflight.h"
+#include "validity/pins.h"
 #include "validity/watch.h"
 #include "validity/judge.h"
 #include "auto/ghost.h"
@@ -230,33 +231,66 @@ StatementOf(const QueryDesc *query)
 	return nullptr;
 }
 
-void
-FinishStatement(const Statement *statement)
-{
-	List *read;
-
-	if (!statement->leaves_ghost || statement->query->planstate == nullptr)
-		return;
-	(void) RelationsRead(statement->query->planstate, &read);
-	LeaveGhost(statement->lookup, read, statement->run_us + statement->plan_us);
-}
-
 namespace
 {
 
-/* The relation whose rows have changed since the last run. */
-Oid
-VoidedBy(const Statement *statement)
+/* The relation has the slot that the result of the last run was void by: is it known how to avoid that? */
+void
+NoteVoidedBy(Statement *statement, const Watch &watch, Oid relation)
 {
+	statement->voided_by = relation;
+	statement->keys = AdviseKeys(watch, statement->query->planstate, relation);
+}
+
+/* Of what the run has read. */
+void
+LeaveGhostOf(Statement *statement, const Watch &watch)
+{
+	const int64 run_us = statement->run_us + statement->plan_us;
+	List *read = NIL;
+	List *slots = NIL;
+	int16 grain;
 	ListCell *cell;
 
 	foreach (cell, statement->query->plannedstmt->relationOids)
 	{
-		if (statement->voided_slot == exact::WriteSlot(MyDatabaseId, lfirst_oid(cell)))
-			return lfirst_oid(cell);
+		const Oid relation = lfirst_oid(cell);
+		List *of_rows = list_make1_int(static_cast<int>(exact::WriteSlot(MyDatabaseId, relation)));
+
+		CHECK_FOR_INTERRUPTS();
+		if (!ReadRows(watch, relation))
+			continue;
+		of_rows = AddKeySlots(of_rows, watch, relation, &grain);
+		if (statement->voided && list_member_int(of_rows, static_cast<int>(statement->voided_slot)))
+			NoteVoidedBy(statement, watch, relation);
+		read = lappend_oid(read, relation);
+		slots = list_concat(slots, of_rows);
 	}
-	return InvalidOid;
+	LeaveGhost(statement->lookup, read, slots, run_us);
 }
+
+} // namespace
+
+/* The watch was not there while it ran, and no functions that it calls were watched: a ghost is a guess. */
+void
+FinishStatement(Statement *statement)
+{
+	MemoryContext caller;
+	Watch watch;
+
+	if (!statement->leaves_ghost || statement->query->planstate == nullptr)
+		return;
+	caller = MemoryContextSwitchTo(statement->context);
+	BeginWatch(&watch, statement->context, statement->known->findings);
+	WatchOwnPlan(&watch, statement->query->plannedstmt);
+	WatchOwnScans(&watch, statement->query->planstate);
+	LeaveGhostOf(statement, watch);
+	DropWatch(&watch);
+	MemoryContextSwitchTo(caller);
+}
+
+namespace
+{
 
 void
 NoteStatement(const Statement *statement)
@@ -268,7 +302,8 @@ NoteStatement(const Statement *statement)
 	outcome.saved_us =
 		statement->conduct == Conduct::hit ? statement->lookup.fill_us : statement->saved_us;
 	outcome.voided = statement->voided;
-	outcome.voided_by = statement->voided ? VoidedBy(statement) : InvalidOid;
+	outcome.voided_by = statement->voided_by;
+	outcome.keys = statement->keys;
 	NoteCandidate(SubjectOf(*statement->known), outcome);
 }
 

@@ -13,6 +13,7 @@
 #include "call/singleflight.h"
 #include "auto/known.h"
 #include "auto/plan.h"
+#include "validity/advise.h"
 #include "validity/lookup.h"
 #include "scan/wire.h"
 
@@ -47,10 +48,12 @@ struct Statement
 	bool kept;         /* its rows were published */
 	bool voided;       /* what its last run read has changed since */
 	exact::SlotNo voided_slot;
-	int64 saved_us; /* what a hit would not have taken */
-	int64 run_us;   /* of the executor, for the ghost */
-	uint64 run;     /* how often ExecutorRun was called */
-	int64 plan_us;  /* of the planner, if it plans for each execution */
+	Oid voided_by;    /* the relation whose rows have; if it can be told */
+	AdvisedKeys keys; /* by which cached_query_track() would help against that */
+	int64 saved_us;   /* what a hit would not have taken */
+	int64 run_us;     /* of the executor, for the ghost */
+	uint64 run;       /* how often ExecutorRun was called */
+	int64 plan_us;    /* of the planner, if it plans for each execution */
 	TimestampTz as_of;
 	int32 lag_ms;
 	exact::FillMark mark; /* of a fill */
@@ -64,7 +67,7 @@ extern void SetStarting(Statement *statement);
 /* The statement that runs this query, or nullptr. */
 extern Statement *StatementOf(const QueryDesc *query);
 /* It has run without an error, and its snapshot is still there. */
-extern void FinishStatement(const Statement *statement);
+extern void FinishStatement(Statement *statement);
 /* The executor has ended it. */
 extern void EndStatement(Statement *statement);
 

@@ -73,12 +73,6 @@ FindColumns(TupleDesc desc, const char *argument, AttrNumber *columns, int *coun
 	return true;
 }
 
-Oid
-HashProcOf(const Form_pg_attribute column)
-{
-	return lookup_type_cache(getBaseType(column->atttypid), TYPECACHE_HASH_PROC)->hash_proc;
-}
-
 /* Null, or why one of them can be none. */
 const char *
 SetKeys(Tracking *tracking, TupleDesc desc)
@@ -214,6 +208,12 @@ ColumnNames(const char *argument, ::List **names)
 {
 	*names = NIL;
 	return SplitIdentifierString(pstrdup(argument), ',', names);
+}
+
+Oid
+HashProcOf(Form_pg_attribute column)
+{
+	return lookup_type_cache(getBaseType(column->atttypid), TYPECACHE_HASH_PROC)->hash_proc;
 }
 
 /*

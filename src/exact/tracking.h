@@ -55,6 +55,8 @@ extern void ForgetTracking(Oid relation); // InvalidOid: of all
 /* Its place in `keys`; -1: the column is none. */
 extern int KeyNumber(const Tracking &tracking, AttrNumber column);
 
+/* The hash function by which writers tell values of the column. */
+extern Oid HashProcOf(Form_pg_attribute column);
 /* Why tracking by this column is not possible; null: it is. */
 extern const char *WhyNoKey(TupleDesc desc, AttrNumber column);
 /* The list of an argument of the trigger, as names (char *); false: it is none. */

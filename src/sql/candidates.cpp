@@ -8,6 +8,7 @@
 #include "auto/candidates.h"
 #include "sql/row.h"
 #include "sql/sql.h"
+#include "sql/track_hint.h"
 
 extern "C" {
 #include "commands/dbcommands.h"
@@ -41,24 +42,29 @@ ForbidsOnlyExact(Reason reason)
 }
 
 /*
- * What to ask for.  Exact results, if a quarter or more of those that wanted such had them, or would have had.  Else, if
- * the statement came again and nothing in it forbids that, results within a ttl: it can't be exact, or what it reads
+ * What to ask for.  Exact results, if a quarter or more of those that wanted such had them, or would have had.  Else
+ * cached_query_track(), if the writes that void them can be told apart from those that don't matter.  Else, if the statement came again and nothing in it forbids that, results within a ttl: it can't be exact, or what it reads
  * changes too often.
  */
 const char *
-Advice(const Candidate &c)
+Advice(const Candidate &c, bool may_track)
 {
 	if (c.exact_gain > 0 && c.exact_gain * 4 >= c.exact_calls)
 		return "exact";
+	if (may_track)
+		return "track";
 	if (c.ttl_possible && (ForbidsOnlyExact(c.reason) || c.voids > 0 || c.hits > c.exact_gain))
 		return "ttl";
 	return "no";
 }
 
 Row
-CandidateRow(const Candidate &c)
+CandidateRow(const Candidate &c, Oid function)
 {
 	const bool visible = MaySee(c.role);
+	const bool here = visible && c.database == MyDatabaseId;
+	const char *hint =
+		here && OidIsValid(c.voided_by) ? TrackHint(c.voided_by, c.keys, function) : nullptr;
 	const double run_ms = static_cast<double>(c.run_us) / 1000.0;
 	Row row = {};
 
@@ -73,10 +79,10 @@ CandidateRow(const Candidate &c)
 		c.runs == 0);
 	PutMs(&row, c.saved_us);
 	PutNumber(&row, c.voids);
-	Put(&row, ObjectIdGetDatum(c.voided_by),
-		!OidIsValid(c.voided_by) || !visible || c.database != MyDatabaseId);
+	Put(&row, ObjectIdGetDatum(c.voided_by), !OidIsValid(c.voided_by) || !here);
 	PutText(&row, c.calls > c.hits ? Describe(c.reason).code : nullptr);
-	PutText(&row, Advice(c));
+	PutText(&row, Advice(c, hint != nullptr));
+	PutText(&row, hint);
 	return row;
 }
 
@@ -96,8 +102,9 @@ cached_query_get_candidates(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	for (int n = 0; GetCandidate(n, &candidate); n++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (candidate.key != 0)
-			AddRow(fcinfo, CandidateRow(candidate));
+			AddRow(fcinfo, CandidateRow(candidate, fcinfo->flinfo->fn_oid));
 	}
 	return static_cast<Datum>(0);
 }

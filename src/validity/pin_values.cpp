@@ -10,6 +10,7 @@
 #include "pg.h"
 #include "query/inside.h"
 #include "validity/pin_values.h"
+#include "validity/scan_quals.h"
 #include "validity/watch.h"
 
 extern "C" {
@@ -130,12 +131,14 @@ OfInitPlan(const Source &source, const Param *param, PinValue *value)
 
 } // namespace
 
-Node *
-StripRelabel(Node *node)
+bool
+IsConstantInRun(const Bitmapset *constants, Node *node)
 {
-	while (node != nullptr && IsA(node, RelabelType))
-		node = reinterpret_cast<Node *>(reinterpret_cast<RelabelType *>(node)->arg);
-	return node;
+	node = StripRelabel(node);
+	if (node != nullptr && IsA(node, Param) &&
+		reinterpret_cast<Param *>(node)->paramkind == PARAM_EXEC)
+		return bms_is_member(reinterpret_cast<Param *>(node)->paramid, constants);
+	return node != nullptr && !IsMoving(node, nullptr) && !contain_volatile_functions(node);
 }
 
 bool

@@ -25,7 +25,7 @@ struct PinValue
  */
 extern bool ConstantValue(Watch *watch, EState *estate, const Bitmapset *constants, Node *node,
 						  PinValue *value);
-/* What is below conversions that change no byte. */
-extern Node *StripRelabel(Node *node);
+/* Would it be, if it could be computed?  Nothing is. */
+extern bool IsConstantInRun(const Bitmapset *constants, Node *node);
 
 } // namespace cq

@@ -15,11 +15,11 @@
 #include "query/columns_read.h"
 #include "validity/pin_values.h"
 #include "validity/pins.h"
+#include "validity/scan_quals.h"
 #include "validity/watch.h"
 
 extern "C" {
 #include "catalog/pg_collation.h"
-#include "nodes/plannodes.h"
 #include "utils/array.h"
 #include "utils/rel.h"
 }
@@ -40,8 +40,7 @@ struct Scan
 	Watch *watch;
 	PlanState *node;
 	exact::Tracking tracking; /* a copy: what is computed below may read it anew */
-	Index relid;
-	List *index_columns;        /* of an index-only scan: what its Vars name */
+	ScanQuals quals;
 	const Bitmapset *constants; /* numbers of parameters */
 };
 
@@ -57,22 +56,7 @@ struct Pins
 int
 KeyOf(const Scan &scan, Node *node)
 {
-	const Var *var = reinterpret_cast<Var *>(StripRelabel(node));
-
-	if (var == nullptr || !IsA(var, Var) || var->varlevelsup != 0)
-		return -1;
-	if (static_cast<int>(var->varno) == INDEX_VAR && scan.index_columns != NIL)
-	{
-		if (var->varattno < 1 || var->varattno > list_length(scan.index_columns))
-			return -1;
-		var = reinterpret_cast<Var *>(
-			list_nth_node(TargetEntry, scan.index_columns, var->varattno - 1)->expr);
-		if (var == nullptr || !IsA(var, Var))
-			return -1;
-	}
-	if (static_cast<Index>(var->varno) != scan.relid || var->varattno <= 0)
-		return -1;
-	return exact::KeyNumber(scan.tracking, var->varattno);
+	return exact::KeyNumber(scan.tracking, ColumnOf(scan.quals, node));
 }
 
 bool
@@ -82,25 +66,6 @@ ValueOf(const Scan &scan, Node *node, PinValue *value)
 }
 
 /* --- quals ----------------------------------------------------------------------------------- */
-
-/*
- * Is the operator the equality by which the writer's hash function goes?  Then the function of the other side,
- * which gives equal values of its type equal hashes.
- */
-Oid
-HashOfOther(const Scan &scan, int key, Oid op, Oid collation, bool key_is_left)
-{
-	RegProcedure left;
-	RegProcedure right;
-
-	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-		return InvalidOid;
-	if (!get_op_hash_functions(op, &left, &right) ||
-		scan.tracking.hash_procs[key] != (key_is_left ? left : right))
-		return InvalidOid;
-	return (key_is_left ? right : left) < FirstUnpinnedObjectId ? (key_is_left ? right : left)
-																: InvalidOid;
-}
 
 uint32
 Hash(Oid function, Datum value)
@@ -130,7 +95,7 @@ ByOperator(const Scan &scan, const OpExpr *op)
 		key = KeyOf(scan, right);
 	if (key < 0)
 		return pins;
-	hash = HashOfOther(scan, key, op->opno, op->inputcollid, key_is_left);
+	hash = HashOfOther(scan.tracking.hash_procs[key], op->opno, op->inputcollid, key_is_left);
 	if (!OidIsValid(hash) || !ValueOf(scan, key_is_left ? right : left, &value))
 		return pins;
 	pins.key = key;
@@ -157,7 +122,7 @@ ByArray(const Scan &scan, const ScalarArrayOpExpr *op)
 
 	if (!op->useOr || key < 0 || !OidIsValid(element))
 		return pins;
-	hash = HashOfOther(scan, key, op->opno, op->inputcollid, true);
+	hash = HashOfOther(scan.tracking.hash_procs[key], op->opno, op->inputcollid, true);
 	if (!OidIsValid(hash) || !ValueOf(scan, list, &value))
 		return pins;
 	pins.key = key;
@@ -199,44 +164,21 @@ ByQual(const Scan &scan, Node *qual)
 }
 
 /* Any of the quals will do: the one with the fewest values, and of these the key that is named first. */
-void
-FindPins(const Scan &scan, List *quals, Pins *best)
+Pins
+PinsOf(const Scan &scan)
 {
+	Pins best = {-1, 0, {}};
 	ListCell *cell;
 
-	foreach (cell, quals)
+	foreach (cell, scan.quals.all)
 	{
 		const Pins pins = ByQual(scan, static_cast<Node *>(lfirst(cell)));
 
 		CHECK_FOR_INTERRUPTS();
 		if (pins.key >= 0 &&
-			(best->key < 0 || pins.n < best->n || (pins.n == best->n && pins.key < best->key)))
-			*best = pins;
+			(best.key < 0 || pins.n < best.n || (pins.n == best.n && pins.key < best.key)))
+			best = pins;
 	}
-}
-
-Pins
-PinsOf(Scan *scan)
-{
-	const Plan *plan = scan->node->plan;
-	Pins best = {-1, 0, {}};
-
-	switch (nodeTag(plan))
-	{
-	case T_IndexScan:
-		FindPins(*scan, reinterpret_cast<const IndexScan *>(plan)->indexqualorig, &best);
-		break;
-	case T_IndexOnlyScan:
-		scan->index_columns = reinterpret_cast<const IndexOnlyScan *>(plan)->indextlist;
-		FindPins(*scan, reinterpret_cast<const IndexOnlyScan *>(plan)->indexqual, &best);
-		break;
-	case T_BitmapHeapScan:
-		FindPins(*scan, reinterpret_cast<const BitmapHeapScan *>(plan)->bitmapqualorig, &best);
-		break;
-	default:
-		break;
-	}
-	FindPins(*scan, plan->qual, &best);
 	return best;
 }
 
@@ -257,7 +199,7 @@ MakeGrain(Watch *watch, Oid relation)
 }
 
 void
-NoteScan(Scan *scan, Grain *grain)
+NoteScan(const Scan &scan, Grain *grain)
 {
 	const Pins pins = PinsOf(scan);
 
@@ -267,7 +209,7 @@ NoteScan(Scan *scan, Grain *grain)
 		return;
 	}
 	for (int i = 0; i < pins.n; i++)
-		grain->keys[grain->n++] = {scan->tracking.keys[pins.key], pins.hashes[i]};
+		grain->keys[grain->n++] = {scan.tracking.keys[pins.key], pins.hashes[i]};
 }
 
 const Grain *
@@ -358,10 +300,10 @@ NotePins(Watch *watch, List *scans, const Bitmapset *constants)
 		scan.watch = watch;
 		scan.node = node;
 		scan.tracking = *tracking;
-		scan.relid = reinterpret_cast<const ::Scan *>(node->plan)->scanrelid;
+		scan.quals = QualsOf(node->plan);
 		scan.constants = constants;
 		if (!grain->whole)
-			NoteScan(&scan, grain);
+			NoteScan(scan, grain);
 	}
 }
 

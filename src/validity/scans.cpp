@@ -168,7 +168,7 @@ RelationOf(const PlanState *scan)
 struct Scanned
 {
 	Seen relations;       /* that were read */
-	List *tracked;        /* PlanState: scans that have run, of tables with triggers */
+	List *scans;          /* PlanState: those that have run */
 	Bitmapset *constants; /* parameters that init plans have set once */
 };
 
@@ -176,8 +176,7 @@ void
 NoteScan(Scanned *scanned, PlanState *scan)
 {
 	FirstTime(&scanned->relations, Thing::relation, RelationOf(scan));
-	if (reinterpret_cast<ScanState *>(scan)->ss_currentRelation->trigdesc != nullptr)
-		scanned->tracked = lappend(scanned->tracked, scan);
+	scanned->scans = lappend(scanned->scans, scan);
 }
 
 /*
@@ -226,7 +225,7 @@ RelationsRead(PlanState *top, Scanned *scanned, List **read)
 	*read = plan->relationOids;
 	if (!known || plan->parallelModeNeeded)
 	{
-		scanned->tracked = NIL;
+		scanned->scans = NIL;
 		return known;
 	}
 	*read = NIL;
@@ -244,11 +243,15 @@ RelationsRead(PlanState *top, Scanned *scanned, List **read)
 } // namespace
 
 bool
-RelationsRead(PlanState *top, List **read)
+ScansOf(PlanState *top, List **scans, Bitmapset **constants)
 {
 	Scanned scanned = {};
+	const bool known =
+		!top->state->es_plannedstmt->parallelModeNeeded && CollectScanned(top, &scanned);
 
-	return RelationsRead(top, &scanned, read);
+	*scans = scanned.scans;
+	*constants = scanned.constants;
+	return known;
 }
 
 /* if its start was not seen, it counted as the plan of other code, which may read all that it names */
@@ -266,7 +269,7 @@ WatchOwnScans(Watch *watch, PlanState *top)
 	watch->own_scans = !watch->own_hidden && RelationsRead(top, &scanned, &read);
 	if (watch->own_scans)
 	{
-		NotePins(watch, scanned.tracked, scanned.constants);
+		NotePins(watch, scanned.scans, scanned.constants);
 		foreach (cell, read)
 			FirstTime(&watch->findings.seen, Thing::read, lfirst_oid(cell));
 	}

@@ -79,10 +79,10 @@ extern void WatchOwnScans(Watch *watch, PlanState *top);
 extern bool ReadRows(const Watch &watch, Oid relation);
 
 /*
- * Of the relations that a plan names, all but the partitions that it has not read.  False: it has nodes that may
- * read anything.  To be asked when it has run, and is not yet shut down.
+ * The scans (PlanState) of relations in a plan that have run, and the numbers of the parameters that its init plans
+ * have set.  False: that can't be told.  To be asked when it has run, and is not yet shut down.
  */
-extern bool RelationsRead(PlanState *top, List **read);
+extern bool ScansOf(PlanState *top, List **scans, Bitmapset **constants);
 
 /* A cached result was used inside whatever is watched. */
 extern void WatchRelations(const Oid *relations, int count);

@@ -19,7 +19,7 @@ plan skip_all => 'needs a build with CQ_DEBUG=1' unless defined store_state($nod
 
 # slots of what definitions creates and auto_invalidate invalidates may meet those of what they keep, by the numbers
 # that objects get
-my %counting = map { $_ => 1 } qw(init auto auto_explain auto_hints auto_invalidate auto_observe auto_rules auto_ttl basic objects pruned stats definitions);
+my %counting = map { $_ => 1 } qw(init auto auto_explain auto_hints auto_invalidate auto_observe auto_rules auto_track auto_ttl basic objects pruned stats definitions);
 my @tests = grep { !$counting{$_} } map { m{([^/]+)\.sql$} } sort glob("$FindBin::RealBin/../../sql/*.sql");
 
 foreach my $filled ('off', 'on')

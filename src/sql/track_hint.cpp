@@ -1,0 +1,172 @@
+/*
+ * track_hint.cpp
+ *		The call of cached_query_track() that would help a statement.
+ *
+ * Which columns these are was noted when the statement ran; what they are called, and what is tracked, is asked now.
+ *
+ * Part of sql.h.
+ */
+#include "pg.h"
+#include "sql/track_hint.h"
+
+extern "C" {
+#include "catalog/partition.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/rel.h"
+}
+
+namespace cq
+{
+namespace
+{
+
+/* What the table is tracked by now; empty: it isn't. */
+struct Tracked
+{
+	List *keys; /* names (char *) */
+	List *quiet;
+};
+
+Tracked
+TrackedBy(Relation table)
+{
+	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+	Tracked tracked = {NIL, NIL};
+
+	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
+	{
+		const Trigger &trigger = triggers->triggers[i];
+
+		if (!exact::IsTracker(trigger.tgfoid))
+			continue;
+		if (exact::WhyNotTracked(table, trigger.tgoid) == nullptr)
+		{
+			(void) exact::ColumnNames(trigger.tgargs[0], &tracked.keys);
+			(void) exact::ColumnNames(trigger.tgargs[1], &tracked.quiet);
+		}
+		return tracked;
+	}
+	return tracked;
+}
+
+bool
+HasName(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		if (strcmp(static_cast<char *>(lfirst(cell)), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The columns, as names (char *), that are no keys yet.  NIL: none, or not all of them can be. */
+List *
+NewKeys(Relation table, const AdvisedKeys &advised, const Tracked &tracked)
+{
+	const TupleDesc desc = RelationGetDescr(table);
+	List *names = NIL;
+
+	for (int i = 0; i < advised.n; i++)
+	{
+		const AttrNumber number = advised.columns[i];
+		char *name;
+
+		if (number > desc->natts || TupleDescAttr(desc, number - 1)->attisdropped ||
+			exact::WhyNoKey(desc, number) != nullptr)
+			return NIL;
+		name = NameStr(TupleDescAttr(desc, number - 1)->attname);
+		if (!HasName(tracked.keys, name))
+			names = lappend(names, pstrdup(name));
+	}
+	return list_length(tracked.keys) + list_length(names) <= exact::kMostKeys ? names : NIL;
+}
+
+/* As a literal of text[]. */
+char *
+ArrayLiteral(List *names)
+{
+	Datum *values = NewArray<Datum>(list_length(names));
+	int n = 0;
+	ListCell *cell;
+	Oid output;
+	bool varlena;
+
+	foreach (cell, names)
+		values[n++] = CStringGetTextDatum(static_cast<char *>(lfirst(cell)));
+	getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
+	return quote_literal_cstr(OidOutputFunctionCall(
+		output, PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT))));
+}
+
+char *
+Listed(List *names)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, names)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? " and " : "",
+						 quote_identifier(static_cast<char *>(lfirst(cell))));
+	return text.data;
+}
+
+/* As regclass shows it. */
+const char *
+ShownName(Oid relation)
+{
+	return RelationIsVisible(relation)
+			   ? quote_identifier(get_rel_name(relation))
+			   : quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+											get_rel_name(relation));
+}
+
+char *
+HintFor(Relation table, const AdvisedKeys &advised, Oid function)
+{
+	const Tracked tracked = TrackedBy(table);
+	List *names = NewKeys(table, advised, tracked);
+	List *ancestors =
+		table->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(table)) : NIL;
+	const char *name = ShownName(ancestors == NIL ? RelationGetRelid(table) : llast_oid(ancestors));
+	const char *schema =
+		FunctionIsVisible(function)
+			? ""
+			: psprintf("%s.", quote_identifier(get_namespace_name(get_func_namespace(function))));
+
+	if (names == NIL)
+		return nullptr;
+	return psprintf("voided by writes to %s; the statement pins %s: SELECT "
+					"%scached_query_track(%s, keys => %s%s)",
+					name, Listed(names), schema, quote_literal_cstr(name),
+					ArrayLiteral(list_concat_copy(tracked.keys, names)),
+					tracked.quiet == NIL ? ""
+										 : psprintf(", quiet => %s", ArrayLiteral(tracked.quiet)));
+}
+
+} // namespace
+
+char *
+TrackHint(Oid relation, const AdvisedKeys &keys, Oid function)
+{
+	Relation table;
+	char *hint = nullptr;
+
+	/* a view that others look at must not wait */
+	if (keys.n == 0 || !ConditionalLockRelationOid(relation, AccessShareLock))
+		return nullptr;
+	table = try_relation_open(relation, NoLock);
+	if (table != nullptr)
+	{
+		hint = HintFor(table, keys, function);
+		relation_close(table, NoLock);
+	}
+	UnlockRelationOid(relation, AccessShareLock);
+	return hint;
+}
+
+} // namespace cq
