@@ -6,12 +6,16 @@
  *
  * There are -k tables stock_1, stock_2, .., whose column version is raised by one in one row by each
  * write, so that the sum of a table's versions tells how many writes it has seen.  READ_STATEMENT has
- * %d for the number of the table, and returns that sum in its first column.  Each of -c clients, a
+ * {t} for the number of the table, and returns that sum in its first column.  Each of -c clients, a
  * thread with a connection for reads and one for writes, flips a coin before each operation.
  *
  * When a write's commit has been confirmed to its client it counts as known.  A reader looks up how
  * many are known before it asks; an answer that has seen fewer is stale, and it is stale by the time
  * that has passed since the first write that it lacks was confirmed.
+ *
+ * With -u there is one table instead, orders, and -k are its tenants: {t} in READ_STATEMENT is for the tenant's
+ * number, which with -p is a parameter.  A write changes one row of the tenant.  All tenants are asked for once
+ * before the clock starts.
  *
  * With -q readers look into Redis first and put there, for a minute, what they had to ask the server
  * for, and writers delete the key when they have committed: what applications do by themselves.
@@ -20,7 +24,7 @@
  * reads, writes, stale, stale_ms (the worst), p50 and p99 of reads in milliseconds, and, with -q, the
  * hits among the reads.
  *
- *	-c clients	-s seconds	-w percentage of writes	-k tables	-n rows in each
+ *	-c clients	-s seconds	-w percentage of writes	-k tables	-n rows in each	-u tenants
  *	-p prepared statements for reads	-q Redis's port
  *	-o csv file	-t, -l, -r first three columns
  */
@@ -36,17 +40,15 @@
 
 #include "bench.h"
 
-#define MAX_TABLES 64
+#define MAX_TABLES 10000
 #define MAX_CLIENTS 64
-#define MAX_WRITES 1000000
 
-/* Writes of a table that are known to have committed. */
+/* Writes of a table, or of a tenant's rows, that are known to have committed. */
 typedef struct Table
 {
 	pthread_mutex_t lock;
 	int64_t base; /* the sum at the beginning */
-	int known;
-	double *when; /* each was confirmed */
+	Times known;  /* when each was confirmed */
 } Table;
 
 typedef struct Client
@@ -72,6 +74,7 @@ static int nclients = 8;
 static double seconds = 1;
 static double write_share = 0.1;
 static bool prepared = false;
+static bool tenants = false;
 static const char *redis_port = NULL;
 static const char *statement;
 static pthread_barrier_t barrier;
@@ -88,6 +91,26 @@ draw(Client *client, uint32_t below)
 	return (uint32_t) ((client->random >> 11) % below);
 }
 
+/* The statement with this in place of each {t}. */
+static void
+put_in(char *text, size_t room, const char *what)
+{
+	const char *from = statement;
+	const char *at;
+	size_t used = 0;
+
+	while ((at = strstr(from, "{t}")) != NULL)
+	{
+		used += snprintf(text + used, room - used, "%.*s%s", (int) (at - from), from, what);
+		if (used >= room)
+			fail("the statement is too long");
+		from = at + 3;
+	}
+	if (used + strlen(from) >= room)
+		fail("the statement is too long");
+	strcpy(text + used, from);
+}
+
 static void
 write_one(Client *client, int number)
 {
@@ -95,8 +118,12 @@ write_one(Client *client, int number)
 	char sql[128];
 	PGresult *result;
 
-	snprintf(sql, sizeof(sql), "UPDATE stock_%d SET version = version + 1 WHERE id = %d",
-			 number + 1, 1 + draw(client, nrows));
+	if (tenants)
+		snprintf(sql, sizeof(sql), "UPDATE orders SET version = version + 1 WHERE id = %d",
+				 1 + number + ntables * draw(client, nrows));
+	else
+		snprintf(sql, sizeof(sql), "UPDATE stock_%d SET version = version + 1 WHERE id = %d",
+				 number + 1, 1 + draw(client, nrows));
 	result = PQexec(client->writes, sql);
 	check(result, sql);
 	if (strcmp(PQcmdTuples(result), "1") != 0)
@@ -105,11 +132,19 @@ write_one(Client *client, int number)
 	if (client->redis != NULL)
 		freeReplyObject(redisCommand(client->redis, "DEL stock_%d", number + 1));
 	pthread_mutex_lock(&table->lock);
-	if (table->known == MAX_WRITES)
-		fail("more than %d writes", MAX_WRITES);
-	table->when[table->known++] = now_us();
+	add_time(&table->known, now_us());
 	pthread_mutex_unlock(&table->lock);
 	client->nwrites++;
+}
+
+/* The statement for this table or tenant. */
+static void
+put_number(char *text, size_t room, int number)
+{
+	char digits[16];
+
+	snprintf(digits, sizeof(digits), "%d", number + 1);
+	put_in(text, room, digits);
 }
 
 /* The sum that the server returns. */
@@ -120,14 +155,21 @@ ask_server(PGconn *conn, int number, bool by_name)
 	PGresult *result;
 	int64_t sum;
 
-	if (by_name)
+	if (by_name && tenants)
+	{
+		const char *value = text;
+
+		snprintf(text, sizeof(text), "%d", number + 1);
+		result = PQexecPrepared(conn, "tenant", 1, &value, NULL, NULL, 0);
+	}
+	else if (by_name)
 	{
 		snprintf(text, sizeof(text), "s%d", number);
 		result = PQexecPrepared(conn, text, 0, NULL, NULL, NULL, 0);
 	}
 	else
 	{
-		snprintf(text, sizeof(text), statement, number + 1);
+		put_number(text, sizeof(text), number);
 		result = PQexec(conn, text);
 	}
 	check(result, text);
@@ -171,14 +213,18 @@ read_one(Client *client, int number)
 	int64_t seen;
 
 	pthread_mutex_lock(&table->lock);
-	known = table->known;
+	known = table->known.count;
 	pthread_mutex_unlock(&table->lock);
 	seen = ask(client, number) - table->base;
 	add_time(&client->times, now_us() - start);
 	if (seen < known)
 	{
+		double stale_us;
+
 		/* one of before the beginning is at least as old as that */
-		double stale_us = start - (seen < 0 ? beginning : table->when[seen]);
+		pthread_mutex_lock(&table->lock);
+		stale_us = start - (seen < 0 ? beginning : table->known.values[seen]);
+		pthread_mutex_unlock(&table->lock);
 
 		client->nstale++;
 		if (stale_us > client->stale_us)
@@ -218,14 +264,19 @@ connect_client(Client *client, int number, const char *read_conninfo, const char
 		if (client->redis == NULL || client->redis->err)
 			fail("cannot connect to Redis");
 	}
-	for (int i = 0; prepared && i < ntables; i++)
+	for (int i = 0; prepared && i < (tenants ? 1 : ntables); i++)
 	{
-		char name[16];
+		char name[16] = "tenant";
 		char text[2048];
 		PGresult *result;
 
-		snprintf(name, sizeof(name), "s%d", i);
-		snprintf(text, sizeof(text), statement, i + 1);
+		if (tenants)
+			put_in(text, sizeof(text), "$1");
+		else
+		{
+			snprintf(name, sizeof(name), "s%d", i);
+			put_number(text, sizeof(text), i);
+		}
 		result = PQprepare(client->reads, name, text, 0, NULL);
 		check(result, text);
 		PQclear(result);
@@ -270,24 +321,37 @@ write_figures(const char *csv_name, const char *where)
 	fclose(file);
 }
 
-/* Where the tables stand, asked directly. */
+/* Where a table or tenant stands, asked directly. */
+static int64_t
+sum_of(PGconn *conn, int number)
+{
+	char sql[128];
+	PGresult *result;
+	int64_t sum;
+
+	if (tenants)
+		snprintf(sql, sizeof(sql),
+				 "/*NO QUERY CACHE*/ SELECT sum(version) FROM orders WHERE tenant_id = %d", number + 1);
+	else
+		snprintf(sql, sizeof(sql), "/*NO QUERY CACHE*/ SELECT sum(version) FROM stock_%d", number + 1);
+	result = PQexec(conn, sql);
+	check(result, sql);
+	sum = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return sum;
+}
+
 static void
 look_at_tables(PGconn *conn)
 {
 	for (int i = 0; i < ntables; i++)
 	{
-		char sql[128];
-		PGresult *result;
-
-		snprintf(sql, sizeof(sql), "/*NO QUERY CACHE*/ SELECT sum(version) FROM stock_%d", i + 1);
-		result = PQexec(conn, sql);
-		check(result, sql);
-		tables[i].base = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-		PQclear(result);
-		tables[i].when = malloc(MAX_WRITES * sizeof(double));
-		if (tables[i].when == NULL || pthread_mutex_init(&tables[i].lock, NULL) != 0)
+		tables[i].base = sum_of(conn, i);
+		if (pthread_mutex_init(&tables[i].lock, NULL) != 0)
 			fail("out of memory");
 	}
+	for (int i = 0; tenants && i < ntables; i++)
+		(void) ask(&clients[i % nclients], i);
 }
 
 int
@@ -300,7 +364,7 @@ main(int argc, char **argv)
 	char where[128];
 	int option;
 
-	while ((option = getopt(argc, argv, "c:s:w:k:n:pq:o:t:l:r:")) != -1)
+	while ((option = getopt(argc, argv, "c:s:w:k:n:puq:o:t:l:r:")) != -1)
 	{
 		switch (option)
 		{
@@ -321,6 +385,9 @@ main(int argc, char **argv)
 			break;
 		case 'p':
 			prepared = true;
+			break;
+		case 'u':
+			tenants = true;
 			break;
 		case 'q':
 			redis_port = optarg;

@@ -425,6 +425,74 @@ def writes(f, out, note):
     return table(["", "per second", "p50 of reads", "p99", "hits", "stale answers", "stale by up to"], lines)
 
 
+TENANTS = [
+    ("direct", "the query itself", "other"),
+    ("exact", "cached_query, exact", "ours"),
+    ("tracked", "cached_query, exact, tracked by tenant", "ours"),
+    ("pgpool", "Pgpool-II", "other"),
+    ("redis", "application + Redis", "other"),
+]
+
+
+def tenants(f, out, note):
+    picture = Picture(
+        1180,
+        "One table of 1,000 tenants, 10 % single-row writes: more requests per second are better, stale answers are wrong",
+        "8 clients, sums of one tenant's rows; stale: lacks a write whose commit had been confirmed before the question. "
+        "The application deletes the tenant's key after each write",
+    )
+    tps, hits, stale, lines = [], [], [], []
+    for who, label, css in TENANTS:
+        value = f.median("tenants", who, "tps")
+        reads, wrong = sum(f.values("tenants", who, "reads")), sum(f.values("tenants", who, "stale"))
+        part = 0 if who == "direct" else 100 * sum(f.values("tenants", who, "hits")) / reads
+        worst = max(f.values("tenants", who, "stale_ms"))
+        tps.append(Bar(label, value, *f.quartiles("tenants", who, "tps"), css, number(value)))
+        hits.append(Bar("", part, 0, 0, css, "" if who == "direct" else f"{number(part)} %"))
+        stale.append(Bar("", wrong, 0, 0, "bad", number(wrong)))
+        lines.append([label, number(value), duration(f.median("tenants", who, "p50")), duration(f.median("tenants", who, "p99")),
+                      "" if who == "direct" else f"{number(part)} %", f"{wrong:,.0f} of {reads:,.0f}",
+                      duration(worst) if wrong else ""])
+    panel(picture, 20, 66, 560, "requests per second", tps, Scale([b.value for b in tps], 250), 250)
+    panel(picture, 620, 66, 220, "hits among the reads", hits, Scale([], 170, limit=100), 0, percent_tick)
+    panel(picture, 880, 66, 220, "stale answers", stale, Scale([b.value for b in stale] + [1], 170), 0)
+    picture.save(f"{out}/tenants.svg", note)
+    rates = [h / r for h, r in zip(f.values("tenants", "tracked", "hits"), f.values("tenants", "tracked", "reads"))]
+    report("G18", "tenants: hit ratio, tracked by tenant", rates, ">=", 0.85)
+    report("G18", "tenants: tracked / by table, per second", f.ratios("tenants", "tracked", "exact", "tps"), ">=", 2)
+    for who, label, _ in TENANTS:
+        if who not in ("tracked", "exact"):
+            report("", f"tenants: tracked / {label}, per second", f.ratios("tenants", "tracked", who, "tps"))
+    wrong = sum(f.values("tenants", "tracked", "stale")) + sum(f.values("tenants", "exact", "stale"))
+    report("exact", "tenants: exact answers that were stale", [wrong], "<=", 0,
+           ", ".join(f"{label}: {sum(f.values('tenants', who, 'stale')):,.0f} of {sum(f.values('tenants', who, 'reads')):,.0f}"
+                     for who, label, _ in TENANTS))
+    return table(["", "per second", "p50 of reads", "p99", "hits", "stale answers", "stale by up to"], lines)
+
+
+BULK = [("copy", "COPY"), ("insert", "INSERT .. SELECT"), ("update", "UPDATE"), ("delete", "DELETE")]
+
+
+def bulk(f, out, note):
+    picture = Picture(960, "The trigger of a tracked table, in bulk", "processor time of the backend for each row of a million; shorter is better")
+    kinds = sorted({metric.partition(".")[2] for _, _, metric in f.rounds}, key=int)
+    bars, lines = [], []
+    for name, label in BULK:
+        for kind in kinds:
+            metric = f"{name}.{kind}"
+            rounds, plain = f.rounds[("bulk", "tracked", metric)], f.rounds[("bulk", "plain", metric)]
+            more = [rounds[r] - plain[r] for r in rounds if r in plain]
+            what = f"{label}, {'one tenant' if kind == '1' else f'{int(kind):,} tenants'}"
+            middle, base = statistics.median(more), f.median("bulk", "plain", metric)
+            low, high = quartiles(more)
+            bars.append(Bar(what, max(middle, 0), max(low, 0), max(high, 0), "ours", f"+{middle:.2f} us ({base:.2f} without)"))
+            lines.append([what, f"{base:.2f} us", f"+{middle:.2f} us", f"{low:.2f} - {high:.2f}", f"{min(more):.2f}"])
+            report("G19", f"bulk: {what}, us a row more", more, "<=", 0.4, f"{base:.2f} us without")
+    panel(picture, 20, 66, 900, "microseconds a row more than untracked", bars, Scale([b.value for b in bars] + [0.4], 400), 260)
+    picture.save(f"{out}/bulk.svg", note)
+    return table(["", "untracked", "tracked", "quartiles", "smallest"], lines)
+
+
 STAMPEDE = [
     ("direct", "the query itself", "other"),
     ("pgpool", "Pgpool-II", "other"),
@@ -526,7 +594,7 @@ def loses(f, out, note):
     return table(["", "ratio", "quartiles", "times"], lines)
 
 
-PARTS = {"article": article, "peers": peers, "writes": writes, "stampede": stampede, "eviction": eviction, "loses": loses}
+PARTS = {"article": article, "peers": peers, "writes": writes, "tenants": tenants, "bulk": bulk, "stampede": stampede, "eviction": eviction, "loses": loses}
 
 
 def main():

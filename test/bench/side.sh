@@ -50,7 +50,7 @@ versions()
 	local package
 	case $1 in
 		article) set -- redis-server python3-fastapi python3-uvicorn python3-psycopg2 python3-redis ;;
-		peers | writes | loses) set -- pgpool2 redis-server libhiredis-dev ;;
+		peers | writes | tenants | loses) set -- pgpool2 redis-server libhiredis-dev ;;
 		stampede) set -- pgpool2 redis-server python3-fastapi ;;
 		*) set -- ;;
 	esac
@@ -250,7 +250,7 @@ part_peers()
 
 # ---- Reads and writes ----
 
-STOCK_QUERY="SELECT sum(version), count(*), avg(amount) FROM stock_%d"
+STOCK_QUERY="SELECT sum(version), count(*), avg(amount) FROM stock_{t}"
 STOCK_COLUMNS="versions bigint, rows bigint, amount numeric"
 
 make_stock()
@@ -322,6 +322,8 @@ part_writes()
 	stop_redis
 	stop_server writes
 	export PGHOST=$MAIN_HOST
+	part_tenants
+	part_bulk
 }
 
 # ---- Stampede ----
