@@ -442,8 +442,8 @@ COMMENT ON COLUMN cached_query_candidates.would_save_ms IS 'time of runs that hi
 COMMENT ON COLUMN cached_query_candidates.voided IS 'runs before which something that it reads had changed since its last run';
 COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed the last time, if known; NULL in another database';
 COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run that was no hit; NULL: there was none';
-COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results would save time; track: they would with the call that hint tells; ttl: only results within a ttl would; no: nothing is gained';
-COMMENT ON COLUMN cached_query_candidates.hint IS 'the call of cached_query_track() by which results would survive writes to other rows of voided_by; NULL: none is known';
+COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results save time; track: they would with the call in hint; ttl: only results within a ttl do; no: none';
+COMMENT ON COLUMN cached_query_candidates.hint IS 'call of cached_query_track() by which results would survive writes to other rows; NULL: none is known';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
