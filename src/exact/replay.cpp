@@ -234,8 +234,11 @@ Parse(XLogReaderState *record, Commit *commit)
 	const uint8 info = XLogRecGetInfo(record);
 	TransactionId xid = XLogRecGetXid(record);
 
-	ParseCommitRecord(info, reinterpret_cast<xl_xact_commit *>(XLogRecGetData(record)),
-					  &commit->parsed);
+	/* most have the time and nothing else */
+	commit->parsed.nmsgs = commit->parsed.nsubxacts = 0;
+	if ((info & XLOG_XACT_HAS_INFO) != 0)
+		ParseCommitRecord(info, reinterpret_cast<xl_xact_commit *>(XLogRecGetData(record)),
+						  &commit->parsed);
 	if ((info & XLOG_XACT_OPMASK) == XLOG_XACT_COMMIT_PREPARED)
 		xid = commit->parsed.twophase_xid;
 	commit->next = compat::NextXid();

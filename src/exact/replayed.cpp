@@ -30,11 +30,12 @@ uint64_t ids[kPlaces]; // 0: free
 Written writers[kPlaces];
 uint32_t nwriters = 0;
 
-/* The one that was noted last: records of one transaction often follow each other. */
+/* What was noted last: records of one transaction often follow each other, and most of them are for the same file. */
 struct
 {
-	uint64_t xid;
+	uint64_t xid; // 0: nothing is known
 	Written *written;
+	File file;
 } recent = {};
 
 /* Those that found no place. */
@@ -83,6 +84,13 @@ Find(uint64_t xid)
 	const uint32_t place = nwriters == 0 ? kNone : FindPlace(xid, xid);
 
 	return place == kNone ? nullptr : &writers[place];
+}
+
+/* The same, quick for the one that was noted last. */
+Written *
+FindSoon(uint64_t xid)
+{
+	return xid == recent.xid ? recent.written : Find(xid);
 }
 
 /* Null: there is no place left. */
@@ -177,6 +185,11 @@ AddFile(Written *sum, uint32_t database, const File &file)
 void
 AddAll(Written *sum, const Written &written)
 {
+	if (sum->database == 0 && sum->heard == 0) /* it is empty */
+	{
+		*sum = written;
+		return;
+	}
 	/* one that has only a message has none */
 	if (written.database != 0)
 		AddDatabase(sum, written.database);
@@ -201,8 +214,10 @@ Lose(uint64_t xid, uint32_t database)
 void
 NoteWritten(uint64_t xid, uint32_t database, const File &file)
 {
-	Written *written = xid == recent.xid ? recent.written : Find(xid);
+	Written *written = FindSoon(xid);
 
+	if (xid == recent.xid && file == recent.file && database == written->database)
+		return;
 	if (written == nullptr)
 		written = Make(xid);
 	if (written == nullptr)
@@ -210,8 +225,7 @@ NoteWritten(uint64_t xid, uint32_t database, const File &file)
 		Lose(xid, database);
 		return;
 	}
-	recent.xid = xid;
-	recent.written = written;
+	recent = {xid, written, file};
 	written->moment = moment;
 	AddFile(written, database, file);
 }
@@ -225,11 +239,12 @@ HearMessage(uint64_t xid, const void *message, size_t bytes, const MessageKind &
 
 	if (place == kMessages || !ReadMessage(&heard[place].message, message, bytes, kind))
 		return;
-	written = Find(xid);
+	written = FindSoon(xid);
 	if (written == nullptr)
 		written = Make(xid);
 	if (written == nullptr)
 		return;
+	recent.xid = 0; /* its moment is another one from now on */
 	before = written->heard;
 	heard[place].moment = ++moment;
 	TakePlace(written, place);
@@ -251,7 +266,7 @@ HeardOf(const Written &written)
 void
 TakeWritten(uint64_t xid, Written *sum)
 {
-	const Written *written = Find(xid);
+	const uint32_t place = nwriters == 0 ? kNone : FindPlace(xid, xid);
 
 	/* Also if it is found: what it wrote first may have been lost. */
 	if (xid <= lost.upto)
@@ -260,10 +275,10 @@ TakeWritten(uint64_t xid, Written *sum)
 		sum->everything = true;
 		sum->several = sum->several || lost.several;
 	}
-	if (written == nullptr)
+	if (place == kNone)
 		return;
-	AddAll(sum, *written);
-	ForgetWritten(xid);
+	AddAll(sum, writers[place]);
+	Free(place);
 }
 
 void

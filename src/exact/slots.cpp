@@ -175,27 +175,50 @@ ListBlindly(SlotNo no, uint64 word)
 		Overflow(slot, word);
 }
 
+namespace
+{
+
+/* With the lock taken. */
+void
+Empty(Slot &slot, uint64 pos, int64 now)
+{
+	for (pg_atomic_uint64 &place : slot.words)
+		pg_atomic_write_u64(&place, 0);
+	pg_atomic_write_u64(&slot.overflow, 0);
+	RaiseLast(slot, pos, now);
+}
+
+} // namespace
+
 /*
  * The same while its commit is being replayed.  All that was listed before is complete, and no snapshot that
  * there is has a larger position than one for which nothing is in progress.  So a full slot is simply emptied.
+ *
+ * Nobody else lists anything in recovery: a place that is free stays free.  This is done for each commit, so it does
+ * not look at more places than it must.
  */
 void
 ListReplayed(SlotNo no, uint64 word)
 {
 	Slot &slot = SlotOf(no);
-	const uint64 largest = LargestPosition(compat::LatestCompletedXid());
-	int64 now;
+	int free = 0;
+	int64 now = 0;
 
-	if (TryList(slot, word))
-		return;
-	now = MonotonicMs();
+	while (free < Room() && pg_atomic_read_u64(&slot.words[free]) != 0)
+		free++;
+	if (unlikely(free == Room()))
+		now = MonotonicMs();
 	BeginChange(slot);
-	for (pg_atomic_uint64 &place : slot.words)
-		pg_atomic_write_u64(&place, 0);
-	pg_atomic_write_u64(&slot.overflow, 0);
-	pg_atomic_write_u64(&slot.words[0], word);
-	RaiseLast(slot, largest, now);
-	EndChange(slot);
+	if (unlikely(free == Room()))
+	{
+		Empty(slot, LargestPosition(compat::LatestCompletedXid()), now);
+		free = 0;
+	}
+	pg_atomic_write_u64(&slot.words[free], word);
+	pg_write_barrier();
+	pg_atomic_write_u32(&slot.state, 1);
+	pg_atomic_write_u32(&slot.seq, pg_atomic_read_u32(&slot.seq) + 1);
+	SpinLockRelease(&slot.lock);
 }
 
 /* The transaction has aborted. */
