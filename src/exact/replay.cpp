@@ -266,8 +266,9 @@ CollectDefinitions(const Commit &commit, Changed *changed)
 void
 AnnounceRows(const Commit &commit)
 {
-	Written written = {};
+	Written written;
 
+	Clear(&written);
 	TakeWritten(commit.xid, &written);
 	for (int i = 0; i < commit.parsed.nsubxacts && !Ignores(kSubtransactions); i++)
 		TakeWritten(Widen(commit.parsed.subxacts[i], commit.next), &written);

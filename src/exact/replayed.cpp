@@ -102,7 +102,7 @@ Make(uint64_t xid)
 	if (place == kNone)
 		return nullptr;
 	ids[place] = xid;
-	writers[place] = {};
+	Clear(&writers[place]);
 	nwriters++;
 	return &writers[place];
 }
@@ -185,11 +185,6 @@ AddFile(Written *sum, uint32_t database, const File &file)
 void
 AddAll(Written *sum, const Written &written)
 {
-	if (sum->database == 0 && sum->heard == 0) /* it is empty */
-	{
-		*sum = written;
-		return;
-	}
 	/* one that has only a message has none */
 	if (written.database != 0)
 		AddDatabase(sum, written.database);
@@ -284,9 +279,10 @@ TakeWritten(uint64_t xid, Written *sum)
 void
 FoldWritten(uint64_t xid, uint64_t top)
 {
-	Written moved = {};
+	Written moved;
 	Written *written;
 
+	Clear(&moved);
 	TakeWritten(xid, &moved);
 	if (moved.nfiles == 0 && !moved.everything)
 		return;

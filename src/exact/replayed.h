@@ -24,13 +24,24 @@ struct Written
 {
 	uint32_t database;
 	uint8_t nfiles;
-	bool everything : 1; // in this database
-	bool several : 1;    // databases; can't be
-	bool running : 1;    // for ForgetEnded()
-	uint16_t heard;      // the place of its message + 1; 0: it has none
-	uint64_t moment;     // how many messages had come when it wrote last
-	File files[kMaxFiles];
+	bool everything : 1;   // in this database
+	bool several : 1;      // databases; can't be
+	bool running : 1;      // for ForgetEnded()
+	uint16_t heard;        // the place of its message + 1; 0: it has none
+	uint64_t moment;       // how many messages had come when it wrote last
+	File files[kMaxFiles]; // nfiles of them
 };
+
+/* Not the files: it is done for each transaction. */
+inline void
+Clear(Written *written)
+{
+	written->database = 0;
+	written->nfiles = 0;
+	written->everything = written->several = written->running = false;
+	written->heard = 0;
+	written->moment = 0;
+}
 static_assert(sizeof(Written) == 128, "two cache lines");
 
 /* The transaction or subtransaction has changed rows in this file. */

@@ -45,7 +45,7 @@ DefineTellSetting()
 		"Tells hot standbys which keys of tracked tables a transaction has changed.",
 		"Exact results on standbys then survive writes of other keys. Each transaction that writes "
 		"a "
-		"tracked table writes some 130 bytes more to the WAL.",
+		"tracked table writes some 100 bytes more to the WAL.",
 		&tell_standbys, tell_standbys, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
