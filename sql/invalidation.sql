@@ -2,6 +2,8 @@
 -- Explicit invalidation: what it matches and how many, effect at commit and none on rollback, the
 -- own transaction sees it at once; and DDL, which invalidates by itself.
 --
+\set oids 60000
+\i sql/parts/same_oids.sql
 CREATE SCHEMA cq_inv;
 SET search_path = cq_inv, public;
 CREATE TABLE a (v int);
