@@ -42,6 +42,13 @@ my @alone = qw(DateStyle TimeZone IntervalStyle extra_float_digits bytea_output 
   array_nulls row_security application_name standard_conforming_strings backslash_quote transform_null_equals lc_messages);
 my (@unknown, %value);
 
+# always on since 19
+if ($node->safe_psql('postgres', 'SHOW server_version_num') >= 190000)
+{
+	push @left_out, qr/^standard_conforming_strings$/;
+	@alone = grep { $_ ne 'standard_conforming_strings' } @alone;
+}
+
 foreach my $line (split /\n/, $node->safe_psql('postgres', q{SELECT name, vartype, setting, coalesce(min_val, ''), coalesce(max_val, ''), array_to_string(enumvals, ',') FROM pg_settings WHERE context IN ('user', 'superuser') ORDER BY 1}))
 {
 	my ($name, $type, $setting, $min, $max, $enum) = split /\|/, $line, -1;
@@ -241,7 +248,7 @@ foreach my $names ((map { [$_] } @alone), \@together)
 }
 my %changed = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT names[1], count(*) FROM public.changes GROUP BY 1');
 note join ', ', map { "$_ $changed{$_}" } sort keys %changed;
-cmp_ok($changed{$_} || 0, '>', 0, "$_ changes something") foreach qw(DateStyle TimeZone IntervalStyle extra_float_digits bytea_output xmlbinary xmloption quote_all_identifiers timezone_abbreviations default_text_search_config search_path array_nulls application_name
+cmp_ok($changed{$_} || 0, '>', 0, "$_ changes something") foreach grep { exists $value{$_} } qw(DateStyle TimeZone IntervalStyle extra_float_digits bytea_output xmlbinary xmloption quote_all_identifiers timezone_abbreviations default_text_search_config search_path array_nulls application_name
   standard_conforming_strings transform_null_equals);
 
 # ---- Do the answers follow? ----

@@ -12,7 +12,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('main', 'escape_string_warning = off');
+my $node = start_node('main');
+# 19 has neither this setting nor a literal that it is for
+my $is_19 = $node->safe_psql('postgres', 'SHOW server_version_num') >= 190000;
+unless ($is_19)
+{
+	$node->append_conf('postgresql.conf', 'escape_string_warning = off');
+	$node->reload;
+}
 
 # Each: name, what is there before, what the old session does, what somebody else changes, what the old session
 # does then, the query (one column, text), what a new session sets.
@@ -91,6 +98,7 @@ my %settings = (
 	'timezone_abbreviations' => [ plpgsql('text', q{extract(epoch FROM '2020-01-01 00:00 EST'::timestamptz)::text}), q{SET timezone_abbreviations = 'Australia'}, 'RESET timezone_abbreviations' ],
 	'search_path of a declaration' => [ q{CREATE SCHEMA w2; CREATE DOMAIN w2.small AS numeric(5, 1); CREATE DOMAIN w.small AS numeric(5, 2);} . plpgsql('text', 'x', 'DECLARE x small := 1.25;'), 'SET search_path = w2, public', 'SET search_path = w, public' ],
 );
+delete $settings{standard_conforming_strings} if $is_19;
 foreach my $name (sort keys %settings)
 {
 	my ($setup, $first, $then) = @{ $settings{$name} };
