@@ -480,17 +480,20 @@ def bulk(f, out, note):
     for name, label in BULK:
         for kind in kinds:
             metric = f"{name}.{kind}"
-            rounds, plain = f.rounds[("bulk", "tracked", metric)], f.rounds[("bulk", "plain", metric)]
-            more = [rounds[r] - plain[r] for r in rounds if r in plain]
+            plain = f.rounds[("bulk", "plain", metric)]
+            more = {who: [f.rounds[("bulk", who, metric)][r] - plain[r] for r in plain] for who in ("tracked", "idle")}
             what = f"{label}, {'one tenant' if kind == '1' else f'{int(kind):,} tenants'}"
-            middle, base = statistics.median(more), f.median("bulk", "plain", metric)
-            low, high = quartiles(more)
-            bars.append(Bar(what, max(middle, 0), max(low, 0), max(high, 0), "ours", f"+{middle:.2f} us ({base:.2f} without)"))
-            lines.append([what, f"{base:.2f} us", f"+{middle:.2f} us", f"{low:.2f} - {high:.2f}", f"{min(more):.2f}"])
-            report("G19", f"bulk: {what}, us a row more", more, "<=", 0.4, f"{base:.2f} us without")
+            base = f.median("bulk", "plain", metric)
+            middle, idle = statistics.median(more["tracked"]), statistics.median(more["idle"])
+            low, high = quartiles(more["tracked"])
+            bars.append(Bar(what, max(middle, 0), max(low, 0), max(high, 0), "ours", f"+{middle:.2f} us"))
+            bars.append(Bar("a trigger that does nothing", max(idle, 0), 0, 0, "other", f"+{idle:.2f} us ({base:.2f} without)"))
+            lines.append([what, f"{base:.2f} us", f"+{middle:.2f} us", f"{low:.2f} - {high:.2f}", f"+{idle:.2f} us"])
+            report("G19", f"bulk: {what}, us a row more", more["tracked"], "<=", 0.4,
+                   f"{base:.2f} us without; a trigger that does nothing +{idle:.2f}")
     panel(picture, 20, 66, 900, "microseconds a row more than untracked", bars, Scale([b.value for b in bars] + [0.4], 400), 260)
     picture.save(f"{out}/bulk.svg", note)
-    return table(["", "untracked", "tracked", "quartiles", "smallest"], lines)
+    return table(["", "untracked", "tracked", "quartiles", "a trigger that does nothing"], lines)
 
 
 STAMPEDE = [
