@@ -26,13 +26,14 @@ struct Tracked
 {
 	List *keys; /* names (char *) */
 	List *quiet;
+	List *ranges;
 };
 
 Tracked
 TrackedBy(Relation table)
 {
 	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
-	Tracked tracked = {NIL, NIL};
+	Tracked tracked = {NIL, NIL, NIL};
 
 	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
 	{
@@ -44,6 +45,8 @@ TrackedBy(Relation table)
 		{
 			(void) exact::ColumnNames(trigger.tgargs[0], &tracked.keys);
 			(void) exact::ColumnNames(trigger.tgargs[1], &tracked.quiet);
+			if (trigger.tgnargs > 2)
+				(void) exact::ColumnNames(trigger.tgargs[2], &tracked.ranges);
 		}
 		return tracked;
 	}
@@ -125,6 +128,13 @@ ShownName(Oid relation)
 											get_rel_name(relation));
 }
 
+/* Of the call; empty if it isn't needed. */
+const char *
+Argument(const char *argument, List *names)
+{
+	return names == NIL ? "" : psprintf(", %s => %s", argument, ArrayLiteral(names));
+}
+
 char *
 HintFor(Relation table, const AdvisedKeys &advised, Oid function)
 {
@@ -141,11 +151,10 @@ HintFor(Relation table, const AdvisedKeys &advised, Oid function)
 	if (names == NIL)
 		return nullptr;
 	return psprintf("voided by writes to %s; the statement pins %s: SELECT "
-					"%scached_query_track(%s, keys => %s%s)",
+					"%scached_query_track(%s%s%s%s)",
 					name, Listed(names), schema, quote_literal_cstr(name),
-					ArrayLiteral(list_concat_copy(tracked.keys, names)),
-					tracked.quiet == NIL ? ""
-										 : psprintf(", quiet => %s", ArrayLiteral(tracked.quiet)));
+					Argument("keys", list_concat_copy(tracked.keys, names)),
+					Argument("quiet", tracked.quiet), Argument("ranges", tracked.ranges));
 }
 
 } // namespace

@@ -237,7 +237,10 @@ client_main(void *arg)
 {
 	Client *client = arg;
 
-	pthread_barrier_wait(&barrier);
+	for (int i = (int) (client - clients); tenants && i < ntables; i += nclients)
+		(void) ask(client, i);
+	pthread_barrier_wait(&barrier); /* all have asked */
+	pthread_barrier_wait(&barrier); /* the clock is set */
 	do
 	{
 		int number = draw(client, ntables);
@@ -321,37 +324,35 @@ write_figures(const char *csv_name, const char *where)
 	fclose(file);
 }
 
-/* Where a table or tenant stands, asked directly. */
-static int64_t
-sum_of(PGconn *conn, int number)
-{
-	char sql[128];
-	PGresult *result;
-	int64_t sum;
-
-	if (tenants)
-		snprintf(sql, sizeof(sql),
-				 "/*NO QUERY CACHE*/ SELECT sum(version) FROM orders WHERE tenant_id = %d", number + 1);
-	else
-		snprintf(sql, sizeof(sql), "/*NO QUERY CACHE*/ SELECT sum(version) FROM stock_%d", number + 1);
-	result = PQexec(conn, sql);
-	check(result, sql);
-	sum = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	return sum;
-}
-
+/* Where the tables or tenants stand, asked directly. */
 static void
 look_at_tables(PGconn *conn)
 {
+	PGresult *result;
+
 	for (int i = 0; i < ntables; i++)
 	{
-		tables[i].base = sum_of(conn, i);
+		char sql[128];
+
 		if (pthread_mutex_init(&tables[i].lock, NULL) != 0)
 			fail("out of memory");
+		if (tenants)
+			continue;
+		snprintf(sql, sizeof(sql), "/*NO QUERY CACHE*/ SELECT sum(version) FROM stock_%d", i + 1);
+		result = PQexec(conn, sql);
+		check(result, sql);
+		tables[i].base = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+		PQclear(result);
 	}
-	for (int i = 0; tenants && i < ntables; i++)
-		(void) ask(&clients[i % nclients], i);
+	if (!tenants)
+		return;
+	result = PQexec(conn, "/*NO QUERY CACHE*/ SELECT sum(version) FROM orders GROUP BY tenant_id ORDER BY tenant_id");
+	check(result, "sums of orders");
+	if (PQntuples(result) != ntables)
+		fail("%d tenants", PQntuples(result));
+	for (int i = 0; i < ntables; i++)
+		tables[i].base = strtoll(PQgetvalue(result, i, 0), NULL, 10);
+	PQclear(result);
 }
 
 int
@@ -422,6 +423,7 @@ main(int argc, char **argv)
 		if (pthread_create(&clients[i].thread, NULL, client_main, &clients[i]) != 0)
 			fail("no thread");
 	}
+	pthread_barrier_wait(&barrier);
 	beginning = now_us();
 	deadline = beginning + seconds * 1e6;
 	pthread_barrier_wait(&barrier);
