@@ -119,6 +119,22 @@ KeepKey(Statement *statement)
 	key->bytes = bytes;
 }
 
+} // namespace
+
+bool
+HasSameKey(const Statement *statement)
+{
+	const Lookup *lookup = &statement->lookup;
+	Key now;
+
+	return BuildKey(*statement->known, Shape::rows, lookup->params, &now) == Reason::none &&
+		   now.hash == lookup->key.hash && now.length == lookup->key.length &&
+		   memcmp(now.bytes, lookup->key.bytes, now.length) == 0;
+}
+
+namespace
+{
+
 /* --- keeping -------------------------------------------------------------------------------- */
 
 /*
@@ -294,7 +310,6 @@ DecideMiss(Statement *statement, Reason miss)
 	if (statement->call.options.mode == Mode::read_only)
 		return LookUpRedisFor(lookup, &statement->answer, miss) ? Reason::redis_hit
 																: Reason::read_only;
-	KeepKey(statement);
 	ghost_us = AskGhost(statement);
 	statement->promising = IsPromisingMiss(statement, ghost_us);
 	if (!statement->promising && ghost_us > 0)
@@ -328,7 +343,6 @@ LookUpOrRefresh(Statement *statement)
 	lookup->may_take_stale = false;
 	if (reason != Reason::stale_hit && !lookup->early)
 		return reason;
-	KeepKey(statement);
 	statement->promising = true;
 	lookup->plan_cost = statement->planned->planTree->total_cost;
 	return RefreshOrServe(lookup, &statement->answer, reason);
@@ -340,9 +354,10 @@ Choose(Statement *statement)
 {
 	Reason reason = JudgeStatement(statement);
 
+	if (reason == Reason::none)
+		KeepKey(statement);
 	if (reason == Reason::none && settings::automatic == static_cast<int>(Auto::observe))
 	{
-		KeepKey(statement);
 		Observe(statement);
 		return;
 	}

@@ -66,26 +66,10 @@ BeginKeeping(Keeping *keeping, Statement *statement, TupleDesc desc, MemoryConte
 	return true;
 }
 
-namespace
-{
-
-/* Would the statement have the same key if it began now? */
-bool
-HasSameKey(const Statement *statement)
-{
-	const Lookup *lookup = &statement->lookup;
-	Key now;
-
-	return BuildKey(*statement->known, Shape::rows, lookup->params, &now) == Reason::none &&
-		   now.hash == lookup->key.hash && now.length == lookup->key.length &&
-		   memcmp(now.bytes, lookup->key.bytes, now.length) == 0;
-}
-
-} // namespace
-
 /*
- * A portal may be executed for some rows, and for more of them after other commands: these may have changed settings
- * or the role, on which the next rows depend.  A module that calls the executor beside our hook hides from us when it does that.
+ * A portal that was started may be executed after other commands, for some rows, and for more of them after others: these may
+ * have changed settings or the role, on which the rows depend.  A module that calls the executor beside our hook hides from
+ * us when it does that.
  */
 bool
 MayGoOn(Keeping *keeping)
@@ -93,7 +77,7 @@ MayGoOn(Keeping *keeping)
 	Statement *statement = keeping->statement;
 	const bool same_run = keeping->run == statement->run && keeping->run != 0;
 
-	if (!same_run && (statement->run == 0 || (keeping->run != 0 && !HasSameKey(statement))))
+	if (!same_run && (statement->run == 0 || !HasSameKey(statement)))
 	{
 		statement->reason = Reason::changed_during_fill;
 		StopKeeping(keeping);

@@ -191,6 +191,30 @@ OfPlanApart(const QueryDesc *query)
 	return slot;
 }
 
+/*
+ * The settings or the role are not those with which the rows were found.  The statement runs, with the role that its rights were
+ * checked for.
+ */
+void
+RunInstead(StatementNode *node)
+{
+	Statement *statement = node->statement;
+	EState *estate = node->css.ss.ps.state;
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	Oid role;
+	int security;
+
+	EndAnswer(&statement->answer);
+	statement->conduct = Conduct::pass;
+	statement->reason = Reason::changed_during_fill;
+	GetUserIdAndSecContext(&role, &security);
+	/* after an error the end of the transaction sets it back */
+	SetUserIdAndSecContext(statement->known->role, security | SECURITY_LOCAL_USERID_CHANGE);
+	BeginApart(node, estate, estate->es_top_eflags);
+	SetUserIdAndSecContext(role, security);
+	MemoryContextSwitchTo(caller);
+}
+
 /* The rows are sent as stored messages: only their number matters. */
 TupleTableSlot *
 OnWire(StatementNode *node)
@@ -211,17 +235,29 @@ Stored(StatementNode *node)
 
 	if (node->on_wire)
 		return OnWire(node);
-	if (unlikely(!node->begun))
-	{
-		node->begun = true;
-		if (node->wire != nullptr && BeginWire(node->wire, *answer))
-		{
-			node->on_wire = true;
-			node->left = answer->rows - 1;
-		}
-	}
-	else if (NextInPlace(answer, slot))
+	if (NextInPlace(answer, slot))
 		return slot;
+	return NextRow(answer, slot) ? slot : ExecClearTuple(slot);
+}
+
+/* A portal that was started may be executed after other commands. */
+TupleTableSlot *
+FirstStored(StatementNode *node)
+{
+	TupleTableSlot *slot = node->css.ss.ss_ScanTupleSlot;
+	Answer *answer = &node->statement->answer;
+
+	node->begun = true;
+	if (!HasSameKey(node->statement))
+	{
+		RunInstead(node);
+		return OfPlanApart(node->apart);
+	}
+	if (node->wire != nullptr && BeginWire(node->wire, *answer))
+	{
+		node->on_wire = true;
+		node->left = answer->rows - 1;
+	}
 	return NextRow(answer, slot) ? slot : ExecClearTuple(slot);
 }
 
@@ -236,7 +272,7 @@ ExecuteNode(CustomScanState *css)
 		return OfPlan(node);
 	if (unlikely(node->apart != nullptr))
 		return OfPlanApart(node->apart);
-	return Stored(node);
+	return likely(node->begun) ? Stored(node) : FirstStored(node);
 }
 
 /* Never called: statements that need a rescan or go backward run without our node. */

@@ -66,6 +66,8 @@ extern Statement *StartingStatement();
 extern void SetStarting(Statement *statement);
 /* The statement that runs this query, or nullptr. */
 extern Statement *StatementOf(const QueryDesc *query);
+/* Would it have the same key if it began now? */
+extern bool HasSameKey(const Statement *statement);
 /* It has run without an error, and its snapshot is still there. */
 extern void FinishStatement(Statement *statement);
 /* The executor has ended it. */

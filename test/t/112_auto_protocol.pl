@@ -197,6 +197,36 @@ exchange($on, 1, Query($set)) foreach 1 .. 3;
 cmp_ok(hits(), '>', $hits, '... and it can be a hit');
 store_is_idle($node, 'nothing is left pinned after that');
 
+# ---- Settings or the role change after a portal was bound: it has the rows of when it is executed, and leaves them to nobody ----
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE secret AS SELECT g AS id, 'tenant' || g % 3 AS owner FROM generate_series(1, 30) AS g;
+	ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY p ON secret USING (owner = current_user);
+	GRANT SELECT ON secret TO PUBLIC;
+	CREATE ROLE tenant1; CREATE ROLE tenant2;
+});
+foreach my $case ([ $set, "SET cq.k = '5'", "SET cq.k = '6'" ], [ 'SELECT id FROM secret', 'SET ROLE tenant1', 'SET ROLE tenant2' ],
+	[ "SELECT '2000-01-01'::timestamptz + id * interval '1 hour' FROM t WHERE k = 5", "SET TimeZone = 'UTC'", "SET TimeZone = 'Asia/Tokyo'" ])
+{
+	my ($sql, $one, $two) = @$case;
+	my @bound = (Query('BEGIN'), Parse('', $sql), Bind('a', '', []), Describe('P', 'a'), Sync());
+	my @executed = (Execute('a', 0), Sync(), Query('COMMIT'));
+	my $late = sub { my $socket = shift; exchange($socket, 1, Query($one)); return exchange($socket, 5, @bound, Query($two), @executed); };
+	my $now = sub { my ($socket, $set) = @_; exchange($socket, 1, Query($set)); return exchange($socket, 1, Query($sql)); };
+	my $expected = $late->($off);
+
+	is(join(' ', map { $late->($on) eq $expected ? 1 : 0 } 1 .. 3), '1 1 1', "$two after Bind: the rows of then");
+	is($now->($on, $_), $now->($off, $_), "... nobody else gets them, $_") foreach $one, $two, $one;
+	$now->($on, $one) foreach 1 .. 2;
+	$hits = hits();
+	is($now->($on, $one), $now->($off, $one), '... what is kept is a hit');
+	is(hits(), $hits + 1, '... of the statement itself');
+	is($late->($on), $expected, '... and no rows for the portal');
+	exchange($_, 1, Query('RESET ALL; RESET ROLE')) foreach $on, $off;
+}
+store_is_idle($node, 'nothing is left pinned by bound portals');
+
 unlike(slurp_file($node->logfile), qr/TRAP: |PANIC: |terminated by signal|leak/, 'no crash, no leak');
 $node->stop;
 done_testing();
