@@ -264,6 +264,9 @@ FillOrShare(Lookup *lookup, Answer *answer, Reason miss)
 
 	if (asked && LookUpRedisFor(lookup, answer, miss))
 		return Reason::redis_hit;
+	/* if it reads what this transaction wrote, it can't be kept: others would wait in vain */
+	if (OwnChange(lookup->examined->findings.relations, false))
+		return Obtain(lookup, answer, miss, asked);
 	while (in_vain < 2 && fill_number < kMaxFills)
 	{
 		Reason reason;

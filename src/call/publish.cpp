@@ -127,7 +127,7 @@ Reconsider(const Watch &watch, Lookup *lookup, Reason *reason)
 	else if (ReadUnexpected(lookup->examined->findings, watch))
 		*reason = Reason::changed_during_fill;
 	else if (exact::OwnAnything() &&
-			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations)))
+			 (exact::OwnChangedEverything() || OwnChange(watch.findings.relations, lookup->exact)))
 		*reason = Reason::own_write;
 	else if (watch.findings.opaque && exact::OwnWroteOpaque())
 		*reason = Reason::own_write;
@@ -344,7 +344,9 @@ Publish(Lookup *lookup, Rows *rows, const FillResult &yield, Reason miss, bool *
 	CompleteMeta(&meta, lookup, d);
 	if (!DefinitionsHold(lookup, mark, meta) || !SawRelations(lookup->view, d.relations))
 		return Reason::changed_during_fill;
-	reason = JudgeExact(lookup, yield, meta, d.rows_untold, &exact_result);
+	reason = JudgeOwn(meta, lookup->exact);
+	if (reason == Reason::none)
+		reason = JudgeExact(lookup, yield, meta, d.rows_untold, &exact_result);
 	if (reason == Reason::none && !WithinQuota(OwnerHere(*lookup->call), rows->bytes))
 		reason = Reason::over_quota;
 	if (reason == Reason::none)

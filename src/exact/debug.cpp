@@ -51,8 +51,9 @@ DefineDebugSettings()
 							&debug_replay_ignores, 0, 0, 31, PGC_SUSET, 0, nullptr, nullptr,
 							nullptr);
 	DefineCustomIntVariable("cached_query.debug_track_lie",
-							"Tests: 1: keys of old rows are not noted; 2: counts are not compared.",
-							"What tests exactness must fail with it.", &debug_track_lie, 0, 0, 2,
+							"Tests: 1: keys of old rows are not noted; 2: counts are not compared; "
+							"3: nor are own keys with those of a result.",
+							"What tests exactness must fail with it.", &debug_track_lie, 0, 0, 3,
 							PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 #endif

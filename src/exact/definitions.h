@@ -55,8 +55,9 @@ extern bool IsDefinitionCatalog(Oid catalog);
 /* --- written.cpp: of a transaction with an id; may raise, can be interrupted */
 
 /* Has this transaction written a relation, not counting what was rolled back?  It, or one of a sort. */
-extern bool Wrote(Oid relation);
-extern bool WroteDefinitions(); // IsDefinitionCatalog()
+extern const PgStat_TableStatus *Wrote(Oid relation); // null: no
+extern bool OwnRedefined(Oid relation);               // of a transaction with an id
+extern bool WroteDefinitions();                       // IsDefinitionCatalog()
 extern bool WroteCatalogs();
 
 } // namespace cq::exact

@@ -136,7 +136,12 @@ extern bool MovedSince(SlotNo slot, uint64 pe);
 extern void SettleAll();
 
 /* --- this transaction's own changes -------------------------------------------------------- */
-extern bool OwnWrote(Oid relation);      // rows of it, or its definition
+extern bool OwnWrote(Oid relation); // rows of it, or its definition
+/*
+ * The same, for an exact result that checks these slots, in their order: where it is known which rows were changed, it is
+ * asked whether they are among those of the result.  Without slots: is this not known?
+ */
+extern bool OwnTouched(Oid relation, const SlotNo *slots, uint32 count);
 extern bool OwnChangedEverything();      // class-B DDL, or writes with track_counts off
 extern bool OwnWroteCatalogs();          // system catalogs
 extern bool OwnWroteOpaque();            // tables that no statistics tell about, see hooks.cpp

@@ -167,7 +167,13 @@ OwnWrote(Oid relation)
 {
 	if (!OwnAnything())
 		return false;
-	return OwnDefinition(DdlSlot(MyDatabaseId, relation)) || Wrote(relation);
+	return OwnRedefined(relation) || Wrote(relation) != nullptr;
+}
+
+bool
+OwnRedefined(Oid relation)
+{
+	return OwnDefinition(DdlSlot(MyDatabaseId, relation));
 }
 
 bool

@@ -69,12 +69,34 @@ extern const char *WhyNotTracked(Relation relation, Oid trigger);
 /* What a row without a value in the column has instead of a hash. */
 constexpr uint32 kHashOfNull = 0x9e3779b9;
 
+/* --- what an update changed (compare_rows.cpp) ----------------------------------------------- */
+
+struct Differences
+{
+	bool rows; // a column that isn't quiet
+	bool quiet;
+};
+extern Differences Compare(const Tracking &tracking, TupleDesc desc, HeapTuple before,
+						   HeapTuple after);
+
 /* --- what was told in this transaction (told.cpp) -------------------------------------------- */
 
 /* From the trigger. */
 extern void Tell(const TriggerData &change);
 /* Was the trigger told of exactly so many changes of level 1, and are their keys known? */
 extern bool AllTold(const PgStat_TableXactStatus &counted);
+/*
+ * What it was told of in the levels of subtransactions that are open.  False: nothing, or the keys are not known, or there are
+ * too many levels to look through.
+ */
+constexpr int kMostOpenLevels = 64;
+struct Changes
+{
+	int64 inserted;
+	int64 updated;
+	int64 deleted;
+};
+extern bool ToldSoFar(Oid relation, Changes *changes);
 /* The slots that the transaction is to be listed in for it, kMostToldSlots at most. */
 constexpr int kMostNotedKeys = 128; // of a table; a transaction that changes more voids the table
 constexpr int kMostToldSlots = kMostNotedKeys + 2;
@@ -124,7 +146,8 @@ extern void RequestTrackCounts();
 extern void InitTrackCounts();
 
 #ifdef CQ_DEBUG
-extern int debug_track_lie; // 1: keys of old rows are not noted; 2: counts are not compared
+/* 1: keys of old rows are not noted; 2: counts are not compared; 3: nor are own keys with a result's */
+extern int debug_track_lie;
 #endif
 
 } // namespace cq::exact

@@ -25,6 +25,13 @@ namespace
 /* Steps over levels and their tables that are cheaper than a set. */
 constexpr int kFew = 64;
 
+/* Of the set. */
+struct Written
+{
+	Oid relation;
+	const PgStat_TableStatus *table;
+};
+
 /* The set; its memory ends with the transaction `xid`. */
 struct
 {
@@ -44,9 +51,12 @@ InnermostLevel()
 }
 
 void
-Add(Oid relation)
+Add(const PgStat_TableStatus *table)
 {
-	(void) hash_search(set.relations, &relation, HASH_ENTER, nullptr);
+	const Oid relation = compat::StatsRelation(table);
+
+	static_cast<Written *>(hash_search(set.relations, &relation, HASH_ENTER, nullptr))->table =
+		table;
 	set.catalogs = set.catalogs || relation < FirstUnpinnedObjectId;
 	set.definitions = set.definitions || IsDefinitionCatalog(relation);
 }
@@ -62,7 +72,7 @@ BeginSet(uint64 xid)
 	if (old != nullptr)
 		hash_destroy(old);
 	control.keysize = sizeof(Oid);
-	control.entrysize = sizeof(Oid);
+	control.entrysize = sizeof(Written);
 	control.hcxt = TopTransactionContext;
 	set.relations = hash_create("cached_query written relations", 256, &control,
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -86,61 +96,62 @@ MakeSet()
 		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
 		{
 			CHECK_FOR_INTERRUPTS();
-			Add(compat::StatsRelation(table->parent));
+			Add(table->parent);
 		}
 	}
 	set.level = current;
 	set.first = first;
 }
 
-enum class Found
-{
-	no,
-	yes,
-	unknown /* there are too many to look through them */
-};
-
+/* False: there are too many to look through them.  *found is null if there is none. */
 template <typename Wanted>
-Found
-AmongFew(Wanted wanted)
+bool
+AmongFew(Wanted wanted, const PgStat_TableStatus **found)
 {
 	int steps = 0;
+
+	*found = nullptr;
 
 	for (PgStat_SubXactStatus *level = InnermostLevel(); level != nullptr; level = level->prev)
 	{
 		if (++steps > kFew)
-			return Found::unknown;
+			return false;
 		for (PgStat_TableXactStatus *table = level->first; table != nullptr; table = table->next)
 		{
 			if (wanted(compat::StatsRelation(table->parent)))
-				return Found::yes;
+			{
+				*found = table->parent;
+				return true;
+			}
 			if (++steps > kFew)
-				return Found::unknown;
+				return false;
 		}
 	}
-	return Found::no;
+	return true;
 }
 
 } // namespace
 
-bool
+const PgStat_TableStatus *
 Wrote(Oid relation)
 {
-	const Found found = AmongFew([relation](Oid written) { return written == relation; });
+	const PgStat_TableStatus *found;
+	const Written *written;
 
-	if (found != Found::unknown)
-		return found == Found::yes;
+	if (AmongFew([relation](Oid written_one) { return written_one == relation; }, &found))
+		return found;
 	MakeSet();
-	return hash_search(set.relations, &relation, HASH_FIND, nullptr) != nullptr;
+	written = static_cast<Written *>(hash_search(set.relations, &relation, HASH_FIND, nullptr));
+	return written == nullptr ? nullptr : written->table;
 }
 
 bool
 WroteDefinitions()
 {
-	const Found found = AmongFew([](Oid written) { return IsDefinitionCatalog(written); });
+	const PgStat_TableStatus *found;
 
-	if (found != Found::unknown)
-		return found == Found::yes;
+	if (AmongFew([](Oid written) { return IsDefinitionCatalog(written); }, &found))
+		return found != nullptr;
 	MakeSet();
 	return set.definitions;
 }
@@ -148,10 +159,10 @@ WroteDefinitions()
 bool
 WroteCatalogs()
 {
-	const Found found = AmongFew([](Oid written) { return written < FirstUnpinnedObjectId; });
+	const PgStat_TableStatus *found;
 
-	if (found != Found::unknown)
-		return found == Found::yes;
+	if (AmongFew([](Oid written) { return written < FirstUnpinnedObjectId; }, &found))
+		return found != nullptr;
 	MakeSet();
 	return set.catalogs;
 }

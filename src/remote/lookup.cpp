@@ -111,7 +111,7 @@ UntouchedByUs(const Meta &meta)
 		if (exact::OwnInvalidated(meta.slots[i]))
 			return false;
 	}
-	return JudgeOwn(meta) == Reason::none;
+	return JudgeOwn(meta, false) == Reason::none;
 }
 
 bool

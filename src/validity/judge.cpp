@@ -81,13 +81,18 @@ OwnOpaque(Oid relation)
 			(OidIsValid(access_method) && access_method != HEAP_TABLE_AM_OID));
 }
 
-/* Has this transaction changed one of these? */
+/* Has this transaction changed what an entry depends on? */
 bool
-OwnChange(const Oid *relations, int count)
+OwnChange(const Meta &meta, bool exact)
 {
-	for (int i = 0; i < count; i++)
+	for (uint32 i = 0; i < meta.head.relations; i++)
 	{
-		if (exact::OwnWrote(relations[i]) || OwnOpaque(relations[i]))
+		const Oid relation = meta.relations[i];
+
+		if (exact ? exact::OwnTouched(relation, meta.write_slots, meta.head.write_slots)
+				  : exact::OwnWrote(relation))
+			return true;
+		if (OwnOpaque(relation))
 			return true;
 	}
 	return false;
@@ -117,10 +122,9 @@ JudgeFacts(const Lookup *lookup, const EntryFacts &facts)
 }
 
 Reason
-JudgeOwn(const Meta &meta)
+JudgeOwn(const Meta &meta, bool exact)
 {
-	if ((exact::OwnAnything() || exact::OwnWroteOpaque()) &&
-		OwnChange(meta.relations, static_cast<int>(meta.head.relations)))
+	if ((exact::OwnAnything() || exact::OwnWroteOpaque()) && OwnChange(meta, exact))
 		return Reason::own_write;
 	return Reason::none;
 }
@@ -132,7 +136,7 @@ JudgeMeta(const Lookup *lookup, const EntryFacts &facts, const Meta &meta)
 
 	if (reason == Reason::none && lookup->exact)
 		reason = CheckSlots(meta.write_slots, meta.head.write_slots, lookup->view, facts.pos);
-	return reason == Reason::none ? JudgeOwn(meta) : reason;
+	return reason == Reason::none ? JudgeOwn(meta, lookup->exact) : reason;
 }
 
 void
@@ -267,13 +271,14 @@ JudgeQuery(const Examined &query, Shape shape, bool exact, char **detail)
 }
 
 bool
-OwnChange(List *relations)
+OwnChange(List *relations, bool exact)
 {
 	ListCell *cell;
 
 	foreach (cell, relations)
 	{
-		if (exact::OwnWrote(lfirst_oid(cell)))
+		if (exact ? exact::OwnTouched(lfirst_oid(cell), nullptr, 0)
+				  : exact::OwnWrote(lfirst_oid(cell)))
 			return true;
 	}
 	return false;
@@ -304,8 +309,8 @@ JudgeTransaction(Lookup *lookup)
 		return Reason::own_write;
 	if (exact::OwnAnything() &&
 		(exact::OwnChangedEverything() || OwnChangedInside(lookup->examined->findings) ||
-		 OwnChange(lookup->examined->findings.relations) ||
-		 OwnChange(lookup->examined->findings.rowtypes)))
+		 OwnChange(lookup->examined->findings.relations, lookup->exact) ||
+		 OwnChange(lookup->examined->findings.rowtypes, lookup->exact)))
 		return Reason::own_write;
 	return Reason::none;
 }

@@ -18,8 +18,11 @@ extern Reason JudgeQuery(const Examined &query, Shape shape, bool exact, char **
 extern Reason TtlReason(const Findings &findings, Shape shape, char **detail);
 /* What this transaction forbids, by its view and what it wrote. */
 extern Reason JudgeTransaction(Lookup *lookup);
-/* Has this transaction changed one of these? */
-extern bool OwnChange(List *relations);
+/*
+ * Has this transaction changed one of these?  For an exact result: so that it isn't known which rows; JudgeOwn() tells of
+ * others, by what the result depends on.
+ */
+extern bool OwnChange(List *relations, bool exact);
 /* May an entry of these facts be served, as far as they tell? */
 extern Reason JudgeFacts(const Lookup *lookup, const EntryFacts &facts);
 /* ... and by its dependencies? */
@@ -28,7 +31,7 @@ extern Reason JudgeMeta(const Lookup *lookup, const EntryFacts &facts, const Met
 extern Reason JudgeEntry(const Lookup *lookup, const Pin *pin, const EntryFacts &facts, Meta *meta,
 						 char *buffer, Size size);
 /* Has this transaction changed what it depends on? */
-extern Reason JudgeOwn(const Meta &meta);
+extern Reason JudgeOwn(const Meta &meta, bool exact);
 /* It is served: tell a fill around this call of its dependencies and its age. */
 extern void TellWatch(const Lookup *lookup, const EntryFacts &facts, const Meta &meta);
 /*

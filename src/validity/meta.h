@@ -37,8 +37,8 @@ struct MetaHead
 struct Meta
 {
 	MetaHead head;
-	const exact::SlotNo *slots;
-	const exact::SlotNo *write_slots;
+	const exact::SlotNo *slots;       /* each once, in order */
+	const exact::SlotNo *write_slots; /* the same */
 	const Oid *relations;
 	const int16 *grains; /* which of their rows count, as in pins.h */
 	const char *tag;     /* not terminated */
