@@ -136,7 +136,7 @@ voids('a late write that comes to nothing', "SET late_writer.sql = 'UPDATE u SET
 # A user can write the same bytes into the WAL, but not as we do.
 my $before = sql($primary, 'SELECT pg_current_wal_insert_lsn()');
 sql($primary, "$one; CHECKPOINT");
-my $payload = sql($primary, qq{SELECT substring(description FROM 'payload .*: (.*)') FROM pg_get_wal_records_info_till_end_of_wal('$before')
+my $payload = sql($primary, qq{SELECT substring(description FROM 'payload .*: (.*)') FROM pg_get_wal_records_info('$before', pg_current_wal_flush_lsn())
 	WHERE resource_manager = 'LogicalMessage'});
 like($payload, qr/^[0-9A-F ]+$/, 'there is a message');
 cmp_ok(length($payload), '<', 3 * 50, '... of less than 50 bytes');
