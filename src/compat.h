@@ -158,15 +158,13 @@ FileOf(Relation relation)
 inline bool
 ChangedFile(XLogReaderState *record, File *file)
 {
-#if PG_VERSION_NUM >= 160000
-	RelFileLocator locator;
-#else
-	RelFileNode locator;
-#endif
-
-	if (!XLogRecGetBlockTagExtended(record, 0, &locator, nullptr, nullptr, nullptr))
+	if (!XLogRecHasBlockRef(record, 0))
 		return false;
-	*file = FileOf(locator);
+#if PG_VERSION_NUM >= 160000
+	*file = FileOf(XLogRecGetBlock(record, 0)->rlocator);
+#else
+	*file = FileOf(XLogRecGetBlock(record, 0)->rnode);
+#endif
 	return true;
 }
 

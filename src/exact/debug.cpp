@@ -14,18 +14,14 @@
 namespace cq::exact
 {
 
+#ifdef CQ_DEBUG
 void
 DebugSleep(int us)
 {
-#ifdef CQ_DEBUG
 	if (us > 0)
 		pg_usleep(us);
-#else
-	(void) us;
-#endif
 }
 
-#ifdef CQ_DEBUG
 void
 DefineDebugSettings()
 {

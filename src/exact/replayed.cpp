@@ -46,10 +46,11 @@ struct
 	bool several;
 } lost = {};
 
+/* Ids that follow each other use the same places, if one has ended before the next begins. */
 uint32_t
 FirstSet(uint64_t xid)
 {
-	return static_cast<uint32_t>(xid % kSets);
+	return static_cast<uint32_t>(xid / kWays % kSets);
 }
 
 uint32_t

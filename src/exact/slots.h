@@ -132,7 +132,14 @@ extern void ListLate(SlotNo slot); // after Published()
 extern void InitReplay();
 
 /* --- debug.cpp ------------------------------------------------------------------------------- */
-extern void DebugSleep(int us); // only with CQ_DEBUG
+#ifdef CQ_DEBUG
+extern void DebugSleep(int us);
+#else
+inline void
+DebugSleep(int)
+{
+}
+#endif
 
 /* --- hooks.cpp ------------------------------------------------------------------------------- */
 extern bool Imported();  // SET TRANSACTION SNAPSHOT in this transaction
