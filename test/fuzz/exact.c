@@ -731,6 +731,25 @@ compare_in_transaction(PGconn *conn, bool rr, int flags)
 	roll_back(conn);
 }
 
+/* A write of rows of one key, often; of tables whose other rows may then still be answered from the cache. */
+static bool
+write_key(PGconn *conn)
+{
+	static const char *const writes[] = {
+		"UPDATE acc SET v = v + 1 WHERE id = $1", "UPDATE acc SET grp = (grp + 1) % 5 WHERE id = $1",
+		"DELETE FROM acc WHERE id = $1 + 10", "UPDATE quiet SET v = v + 1 WHERE id = $1",
+		"INSERT INTO quiet VALUES ($1, 3)", "DELETE FROM quiet WHERE id = $1",
+		"UPDATE half SET v = v + 1 WHERE id = $1", "UPDATE sec SET v = v + 1 WHERE grp = $1",
+		"UPDATE sec SET grp = $1 WHERE v = 10 * $1", "INSERT INTO child VALUES (0, $1, 1)",
+		"INSERT INTO part VALUES ($1, $1 * 10 + 1)", "UPDATE part SET k = 1 + k % 4 WHERE v = $1 * 10 + 1",
+		"SAVEPOINT s", "ROLLBACK TO SAVEPOINT s", "SET LOCAL session_replication_role = replica",
+		"SET LOCAL session_replication_role = origin"};
+	char sql[MAX_TEXT];
+
+	put_number(sql, sizeof(sql), writes[below(lengthof(writes))], 1 + below(5));
+	return run(conn, sql);
+}
+
 /* The same with writes of its own in between, which are taken back in the end or not. */
 static void
 compare_own(PGconn *conn)
@@ -748,12 +767,13 @@ compare_own(PGconn *conn)
 		"REFRESH MATERIALIZED VIEW mat",
 		"SELECT cached_query_invalidate_relation('acc')"};
 	const bool rr = one_in(2);
+	const bool of_keys = track && !one_in(4);
 	const int n = 2 + below(5);
 
 	run(conn, rr ? "BEGIN ISOLATION LEVEL REPEATABLE READ; SAVEPOINT s" : "BEGIN; SAVEPOINT s");
 	for (int i = 0; i < n && !shared->stop; i++)
 	{
-		if (!run(conn, writes[below(lengthof(writes))]))
+		if (!(of_keys ? write_key(conn) : run(conn, writes[below(lengthof(writes))])))
 			break;
 		for (int k = 0; k < 2 && PQtransactionStatus(conn) == PQTRANS_INTRANS; k++)
 			add(&shared->compared_own, compare(conn, 0, "a transaction that wrote", rr));
@@ -788,7 +808,7 @@ reader(void)
 				compare_in_transaction(conn, one_in(2), ROLE);
 			run(conn, "RESET ROLE");
 		}
-		else if (how == 12 && standby == NULL)
+		else if ((how == 12 || (track && how == 13)) && standby == NULL)
 			compare_own(conn);
 		else if (automatic && how >= 15)
 			compare_own_statements(conn, 0);
