@@ -738,7 +738,7 @@ write_key(PGconn *conn)
 	static const char *const writes[] = {
 		"UPDATE acc SET v = v + 1 WHERE id = $1", "UPDATE acc SET grp = (grp + 1) % 5 WHERE id = $1",
 		"DELETE FROM acc WHERE id = $1 + 10", "UPDATE quiet SET v = v + 1 WHERE id = $1",
-		"INSERT INTO quiet VALUES ($1, 3)", "DELETE FROM quiet WHERE id = $1",
+		"INSERT INTO sec VALUES ($1, 3)", "DELETE FROM quiet WHERE id = $1",
 		"UPDATE half SET v = v + 1 WHERE id = $1", "UPDATE sec SET v = v + 1 WHERE grp = $1",
 		"UPDATE sec SET grp = $1 WHERE v = 10 * $1", "INSERT INTO child VALUES (0, $1, 1)",
 		"INSERT INTO part VALUES ($1, $1 * 10 + 1)", "UPDATE part SET k = 1 + k % 4 WHERE v = $1 * 10 + 1",
