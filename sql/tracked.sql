@@ -338,6 +338,26 @@ UPDATE child SET seen = seen + 1 WHERE tenant = 6;
 SELECT round_();
 UPDATE child SET seen = seen + 1 WHERE tenant = 7;
 SELECT round_();
+-- a trigger whose function a superuser makes ours later: the table is tracked without a change of its own
+CREATE FUNCTION other_() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TABLE later (tenant int, v int);
+INSERT INTO later SELECT g % 10, g FROM generate_series(1, 100) AS g;
+CREATE TRIGGER x AFTER INSERT OR UPDATE OR DELETE ON later FOR EACH ROW EXECUTE FUNCTION other_('tenant', '');
+TRUNCATE q;
+INSERT INTO q VALUES ('later', 'SELECT sum(v) FROM later', '{}');
+SELECT round_() <> '' AS any;
+CREATE OR REPLACE FUNCTION other_() RETURNS trigger LANGUAGE C AS '$libdir/cached_query', 'cached_query_tracker';
+SELECT round_();
+\c
+SET cached_query.consistency = exact;
+SET search_path = cq_tracked, public;
+UPDATE later SET v = v + 1 WHERE tenant = 7;
+SELECT round_();
+-- a type that gets a hash operator class of users
+CREATE TABLE price (m money);
+CREATE OPERATOR CLASS money_hash DEFAULT FOR TYPE money USING hash AS OPERATOR 1 =, FUNCTION 1 (money, money) hashint8(bigint);
+SELECT cached_query_track('price', '{m}');
+DROP OPERATOR FAMILY money_hash USING hash;
 -- names that need quotes
 CREATE TABLE "odd, name" ("a, ""b" int, "C" int);
 SELECT cached_query_track('"odd, name"', ARRAY['a, "b'], ARRAY['C']);

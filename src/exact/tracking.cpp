@@ -17,7 +17,9 @@
 #include "exact/tracking.h"
 
 extern "C" {
+#include "catalog/pg_am.h"
 #include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
 #include "utils/varlena.h"
 }
 
@@ -233,7 +235,8 @@ WhyNoKey(TupleDesc desc, AttrNumber number)
 		return "its type is an array, a range or a row";
 	if (!OidIsValid(HashProcOf(column)))
 		return "its type has no hash function";
-	if (HashProcOf(column) >= FirstUnpinnedObjectId)
+	if (HashProcOf(column) >= FirstUnpinnedObjectId ||
+		GetDefaultOpClass(base, HASH_AM_OID) >= FirstUnpinnedObjectId)
 		return "the hash function of its type is not one of PostgreSQL's";
 	if (OidIsValid(column->attcollation) && !get_collation_isdeterministic(column->attcollation))
 		return "its collation is not deterministic";
@@ -252,6 +255,17 @@ WhyNotTracked(Relation relation, Oid oid)
 		return "there is no trigger";
 	return first->tgoid == oid ? SetTracking(&scratch, desc, *first)
 							   : "another trigger of cached_query comes first";
+}
+
+bool
+MayBecomeTracked(Relation relation)
+{
+	for (int i = 0; relation->trigdesc != nullptr && i < relation->trigdesc->numtriggers; i++)
+	{
+		if (TellsOfAll(relation->trigdesc->triggers[i]))
+			return true;
+	}
+	return false;
 }
 
 int

@@ -50,6 +50,10 @@ struct Tracking
  * definition is being read anew again and again.
  */
 extern bool TrackingOf(Relation relation, const Tracking **tracking);
+/*
+ * Of one that isn't tracked: could it be, without any change of its own?  A superuser may make the function of its trigger ours.
+ */
+extern bool MayBecomeTracked(Relation relation);
 extern void ForgetTracking(Oid relation); // InvalidOid: of all
 
 /* Its place in `keys`; -1: the column is none. */

@@ -232,22 +232,25 @@ ReadsQuiet(const Watch &watch, Relation relation, const exact::Tracking &trackin
 		   ReadsColumns(query.columns, relation, tracking.quiet);
 }
 
-/* May a writer of it be listed by key only?  If that can't be told now, yes. */
+/* May a writer of it be listed by key only, now or later?  If that can't be told, yes. */
 bool
-MayBeTracked(const Watch &watch, Oid relation, bool *reads_quiet)
+MayBeTracked(const Watch &watch, Oid relation, bool *tracked, bool *reads_quiet)
 {
 	Relation open = RelationIdGetRelation(relation);
 	const exact::Tracking *tracking = nullptr;
-	bool known = false;
+	bool known;
+	bool later;
 
-	*reads_quiet = true;
+	*tracked = *reads_quiet = true;
 	if (open == nullptr)
 		return true;
 	known = exact::TrackingOf(open, &tracking);
+	*tracked = !known || tracking != nullptr;
 	if (tracking != nullptr)
 		*reads_quiet = !bms_is_empty(tracking->quiet) && ReadsQuiet(watch, open, *tracking);
+	later = exact::MayBecomeTracked(open);
 	RelationClose(open);
-	return !known || tracking != nullptr;
+	return *tracked || later;
 }
 
 List *
@@ -313,12 +316,14 @@ AddKeySlots(List *slots, const Watch &watch, Oid relation, int16 *shown)
 	const Grain *grain = FindGrain(watch, relation);
 	const bool pinned =
 		grain != nullptr && !grain->whole && list_length(slots) + 2 * grain->n <= kMostKeySlots;
+	bool tracked;
 	bool reads_quiet;
 
 	*shown = kGrainTable;
-	if (!MayBeTracked(watch, relation, &reads_quiet))
+	if (!MayBeTracked(watch, relation, &tracked, &reads_quiet))
 		return slots;
-	*shown = kGrainNoKey;
+	if (tracked)
+		*shown = kGrainNoKey;
 	if (pinned)
 		*shown = grain->n == 0 ? kGrainKeys : grain->keys[0].column;
 	for (exact::Change change : {exact::Change::rows, exact::Change::quiet})
