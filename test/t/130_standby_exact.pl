@@ -16,6 +16,7 @@ use Test::More;
 my $primary = start_node('primary', { allows_streaming => 1 }, 'max_prepared_transactions = 10', 'fsync = off',
 	'allow_in_place_tablespaces = on', 'wal_log_hints = on');
 
+begin_oids($primary, 70000);
 $primary->safe_psql('postgres', q{
 	CREATE TABLE t (id int PRIMARY KEY, v int, b text);
 	INSERT INTO t SELECT g, g, 'x' FROM generate_series(1, 20) AS g;

@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(start_node add_extension store_state store_is_idle outcomes outcome_of rows_of
   session_pid answers wait_until recovers log_is_quiet complaints same_bytes image_hits
   slow_functions executions_since using_objects start_node_at_xid check_exact
-  run_regress);
+  run_regress begin_oids);
 
 # A running server with the library, and the extension in database postgres.  Further settings are
 # lines for postgresql.conf; the first argument after the name may be a hash for init().
@@ -90,6 +90,15 @@ sub empty_clog
 	binmode $out;
 	print $out "\0" x (256 * 1024);
 	close $out;
+	return;
+}
+
+# OIDs of this server begin here, as in some tests of sql/: which objects share a slot depends on them.
+sub begin_oids
+{
+	my ($node, $oids) = @_;
+
+	$node->safe_psql('postgres', "\\set oids $oids\n\\i $FindBin::RealBin/../../sql/parts/same_oids.sql\n");
 	return;
 }
 
