@@ -110,6 +110,10 @@ voids(@$_) foreach
   [ 'too many keys', $many, $of_k ],
   [ 'without the trigger', "ALTER TABLE k DISABLE TRIGGER cached_query_track; $one; ALTER TABLE k ENABLE ALWAYS TRIGGER cached_query_track", $of_k ],
   [ 'not counted', "SET track_counts = off; $one", $of_k ],
+  [ 'not counted and not told, in part', "ALTER TABLE k ENABLE TRIGGER cached_query_track; BEGIN; $one; SET LOCAL session_replication_role = replica; "
+	  . "SET LOCAL track_counts = off; $two; COMMIT", $of_k ],
+  [ '... and alone', "BEGIN; $one; SET LOCAL session_replication_role = replica; SET LOCAL track_counts = off; $two; COMMIT", $of_k ],
+  [ '... and the trigger for all again', 'ALTER TABLE k ENABLE ALWAYS TRIGGER cached_query_track', $of_k ],
   [ 'not counted, in part', "BEGIN; $one; SET LOCAL track_counts = off; $two; COMMIT", $of_k ],
   [ 'TRUNCATE and fill', 'BEGIN; CREATE TEMP TABLE kept AS TABLE k; TRUNCATE k; INSERT INTO k TABLE kept; DROP TABLE kept; COMMIT', $of_k ],
   [ 'another file', "BEGIN; $one; ALTER TABLE k SET TABLESPACE space; $two; COMMIT", $of_k ],
