@@ -35,6 +35,7 @@ my @left_out = (
 	qr/^(seed|ssl_renegotiation_limit|track_counts|default_with_oids|jit_provider)$/, # .. it can't be set, or only to one value
 	qr/^(tcp_|local_preload_libraries|session_preload_libraries|zero_damaged_pages|ignore_)/, # .. it is for connections or broken disks
 	qr/^(force_parallel_mode|debug_parallel_query)$/, # .. it starts workers for each expression
+	qr/^timing_clock_source$/, # .. what is shown can't be set
 	qr/^cached_query\./);
 
 # One by one; all others are changed together.
