@@ -1,5 +1,6 @@
 # Logical replication writes into tables with exact answers on the subscriber: inserts, updates,
-# deletes, partitions, triggers, TRUNCATE, and transactions in two phases.
+# deletes, partitions, triggers, TRUNCATE, and transactions in two phases.  Into tracked tables, too: by key if the trigger
+# is an ALWAYS one.
 
 use strict;
 use warnings;
@@ -16,6 +17,9 @@ my $tables = q{
 	CREATE TABLE p (id int PRIMARY KEY, v int);
 	CREATE TABLE trunc (id int PRIMARY KEY, v int);
 	CREATE TABLE two (id int PRIMARY KEY, v int);
+	CREATE TABLE k (id int PRIMARY KEY, tenant int, v int);
+	CREATE TABLE origin (id int PRIMARY KEY, tenant int, v int);
+	CREATE TABLE late (id int PRIMARY KEY, tenant int, v int);
 };
 my $publisher = PostgreSQL::Test::Cluster->new('publisher');
 
@@ -23,7 +27,9 @@ $publisher->init(allows_streaming => 'logical');
 $publisher->append_conf('postgresql.conf', 'max_prepared_transactions = 10');
 $publisher->start;
 $publisher->safe_psql('postgres', "$tables INSERT INTO t VALUES (1, 1); INSERT INTO trunc VALUES (1, 1);
-	CREATE PUBLICATION pub FOR TABLE t, p, trunc; CREATE PUBLICATION pub2 FOR TABLE two");
+	CREATE PUBLICATION pub FOR TABLE t, p, trunc; CREATE PUBLICATION pub2 FOR TABLE two;
+	INSERT INTO late SELECT g, g % 10, g FROM generate_series(1, 30) AS g; CREATE PUBLICATION pub3 FOR TABLE late");
+$publisher->safe_psql('postgres', "INSERT INTO $_ SELECT g, g % 10, g FROM generate_series(1, 30) AS g; ALTER PUBLICATION pub ADD TABLE $_") foreach 'k', 'origin';
 
 my $node = start_node('subscriber', { allows_streaming => 'logical' }, "max_prepared_transactions = 10\nmax_logical_replication_workers = 8");
 $node->safe_psql('postgres', $tables =~ s/CREATE TABLE p [^;]*;//r . q{
@@ -36,7 +42,9 @@ $node->safe_psql('postgres', $tables =~ s/CREATE TABLE p [^;]*;//r . q{
 	CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN INSERT INTO public.audit VALUES (NEW.v); RETURN NULL; END';
 	CREATE TRIGGER audit AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION audit();
-	ALTER TABLE t ENABLE ALWAYS TRIGGER audit});
+	ALTER TABLE t ENABLE ALWAYS TRIGGER audit;
+	SELECT cached_query_track(c, '{tenant,id}') FROM unnest('{k,origin,late}'::regclass[]) AS c;
+	ALTER TABLE origin ENABLE TRIGGER cached_query_track});
 
 my $from = $publisher->connstr . ' dbname=postgres';
 $node->safe_psql('postgres', "CREATE SUBSCRIPTION sub CONNECTION '$from' PUBLICATION pub");
@@ -84,6 +92,47 @@ applied('UPDATE that moves a row', 'UPDATE p SET id = 150 WHERE id = 1', 'SELECT
 applied('TRUNCATE', 'TRUNCATE trunc', 'SELECT count(*) FROM trunc', 0);
 applied('a large transaction', 'BEGIN; INSERT INTO t SELECT g, 1 FROM generate_series(10, 2000) AS g; SAVEPOINT s;
 	DELETE FROM t WHERE id < 10; ROLLBACK TO s; UPDATE t SET v = 2 WHERE id = 10; COMMIT', $t, '1993/1997');
+
+# Tracked tables: answers of tenants 7 and 8.
+sub tenants
+{
+	my ($table) = @_;
+
+	return map { "SELECT coalesce(sum(v), 0) FROM $table WHERE tenant = $_" } 7, 8;
+}
+
+# What the publisher does to tenant 7 voids its answer, and tenant 8's or not.
+sub told
+{
+	my ($name, $table, $write, $want, $other) = @_;
+	my ($seven, $eight) = tenants($table);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	read_exact($_) foreach $seven, $seven, $eight, $eight;
+	is((read_exact($_))[0], 'hit', "$name: cached") foreach $seven, $eight;
+	$publisher->safe_psql('postgres', $write);
+	$publisher->wait_for_catchup('sub');
+	is_deeply([ read_exact($seven) ], [ 'miss_invalidated', $want ], "$name: its tenant");
+	is((read_exact($eight))[0], $other, "$name: another tenant");
+	return;
+}
+
+told('tracked UPDATE', 'k', 'UPDATE k SET v = v + 1 WHERE id = 7', 52, 'hit');
+told('tracked INSERT', 'k', 'INSERT INTO k VALUES (100, 7, 100)', 152, 'hit');
+told('tracked DELETE', 'k', 'DELETE FROM k WHERE id = 100', 52, 'hit');
+told('a row that leaves', 'k', 'UPDATE k SET tenant = 6 WHERE id = 17', 35, 'hit');
+told('a row that goes to tenant 8', 'k', 'UPDATE k SET tenant = 8 WHERE id = 7', 27, 'miss_invalidated');
+told('several', 'k', 'BEGIN; UPDATE k SET v = 0 WHERE id = 27; SAVEPOINT s; UPDATE k SET v = 0 WHERE id = 28; ROLLBACK TO s; COMMIT', 0, 'hit');
+told('tracked TRUNCATE', 'k', 'TRUNCATE k; INSERT INTO k VALUES (7, 7, 7)', 7, 'miss_invalidated');
+told('a trigger that does not fire', 'origin', 'UPDATE origin SET v = v + 1 WHERE id = 7', 52, 'miss_invalidated');
+
+# Rows that another worker copies at the beginning.
+read_exact($_) foreach (tenants('late')) x 2;
+is_deeply([ read_exact($_) ], [ 'hit', 0 ], 'nothing yet') foreach tenants('late');
+$node->safe_psql('postgres', "CREATE SUBSCRIPTION sub3 CONNECTION '$from' PUBLICATION pub3");
+$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_subscription_rel WHERE srsubstate NOT IN ('r', 's')})
+  or die 'table is not synchronized';
+is_deeply([ map { (read_exact($_))[1] } tenants('late') ], [ 51, 54 ], 'copied');
 
 # In two phases the worker runs no statement at COMMIT PREPARED.
 my $two = 'SELECT coalesce(sum(v), 0) FROM two';
