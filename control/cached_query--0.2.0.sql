@@ -516,11 +516,12 @@ LANGUAGE C;
 COMMENT ON FUNCTION cached_query_tracker() IS
 'trigger that cached_query_track() makes: tells which keys a change concerns';
 
-CREATE FUNCTION cached_query_track(relation regclass, keys text[], quiet text[] DEFAULT NULL)
+CREATE FUNCTION cached_query_track(
+	relation regclass, keys text[] DEFAULT NULL, quiet text[] DEFAULT NULL, ranges text[] DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'cached_query_track'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cached_query_track(regclass, text[], text[]) IS
+COMMENT ON FUNCTION cached_query_track(regclass, text[], text[], text[]) IS
 'from now on writes to the table invalidate only exact results that read the same values of a key column';
 
 CREATE FUNCTION cached_query_untrack(relation regclass)
@@ -531,8 +532,8 @@ COMMENT ON FUNCTION cached_query_untrack(regclass) IS
 'undoes cached_query_track()';
 
 CREATE FUNCTION cached_query_get_tracked(
-	OUT relation regclass, OUT keys text[], OUT quiet text[], OUT "trigger" text, OUT firing text,
-	OUT state text, OUT tracked bigint, OUT untracked bigint)
+	OUT relation regclass, OUT keys text[], OUT quiet text[], OUT ranges text[], OUT "trigger" text,
+	OUT firing text, OUT state text, OUT tracked bigint, OUT untracked bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 20;
@@ -544,6 +545,7 @@ COMMENT ON VIEW cached_query_tracked IS
 COMMENT ON COLUMN cached_query_tracked.relation IS 'the table';
 COMMENT ON COLUMN cached_query_tracked.keys IS 'columns whose values tell which results a write invalidates';
 COMMENT ON COLUMN cached_query_tracked.quiet IS 'columns whose changes invalidate only results that read them';
+COMMENT ON COLUMN cached_query_tracked.ranges IS 'columns whose intervals tell which results a write invalidates';
 COMMENT ON COLUMN cached_query_tracked."trigger" IS 'name of the trigger';
 COMMENT ON COLUMN cached_query_tracked.firing IS 'always, origin (not for what replication applies), replica or off';
 COMMENT ON COLUMN cached_query_tracked.state IS 'ok, or why each write invalidates all results of the table';

@@ -48,8 +48,9 @@ DefineDebugSettings()
 							nullptr);
 	DefineCustomIntVariable("cached_query.debug_track_lie",
 							"Tests: 1: keys of old rows are not noted; 2: counts are not compared; "
-							"3: nor are own keys with those of a result.",
-							"What tests exactness must fail with it.", &debug_track_lie, 0, 0, 3,
+							"3: nor are own keys with those of a result; "
+							"4: of ranges, one level of nodes is not noted.",
+							"What tests exactness must fail with it.", &debug_track_lie, 0, 0, 4,
 							PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 #endif

@@ -84,6 +84,7 @@ enum class Change : int
 };
 extern SlotNo AnyRowSlot(Oid relation, Change change); // of whatever key
 extern SlotNo KeySlot(Oid relation, AttrNumber column, uint32 hash, Change change);
+extern SlotNo RangeSlot(Oid relation, AttrNumber column, uint32 node, Change change); // buckets.h
 extern bool IsSlot(SlotNo slot); // is there one of this number?
 
 /* --- the reader's view --------------------------------------------------------------------- */

@@ -57,7 +57,7 @@ Number(uint32 kind, Oid relation, uint64 rest)
 }
 
 /* Raise it whenever writers are listed in other slots than before, or readers look at others. */
-constexpr uint32 kMeaning = 1;
+constexpr uint32 kMeaning = 2;
 
 } // namespace
 
@@ -101,6 +101,13 @@ KeySlot(Oid relation, AttrNumber column, uint32 hash, Change change)
 {
 	return Number(2 + static_cast<uint32>(change), relation,
 				  static_cast<uint64>(column) << 32 | hash);
+}
+
+SlotNo
+RangeSlot(Oid relation, AttrNumber column, uint32 node, Change change)
+{
+	return Number(4 + static_cast<uint32>(change), relation,
+				  static_cast<uint64>(column) << 32 | node);
 }
 
 void

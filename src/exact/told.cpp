@@ -59,6 +59,7 @@ struct Table
 	FileTold file;              // where standbys see them
 	bool any[2];                // is AnyRowSlot() of this Change among the slots?
 	Noted latest[2][kMostKeys]; // by Change: rows that follow each other often have the same keys
+	Noted latest_buckets[2][kMostRanges];
 	int n;
 	SlotNo slots[kMostToldSlots];
 };
@@ -98,6 +99,7 @@ TableOf(Oid relation)
 		table->file = {};
 		table->any[0] = table->any[1] = false;
 		memset(static_cast<void *>(table->latest), 0, sizeof(table->latest));
+		memset(static_cast<void *>(table->latest_buckets), 0, sizeof(table->latest_buckets));
 		table->n = 0;
 	}
 	told.last = table;
@@ -263,10 +265,37 @@ AddKeys(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple row, C
 }
 
 void
+AddRanges(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple row, Change change)
+{
+	for (int i = 0; i < tracking.nranges && !table->overflow; i++)
+	{
+		const Oid type = tracking.range_types[i];
+		uint32 nodes[kMostHolding];
+		bool null;
+		const Datum value = heap_getattr(row, tracking.ranges[i], desc, &null);
+		const uint32 bucket = null ? kNullBucket : BucketOf(type, Ordinal(type, value));
+		Noted &latest = table->latest_buckets[static_cast<int>(change)][i];
+
+		if (latest.column == tracking.ranges[i] && latest.hash == bucket)
+			continue;
+		for (int n = NodesThatHold(bucket, nodes); n > 0; n--)
+		{
+#ifdef CQ_DEBUG
+			if (debug_track_lie == 4 && n == 2)
+				continue;
+#endif
+			AddSlot(table, RangeSlot(table->oid, tracking.ranges[i], nodes[n - 1], change));
+		}
+		latest = {tracking.ranges[i], bucket};
+	}
+}
+
+void
 NoteRow(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple row)
 {
 	AddAny(table, Change::rows);
 	AddKeys(table, tracking, desc, row, Change::rows);
+	AddRanges(table, tracking, desc, row, Change::rows);
 }
 
 void
@@ -288,6 +317,7 @@ NoteUpdate(Table *table, const Tracking &tracking, TupleDesc desc, HeapTuple bef
 	{
 		AddAny(table, Change::quiet);
 		AddKeys(table, tracking, desc, before, Change::quiet);
+		AddRanges(table, tracking, desc, before, Change::quiet);
 	}
 }
 

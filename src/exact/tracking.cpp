@@ -39,7 +39,8 @@ TellsOfAll(const Trigger &trigger)
 	return trigger.tgtype == (TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT |
 							  TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE) &&
 		   !trigger.tgdeferrable && trigger.tgnattr == 0 && trigger.tgqual == nullptr &&
-		   trigger.tgoldtable == nullptr && trigger.tgnewtable == nullptr && trigger.tgnargs == 2;
+		   trigger.tgoldtable == nullptr && trigger.tgnewtable == nullptr &&
+		   (trigger.tgnargs == 2 || trigger.tgnargs == 3);
 }
 
 /* The one that counts, of what is a copy; null: there is none. */
@@ -92,6 +93,25 @@ SetKeys(Tracking *tracking, TupleDesc desc)
 	return nullptr;
 }
 
+/* Null, or why one of them can be none. */
+const char *
+SetRanges(Tracking *tracking, TupleDesc desc, const Trigger &trigger)
+{
+	if (trigger.tgnargs > 2 &&
+		!FindColumns(desc, trigger.tgargs[2], tracking->ranges, &tracking->nranges, kMostRanges))
+		return "a column is gone";
+	for (int i = 0; i < tracking->nranges; i++)
+	{
+		const char *why = WhyNoRange(desc, tracking->ranges[i]);
+
+		if (why != nullptr)
+			return why;
+		tracking->range_types[i] =
+			getBaseType(TupleDescAttr(desc, tracking->ranges[i] - 1)->atttypid);
+	}
+	return nullptr;
+}
+
 bool
 SetQuiet(Tracking *tracking, TupleDesc desc, const char *argument)
 {
@@ -102,7 +122,7 @@ SetQuiet(Tracking *tracking, TupleDesc desc, const char *argument)
 		return false;
 	for (int i = 0; i < count; i++)
 	{
-		if (KeyNumber(*tracking, columns[i]) >= 0)
+		if (KeyNumber(*tracking, columns[i]) >= 0 || RangeNumber(*tracking, columns[i]) >= 0)
 			return false;
 		tracking->quiet = bms_add_member(tracking->quiet, columns[i]);
 	}
@@ -119,9 +139,11 @@ SetTracking(Tracking *tracking, TupleDesc desc, const Trigger &trigger)
 		return "the trigger is not as cached_query_track() makes it";
 	if (!FindColumns(desc, trigger.tgargs[0], tracking->keys, &tracking->nkeys, kMostKeys))
 		return "a column is gone";
-	if (tracking->nkeys == 0)
+	why = SetRanges(tracking, desc, trigger);
+	if (why == nullptr && tracking->nkeys + tracking->nranges == 0)
 		return "the trigger names no key";
-	why = SetKeys(tracking, desc);
+	if (why == nullptr)
+		why = SetKeys(tracking, desc);
 	if (why == nullptr && !SetQuiet(tracking, desc, trigger.tgargs[1]))
 		why = "a quiet column is gone";
 	if (why == nullptr)

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "exact/buckets.h"
 #include "exact/exact.h"
 #include "exact/message.h"
 
@@ -29,6 +30,7 @@ namespace cq::exact
 
 constexpr int kMostKeys = 8; // columns
 constexpr int kMostQuiet = 64;
+constexpr int kMostRanges = 4; // columns; each changed row takes kMostHolding slots of each
 
 /* The trigger that counts: if there are several, the others' word is not taken. */
 struct Tracking
@@ -43,6 +45,9 @@ struct Tracking
 	Oid hash_procs[kMostKeys]; // of the columns' types
 	FmgrInfo *hashes;
 	Bitmapset *quiet; // attribute numbers
+	int nranges;
+	AttrNumber ranges[kMostRanges];
+	Oid range_types[kMostRanges]; // without domains
 };
 
 /*
@@ -63,6 +68,15 @@ extern int KeyNumber(const Tracking &tracking, AttrNumber column);
 extern Oid HashProcOf(Form_pg_attribute column);
 /* Why tracking by this column is not possible; null: it is. */
 extern const char *WhyNoKey(TupleDesc desc, AttrNumber column);
+/* --- columns by the order of their values (ranges.cpp) */
+/* As KeyNumber() and WhyNoKey(). */
+extern int RangeNumber(const Tracking &tracking, AttrNumber column);
+extern const char *WhyNoRange(TupleDesc desc, AttrNumber column);
+/* Of a value of a type that HasOrder(), which is no domain. */
+extern bool HasOrder(Oid type);
+extern int64 Ordinal(Oid type, Datum value);
+extern uint32 BucketOf(Oid type, int64 ordinal);
+
 /* The list of an argument of the trigger, as names (char *); false: it is none. */
 extern bool ColumnNames(const char *argument, ::List **names);
 /* Is this the function of our trigger?  By what it is, whatever its name and the search path. */
@@ -150,7 +164,8 @@ extern void RequestTrackCounts();
 extern void InitTrackCounts();
 
 #ifdef CQ_DEBUG
-/* 1: keys of old rows are not noted; 2: counts are not compared; 3: nor are own keys with a result's */
+/* 1: keys of old rows are not noted; 2: counts are not compared; 3: nor are own keys with a result's; 4: nodes of one
+ * level are not noted */
 extern int debug_track_lie;
 #endif
 

@@ -91,19 +91,21 @@ CheckKind(Relation table)
 						errmsg("cannot track \"%s\": %s", RelationGetRelationName(table), what)));
 }
 
+/* Of `what`. */
 void
-CheckKeys(Relation table, List *keys)
+CheckColumns(Relation table, List *names, const char *what, int most,
+			 const char *why_not(TupleDesc desc, AttrNumber column))
 {
 	ListCell *cell;
 
-	if (keys == NIL || list_length(keys) > exact::kMostKeys)
+	if (list_length(names) > most)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("keys must name one to %d columns", exact::kMostKeys)));
-	foreach (cell, keys)
+						errmsg("%s must name at most %d columns", what, most)));
+	foreach (cell, names)
 	{
 		const char *name = static_cast<char *>(lfirst(cell));
 		const char *why =
-			exact::WhyNoKey(RelationGetDescr(table), get_attnum(RelationGetRelid(table), name));
+			why_not(RelationGetDescr(table), get_attnum(RelationGetRelid(table), name));
 
 		if (why != nullptr)
 			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -112,6 +114,7 @@ CheckKeys(Relation table, List *keys)
 	}
 }
 
+/* `keys` are those and ranges. */
 void
 CheckQuiet(List *quiet, List *keys)
 {
@@ -127,7 +130,7 @@ CheckQuiet(List *quiet, List *keys)
 		{
 			if (strcmp(static_cast<char *>(lfirst(cell)), static_cast<char *>(lfirst(other))) == 0)
 				ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-								errmsg("column \"%s\" cannot be a key and quiet",
+								errmsg("column \"%s\" cannot be quiet and a key or range",
 									   static_cast<char *>(lfirst(cell)))));
 		}
 	}
@@ -179,15 +182,16 @@ CheckName(Relation table)
 }
 
 void
-MakeTrigger(Oid relation, Oid function, List *keys, List *quiet)
+MakeTrigger(Oid relation, Oid function, List *keys, List *quiet, List *ranges)
 {
 	const char *table = QualifiedName(relation);
 	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(function)));
 
 	SPI_connect();
 	Execute(psprintf("CREATE OR REPLACE TRIGGER %s AFTER INSERT OR UPDATE OR DELETE ON %s "
-					 "FOR EACH ROW EXECUTE FUNCTION %s.cached_query_tracker(%s, %s)",
-					 kTriggerName, table, schema, Joined(keys), Joined(quiet)));
+					 "FOR EACH ROW EXECUTE FUNCTION %s.cached_query_tracker(%s, %s%s%s)",
+					 kTriggerName, table, schema, Joined(keys), Joined(quiet),
+					 ranges == NIL ? "" : ", ", ranges == NIL ? "" : Joined(ranges)));
 	/* also for what replication applies */
 	Execute(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s", table, kTriggerName));
 	Execute(
@@ -297,6 +301,7 @@ AddTracked(FunctionCallInfo fcinfo, Oid relation, Oid oid)
 		Put(&row, ObjectIdGetDatum(relation));
 		PutNames(&row, trigger->tgnargs > 0 ? trigger->tgargs[0] : nullptr);
 		PutNames(&row, trigger->tgnargs > 1 ? trigger->tgargs[1] : nullptr);
+		PutNames(&row, trigger->tgnargs > 2 ? trigger->tgargs[2] : "");
 		PutText(&row, trigger->tgname);
 		PutText(&row, Firing(trigger->tgenabled));
 		PutText(&row, why == nullptr ? "ok" : why);
@@ -356,6 +361,7 @@ cached_query_track(PG_FUNCTION_ARGS)
 	Relation table;
 	List *keys;
 	List *quiet;
+	List *ranges;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -364,12 +370,17 @@ cached_query_track(PG_FUNCTION_ARGS)
 	CheckKind(table);
 	keys = NamesOf(fcinfo, 1, "keys", table);
 	quiet = NamesOf(fcinfo, 2, "quiet", table);
-	CheckKeys(table, keys);
-	CheckQuiet(quiet, keys);
+	ranges = NamesOf(fcinfo, 3, "ranges", table);
+	if (keys == NIL && ranges == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("keys or ranges must name a column")));
+	CheckColumns(table, keys, "keys", exact::kMostKeys, exact::WhyNoKey);
+	CheckColumns(table, ranges, "ranges", exact::kMostRanges, exact::WhyNoRange);
+	CheckQuiet(quiet, list_concat_copy(keys, ranges));
 	CheckName(table);
 	/* the lock stays, but ALTER TABLE wants nobody to have it open */
 	relation_close(table, NoLock);
-	MakeTrigger(PG_GETARG_OID(0), fcinfo->flinfo->fn_oid, keys, quiet);
+	MakeTrigger(PG_GETARG_OID(0), fcinfo->flinfo->fn_oid, keys, quiet, ranges);
 	PG_RETURN_VOID();
 }
 

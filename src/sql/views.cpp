@@ -144,8 +144,10 @@ GrainName(Oid relation, int16 grain)
 	case kGrainNoKey:
 		return "table (no key pinned)";
 	default:
-		column = get_attname(relation, grain, true);
-		return column != nullptr ? column : "key";
+		column = get_attname(relation, grain > kGrainRange ? grain - kGrainRange : grain, true);
+		if (column == nullptr)
+			return "key";
+		return grain > kGrainRange ? psprintf("%s (range)", column) : column;
 	}
 }
 

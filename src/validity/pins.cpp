@@ -6,6 +6,8 @@
  * all over the run, the rest of the plan sees no other row of this table, whatever it makes of them.  Joins, outer
  * joins, subqueries and policies need no thought: the planner has put a qual at a scan only where that is right.
  *
+ * So it is with `column < value` and the like: all such quals together leave an interval of the column.
+ *
  * Any other qual pins nothing, and then all rows count.
  *
  * Part of watch.h.
@@ -13,9 +15,8 @@
 #include "pg.h"
 #include "exact/tracking.h"
 #include "query/columns_read.h"
-#include "validity/pin_values.h"
 #include "validity/pins.h"
-#include "validity/scan_quals.h"
+#include "validity/range_pins.h"
 #include "validity/watch.h"
 
 extern "C" {
@@ -34,16 +35,6 @@ namespace
 /* Of a result; where that isn't enough, all rows of a relation count. */
 constexpr int kMostKeySlots = 2000;
 
-/* One scan that has run. */
-struct Scan
-{
-	Watch *watch;
-	PlanState *node;
-	exact::Tracking tracking; /* a copy: what is computed below may read it anew */
-	ScanQuals quals;
-	const Bitmapset *constants; /* numbers of parameters */
-};
-
 /* What a qual pins. */
 struct Pins
 {
@@ -57,12 +48,6 @@ int
 KeyOf(const Scan &scan, Node *node)
 {
 	return exact::KeyNumber(scan.tracking, ColumnOf(scan.quals, node));
-}
-
-bool
-ValueOf(const Scan &scan, Node *node, PinValue *value)
-{
-	return ConstantValue(scan.watch, scan.node->state, scan.constants, node, value);
 }
 
 /* --- quals ----------------------------------------------------------------------------------- */
@@ -202,14 +187,21 @@ void
 NoteScan(const Scan &scan, Grain *grain)
 {
 	const Pins pins = PinsOf(scan);
+	const Interval interval = BestInterval(scan);
 
+	/* new rows are of this key sooner than of the past */
+	if (interval.column != 0 && (interval.past || pins.key < 0) && grain->n < kMostPins)
+	{
+		grain->keys[grain->n++] = {interval.column, true, interval.low, interval.high};
+		return;
+	}
 	if (pins.key < 0 || grain->n + pins.n > kMostPins)
 	{
 		grain->whole = true;
 		return;
 	}
 	for (int i = 0; i < pins.n; i++)
-		grain->keys[grain->n++] = {scan.tracking.keys[pins.key], pins.hashes[i]};
+		grain->keys[grain->n++] = {scan.tracking.keys[pins.key], false, pins.hashes[i], 0};
 }
 
 const Grain *
@@ -257,6 +249,36 @@ List *
 AddSlot(List *slots, exact::SlotNo slot)
 {
 	return lappend_int(slots, static_cast<int>(slot));
+}
+
+/* What is shown of a key or range. */
+int16
+ShownOf(const PinnedKey &key)
+{
+	return static_cast<int16>(key.range ? key.column + kGrainRange : key.column);
+}
+
+List *
+AddPinned(List *slots, Oid relation, const PinnedKey &key, exact::Change change)
+{
+	uint32 nodes[exact::kMostCovering];
+
+	if (!key.range)
+		return AddSlot(slots, exact::KeySlot(relation, key.column, key.hash, change));
+	for (int n = exact::NodesThatCover(key.hash, key.high, nodes); n > 0; n--)
+		slots = AddSlot(slots, exact::RangeSlot(relation, key.column, nodes[n - 1], change));
+	return slots;
+}
+
+/* How many AddPinned() adds of all of them at most. */
+int
+CountSlots(const Grain &grain)
+{
+	int n = 0;
+
+	for (int i = 0; i < grain.n; i++)
+		n += grain.keys[i].range ? exact::kMostCovering : 1;
+	return n;
 }
 
 } // namespace
@@ -314,8 +336,8 @@ List *
 AddKeySlots(List *slots, const Watch &watch, Oid relation, int16 *shown)
 {
 	const Grain *grain = FindGrain(watch, relation);
-	const bool pinned =
-		grain != nullptr && !grain->whole && list_length(slots) + 2 * grain->n <= kMostKeySlots;
+	const bool pinned = grain != nullptr && !grain->whole &&
+						list_length(slots) + 2 * CountSlots(*grain) <= kMostKeySlots;
 	bool tracked;
 	bool reads_quiet;
 
@@ -325,7 +347,7 @@ AddKeySlots(List *slots, const Watch &watch, Oid relation, int16 *shown)
 	if (tracked)
 		*shown = kGrainNoKey;
 	if (pinned)
-		*shown = grain->n == 0 ? kGrainKeys : grain->keys[0].column;
+		*shown = grain->n == 0 ? kGrainKeys : ShownOf(grain->keys[0]);
 	for (exact::Change change : {exact::Change::rows, exact::Change::quiet})
 	{
 		if (change == exact::Change::quiet && !reads_quiet)
@@ -334,9 +356,8 @@ AddKeySlots(List *slots, const Watch &watch, Oid relation, int16 *shown)
 			slots = AddSlot(slots, exact::AnyRowSlot(relation, change));
 		for (int i = 0; pinned && i < grain->n; i++)
 		{
-			slots = AddSlot(slots, exact::KeySlot(relation, grain->keys[i].column,
-												  grain->keys[i].hash, change));
-			if (grain->keys[i].column != *shown)
+			slots = AddPinned(slots, relation, grain->keys[i], change);
+			if (ShownOf(grain->keys[i]) != *shown)
 				*shown = kGrainKeys;
 		}
 	}

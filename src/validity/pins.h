@@ -16,11 +16,13 @@ struct Watch;
 
 constexpr int kMostPins = 64; /* of a relation; a run that reads more has read the table */
 
-/* A value of a key, as writers tell it. */
+/* A value of a key, as writers tell it, or an interval of a column. */
 struct PinnedKey
 {
 	AttrNumber column;
-	uint32 hash;
+	bool range;
+	uint32 hash; /* of an interval its first bucket */
+	uint32 high; /* and its last one */
 };
 
 /* What the scans of a plan have read of a tracked table; in the watch's table of them. */
@@ -33,10 +35,11 @@ struct Grain
 };
 
 /* What is shown of an entry, for each of its relations. */
-constexpr int16 kGrainTable = 0;   /* all rows count */
-constexpr int16 kGrainUnread = -1; /* none was read */
-constexpr int16 kGrainKeys = -2;   /* of several keys; of one, it is the number of its column */
-constexpr int16 kGrainNoKey = -3;  /* all rows count, though the table is tracked */
+constexpr int16 kGrainTable = 0;    /* all rows count */
+constexpr int16 kGrainUnread = -1;  /* none was read */
+constexpr int16 kGrainKeys = -2;    /* of several keys; of one, it is the number of its column */
+constexpr int16 kGrainNoKey = -3;   /* all rows count, though the table is tracked */
+constexpr int16 kGrainRange = 4096; /* of an interval: the number of its column more than this */
 
 /* Of these nodes (PlanState) of one plan, all of which have read a relation. */
 extern void NotePins(Watch *watch, List *scans, const Bitmapset *constants);

@@ -353,6 +353,9 @@ static const Query queries[] = {
 	{"rows of a key of sec", 0, "SELECT count(*)::text FROM sec WHERE grp = $1", NULL},
 	{"key of sec", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM sec WHERE grp = $1", NULL},
 	{"key under a policy", ROLE, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM sec WHERE grp = $1", NULL},
+	{"times", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM events WHERE at >= '2020-01-01'::timestamptz + $1 * interval '1 day' AND at < '2020-01-01'::timestamptz + ($1 + 5) * interval '1 day'", NULL},
+	{"numbers", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM events WHERE n >= $1 * 10 AND n < $1 * 10 + 25", NULL},
+	{"numbers below", 0, "SELECT count(*) || '/' || coalesce(sum(v), 0) FROM events WHERE n <= $1 * 7", NULL},
 	{"nested", 0, "SELECT sum(a.v)::text FROM acc AS a, quiet AS q WHERE a.id = q.id",
 		"SELECT sum(a.v)::text FROM acc AS a, cached_query('SELECT id FROM quiet', '1h') AS t(id int) WHERE a.id = t.id"},
 };
@@ -1049,6 +1052,9 @@ static const Op ops[] = {
 	{"not tracked", -1, "SELECT cached_query_untrack('child')\npause\nSELECT cached_query_track('child', '{aid}')"},
 	{"not told", -1, "ALTER TABLE quiet DISABLE TRIGGER cached_query_track\npause\nUPDATE quiet SET v = $b WHERE id = $k\nALTER TABLE quiet ENABLE TRIGGER cached_query_track"},
 	{"the same", 3, "UPDATE acc SET v = v WHERE id = $a"},
+	{"append", -4, "INSERT INTO events VALUES ('2021-01-01'::timestamptz + $b * interval '1 minute', 1000 + $b, $b)\n? DELETE FROM events WHERE n > 1000"},
+	{"in an interval", -6, "UPDATE events SET v = $b WHERE n = $a"},
+	{"to another interval", -8, "UPDATE events SET n = (n + 20) % 60, at = at + CASE WHEN n < 40 THEN interval '5 days' ELSE interval '-10 days' END WHERE n = $a"},
 	{"clear", 1, "BEGIN\nSELECT cached_query_clear()\n? ROLLBACK\nCOMMIT"},
 };
 
@@ -1546,7 +1552,7 @@ track_all(void)
 		"SELECT cached_query_track('inh', '{v}')", "SELECT cached_query_track('inh_child', '{v}')",
 		"SELECT cached_query_track('trunc', '{id}')", "SELECT cached_query_track('rew', '{id}')",
 		"SELECT cached_query_track('sec', '{grp}')", "SELECT cached_query_track('allowed', '{grp}')",
-		"SELECT cached_query_track('mine', '{owner}')", "SELECT cached_query_track('audit', '{v}')"};
+		"SELECT cached_query_track('events', ranges => '{at,n}')", "SELECT cached_query_track('mine', '{owner}')", "SELECT cached_query_track('audit', '{v}')"};
 	PGconn *conn = connect_db("SET client_min_messages = error");
 
 	for (int i = 0; i < lengthof(statements); i++)

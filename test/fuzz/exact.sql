@@ -86,5 +86,8 @@ CREATE FUNCTION by_itself(q text) RETURNS text LANGUAGE plpgsql STABLE AS
 	$$ DECLARE r text; BEGIN PERFORM set_config('cached_query.auto', 'off', true); EXECUTE q INTO r; RETURN r; END $$;
 
 -- ttl: a number that only grows, and rows that are never committed
+-- a log; in steps of six hours and of one
+CREATE TABLE events AS SELECT '2020-01-01'::timestamptz + g * interval '6 hours' AS at, g AS n, g AS v FROM generate_series(0, 59) AS g;
+
 CREATE TABLE mono AS SELECT 0::bigint AS v;
 CREATE TABLE clean (v int);

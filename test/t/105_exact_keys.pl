@@ -33,6 +33,7 @@ check_exact($node, 'keys of old rows not told', ['debug_track_lie=1'], @options,
 check_exact($node, 'counts not compared', ['debug_track_lie=2'], @options, '--seconds', 3, '--expect-mismatches');
 
 check_exact($node, 'own keys not compared', ['debug_track_lie=3'], @options, '--seconds', 3, '--expect-mismatches');
+check_exact($node, 'a level of nodes not told', ['debug_track_lie=4'], @options, '--seconds', 3, '--expect-mismatches');
 
 store_is_idle($node, 'nothing is left pinned');
 my $log = slurp_file($node->logfile);

@@ -209,7 +209,7 @@ my $first = qr/^CREATE (EXTENSION|TABLE)/;
 @examples = ((grep { $_->[1] =~ $first } @examples), (grep { $_->[1] !~ $first } @examples));
 
 $node->safe_psql('postgres', "CREATE ROLE app; CREATE ROLE bi; CREATE DATABASE shop; CREATE DATABASE documents");
-$node->safe_psql('documents', 'CREATE TABLE prices (item text, price numeric)');
+$node->safe_psql('documents', 'CREATE TABLE prices (item text, price numeric); CREATE TABLE events (tenant_id int, created_at timestamptz)');
 cmp_ok(scalar @examples, '>', 10, 'there are examples');
 foreach (@examples)
 {
