@@ -113,7 +113,12 @@ void
 KeepKey(Statement *statement)
 {
 	Key *key = &statement->lookup.key;
-	char *bytes = static_cast<char *>(MemoryContextAlloc(statement->context, key->length));
+	char *bytes;
+
+	if (statement->key_kept)
+		return;
+	statement->key_kept = true;
+	bytes = static_cast<char *>(MemoryContextAlloc(statement->context, key->length));
 
 	memcpy(bytes, key->bytes, key->length);
 	key->bytes = bytes;
@@ -127,6 +132,8 @@ HasSameKey(const Statement *statement)
 	const Lookup *lookup = &statement->lookup;
 	Key now;
 
+	if (statement->known->key_is_of_query || !statement->key_kept)
+		return statement->known->key_is_of_query;
 	return BuildKey(*statement->known, Shape::rows, lookup->params, &now) == Reason::none &&
 		   now.hash == lookup->key.hash && now.length == lookup->key.length &&
 		   memcmp(now.bytes, lookup->key.bytes, now.length) == 0;
@@ -310,6 +317,7 @@ DecideMiss(Statement *statement, Reason miss)
 	if (statement->call.options.mode == Mode::read_only)
 		return LookUpRedisFor(lookup, &statement->answer, miss) ? Reason::redis_hit
 																: Reason::read_only;
+	KeepKey(statement);
 	ghost_us = AskGhost(statement);
 	statement->promising = IsPromisingMiss(statement, ghost_us);
 	if (!statement->promising && ghost_us > 0)
@@ -343,6 +351,7 @@ LookUpOrRefresh(Statement *statement)
 	lookup->may_take_stale = false;
 	if (reason != Reason::stale_hit && !lookup->early)
 		return reason;
+	KeepKey(statement);
 	statement->promising = true;
 	lookup->plan_cost = statement->planned->planTree->total_cost;
 	return RefreshOrServe(lookup, &statement->answer, reason);
@@ -354,13 +363,14 @@ Choose(Statement *statement)
 {
 	Reason reason = JudgeStatement(statement);
 
-	if (reason == Reason::none)
-		KeepKey(statement);
 	if (reason == Reason::none && settings::automatic == static_cast<int>(Auto::observe))
 	{
+		KeepKey(statement);
 		Observe(statement);
 		return;
 	}
+	if (reason == Reason::none && !statement->known->key_is_of_query)
+		KeepKey(statement);
 	if (reason == Reason::none)
 		reason = LookUpOrRefresh(statement);
 	statement->reason = reason;

@@ -43,6 +43,7 @@ struct Statement
 	Reason reason;
 	char *detail;
 	bool counts;       /* it has an outcome */
+	bool key_kept;     /* lookup.key is a copy that lives as long as this */
 	bool promising;    /* its rows seem to be worth keeping: they will be asked for again */
 	bool leaves_ghost; /* when it ends */
 	bool kept;         /* its rows were published */

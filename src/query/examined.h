@@ -35,11 +35,11 @@ struct Examined
 
 	/* of the key: see key.cpp */
 	bool automatic;  /* a statement of the client's own: keys of calls are others */
-	bool identified; /* not so if the trees hold what only another module can read */
+	bool identified; /* not so if the trees hold what only another module can read or write */
 	Digest digest;
-	StringInfoData
-		key_prefix; /* false if the trees hold a node whose text only another module can write */
+	StringInfoData key_prefix;
 	uint64 prefix_hash;
+	bool key_is_of_query; /* nothing of the session is in the key, but arguments may be */
 	bool key_is_constant; /* the prefix is the whole key */
 };
 

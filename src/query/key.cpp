@@ -154,8 +154,8 @@ BuildKeyPrefix(Examined *query, uint32 parse_flags)
 	reinterpret_cast<Head *>(key->data)->values_offset = key->len;
 
 	query->prefix_hash = HashBytes(key->data, key->len, 0);
-	query->key_is_constant = query->param_count == 0 && f.settings == NIL &&
-							 (head.parts & ~(kPartNames | kPartMoment)) == 0;
+	query->key_is_of_query = f.settings == NIL && (head.parts & ~(kPartNames | kPartMoment)) == 0;
+	query->key_is_constant = query->key_is_of_query && query->param_count == 0;
 }
 
 namespace
