@@ -71,8 +71,8 @@ ReturnExplained(FunctionCallInfo fcinfo, const char *symbol)
 	Row row = {};
 
 	PutVerdict(&row, inspection);
-	PutFound(&row, inspection.has_key,
-			 inspection.has_key ? inspection.statement->lookup.key.hash : 0, inspection.found);
+	PutFound(&row, inspection.has_key ? &inspection.statement->lookup.key : nullptr,
+			 inspection.has_key, inspection.found);
 	PutChoice(&row, inspection);
 	return RowDatum(row, RowType(fcinfo));
 }

@@ -5,6 +5,7 @@
  * Part of sql.h.
  */
 #include "pg.h"
+#include "query/key.h"
 #include "sql/row.h"
 #include "sql/sql.h"
 #include "validity/entry_state.h"
@@ -13,13 +14,14 @@ namespace cq
 {
 
 void
-PutFound(Row *row, bool has_key, uint64 hash, const Found &found)
+PutFound(Row *row, const Key *key, bool looked_up, const Found &found)
 {
-	const bool absent = !has_key || found.tier == nullptr;
+	const bool absent = found.tier == nullptr;
 
-	PutText(row, has_key ? psprintf("%016llx", static_cast<unsigned long long>(hash)) : nullptr);
-	PutText(row, has_key ? NameOf(found.state) : nullptr);
-	PutText(row, absent ? nullptr : found.tier);
+	PutText(row, key != nullptr ? psprintf("%016llx", static_cast<unsigned long long>(key->hash))
+								: nullptr);
+	PutText(row, looked_up ? NameOf(found.state) : nullptr);
+	PutText(row, found.tier);
 	Put(row, IntervalFromUs(found.age_us), absent);
 	Put(row, IntervalFromUs(found.left_us), absent);
 	PutNumber(row, found.rows, absent);

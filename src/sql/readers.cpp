@@ -354,7 +354,7 @@ ReturnExplain(FunctionCallInfo fcinfo, const char *symbol)
 	Row row = {};
 
 	PutFindings(&row, inspection);
-	PutFound(&row, inspection.has_key, inspection.key.hash, Find(inspection));
+	PutFound(&row, inspection.has_key ? &inspection.key : nullptr, true, Find(inspection));
 	Put(&row, CStringGetTextDatum(ColumnList(inspection.handle->desc)),
 		!IsListable(inspection.handle->desc));
 	if (inspection.pin != nullptr)

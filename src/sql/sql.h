@@ -19,10 +19,11 @@ extern Datum RelationArray(List *relations);
  * inferred types. */
 struct Call;
 extern Call MakeQuestion(FunctionCallInfo fcinfo, const char *symbol);
-/* key, state, tier, age, expires_in, rows, bytes; without a key all are NULL. */
+/* key, state, tier, age, expires_in, rows, bytes.  nullptr: there can be no key.  A state that isn't looked up is NULL. */
 struct Row;
+struct Key;
 struct Found;
-extern void PutFound(Row *row, bool has_key, uint64 hash, const Found &found);
+extern void PutFound(Row *row, const Key *key, bool looked_up, const Found &found);
 /* The largest n of all $n in a query text. */
 extern int HighestParameter(const char *query);
 
