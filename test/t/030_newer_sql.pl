@@ -123,6 +123,24 @@ if ($version >= 180000)
 		CREATE VIEW over AS SELECT s FROM v});
 	depends_on('virtual column', 'SELECT s FROM v', 's text', @digits);
 	depends_on('virtual column of a view', 'SELECT s FROM over', 's text', @digits);
+
+	# a quiet column of a tracked table that is read through a virtual one
+	$node->safe_psql('postgres', q{
+		CREATE TABLE q (tenant int, id int, seen int, twice int GENERATED ALWAYS AS (seen * 2) VIRTUAL);
+		INSERT INTO q SELECT g % 3, g, 0 FROM generate_series(1, 30) AS g;
+		SELECT cached_query_track('q', '{tenant}', '{seen}')});
+	foreach my $query ('SELECT sum(twice) FROM q WHERE tenant = 1', 'SELECT sum(o.twice) FROM (SELECT * FROM q) AS o WHERE tenant = 1')
+	{
+		my $call = 'SET cached_query.consistency = exact; ' . rows_of($query, '1h', 'n bigint');
+
+		$node->safe_psql('postgres', $call);
+		is((outcome_of($node, $call))[0], 'hit', "$query: a hit");
+		$node->safe_psql('postgres', 'UPDATE q SET seen = seen + 1 WHERE tenant = 2');
+		is((outcome_of($node, $call))[0], 'hit', '... a write of another key: a hit');
+		$node->safe_psql('postgres', 'UPDATE q SET seen = seen + 1 WHERE tenant = 1');
+		is_deeply([ outcome_of($node, $call) ], [ 'miss_invalidated', $node->safe_psql('postgres', $query) ], '... the quiet column is told');
+	}
+	like(($node->psql('postgres', q{SELECT cached_query_track('q', '{twice}')}))[2], qr/it is computed when it is read/, 'it is no key');
 }
 
 log_is_quiet($node, 'nothing to complain about');
