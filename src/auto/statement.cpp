@@ -269,24 +269,28 @@ LeaveGhostOf(Statement *statement, const Watch &watch)
 	LeaveGhost(statement->lookup, read, slots, run_us);
 }
 
-} // namespace
-
 /* The watch was not there while it ran, and no functions that it calls were watched: a ghost is a guess. */
 void
-FinishStatement(Statement *statement)
+LeaveGhostAtEnd(Statement *statement)
 {
-	MemoryContext caller;
+	MemoryContext caller = MemoryContextSwitchTo(statement->context);
 	Watch watch;
 
-	if (!statement->leaves_ghost || statement->query->planstate == nullptr)
-		return;
-	caller = MemoryContextSwitchTo(statement->context);
 	BeginWatch(&watch, statement->context, statement->known->findings);
 	WatchOwnPlan(&watch, statement->query->plannedstmt);
 	WatchOwnScans(&watch, statement->query->planstate);
 	LeaveGhostOf(statement, watch);
 	DropWatch(&watch);
 	MemoryContextSwitchTo(caller);
+}
+
+} // namespace
+
+void
+FinishStatement(Statement *statement)
+{
+	if (statement->leaves_ghost && statement->query->planstate != nullptr)
+		LeaveGhostAtEnd(statement);
 }
 
 namespace
