@@ -24,6 +24,8 @@ struct Row;
 struct Key;
 struct Found;
 extern void PutFound(Row *row, const Key *key, bool looked_up, const Found &found);
+/* track.cpp: names (char *) as SQL writes them. */
+extern char *QuotedNames(List *names, const char *between);
 /* The largest n of all $n in a query text. */
 extern int HighestParameter(const char *query);
 

@@ -27,6 +27,20 @@ extern "C" {
 
 namespace cq
 {
+
+char *
+QuotedNames(List *names, const char *between)
+{
+	StringInfoData text;
+	ListCell *cell;
+
+	initStringInfo(&text);
+	foreach (cell, names)
+		appendStringInfo(&text, "%s%s", text.len > 0 ? between : "",
+						 quote_identifier(static_cast<char *>(lfirst(cell))));
+	return text.data;
+}
+
 namespace
 {
 
@@ -140,14 +154,7 @@ CheckQuiet(List *quiet, List *keys)
 char *
 Joined(List *names)
 {
-	StringInfoData text;
-	ListCell *cell;
-
-	initStringInfo(&text);
-	foreach (cell, names)
-		appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
-						 quote_identifier(static_cast<char *>(lfirst(cell))));
-	return quote_literal_cstr(text.data);
+	return quote_literal_cstr(QuotedNames(names, ", "));
 }
 
 void

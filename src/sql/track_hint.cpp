@@ -7,6 +7,7 @@
  * Part of sql.h.
  */
 #include "pg.h"
+#include "sql/sql.h"
 #include "sql/track_hint.h"
 
 extern "C" {
@@ -105,19 +106,6 @@ ArrayLiteral(List *names)
 		output, PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT))));
 }
 
-char *
-Listed(List *names)
-{
-	StringInfoData text;
-	ListCell *cell;
-
-	initStringInfo(&text);
-	foreach (cell, names)
-		appendStringInfo(&text, "%s%s", text.len > 0 ? " and " : "",
-						 quote_identifier(static_cast<char *>(lfirst(cell))));
-	return text.data;
-}
-
 /* As regclass shows it. */
 const char *
 ShownName(Oid relation)
@@ -152,7 +140,7 @@ HintFor(Relation table, const AdvisedKeys &advised, Oid function)
 		return nullptr;
 	return psprintf("voided by writes to %s; the statement pins %s: SELECT "
 					"%scached_query_track(%s%s%s%s)",
-					name, Listed(names), schema, quote_literal_cstr(name),
+					name, QuotedNames(names, " and "), schema, quote_literal_cstr(name),
 					Argument("keys", list_concat_copy(tracked.keys, names)),
 					Argument("quiet", tracked.quiet), Argument("ranges", tracked.ranges));
 }

@@ -145,7 +145,7 @@ AdviseForScan(const PlanState *scan, const exact::Tracking *tracking, const Bitm
 
 /* As cached_query_track() wants it. */
 bool
-MayBeTracked(Relation relation)
+CanBeTracked(Relation relation)
 {
 	const Form_pg_class form = relation->rd_rel;
 
@@ -175,7 +175,7 @@ AdviseKeys(const Watch &watch, PlanState *top, Oid oid)
 
 		if (RelationGetRelid(relation) != oid)
 			continue;
-		if (!MayBeTracked(relation) || !exact::TrackingOf(relation, &tracking) ||
+		if (!CanBeTracked(relation) || !exact::TrackingOf(relation, &tracking) ||
 			!AdviseForScan(scan, tracking, constants, &keys))
 			return {};
 	}
