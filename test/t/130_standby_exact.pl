@@ -323,11 +323,5 @@ $cascade->poll_query_until('postgres', 'SELECT v = 200 FROM other LIMIT 1');
 is((asked($cascade, 0, @names))[1], '', 'its standby follows');
 $old->quit;
 
-foreach my $node ($standby, $cascade)
-{
-	forget_session($node);
-	store_is_idle($node, 'nothing pinned, nothing lost: ' . $node->name);
-	is(join("\n", grep { !/pg_tblspc/ } complaints($node)), '', 'nothing to complain about: ' . $node->name);
-	$node->stop;
-}
+end_of($_) foreach $standby, $cascade;
 done_testing();

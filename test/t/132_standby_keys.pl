@@ -240,11 +240,5 @@ asked($standby, 0, @names);
 sql($standby, $one);
 is(join('; ', asked($standby, 0, @names)), 'k2 part1 part2 seen2 u; ', '... and it tracks now itself');
 
-foreach my $node ($standby, $cascade)
-{
-	forget_session($node);
-	store_is_idle($node, 'nothing pinned, nothing lost: ' . $node->name);
-	is(join("\n", grep { !/pg_tblspc/ } complaints($node)), '', 'nothing to complain about: ' . $node->name);
-	$node->stop;
-}
+end_of($_) foreach $standby, $cascade;
 done_testing();

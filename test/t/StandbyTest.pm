@@ -10,7 +10,7 @@ use CachedQueryTest;
 use Exporter 'import';
 use Test::More;
 
-our @EXPORT = qw(ask_on sql forget_session catch_up asked voids in_blocks);
+our @EXPORT = qw(ask_on sql forget_session catch_up asked voids in_blocks end_of);
 
 # The servers, and queries by their names.
 my ($primary, $standby, $query);
@@ -114,6 +114,18 @@ sub in_blocks
 	my ($count, $statement, $end) = @_;
 
 	return "DO \$\$ BEGIN FOR i IN 1..$count LOOP BEGIN $statement; EXCEPTION WHEN division_by_zero THEN NULL; END; END LOOP; $end END \$\$";
+}
+
+# It is stopped, and has nothing to complain about.
+sub end_of
+{
+	my ($node) = @_;
+
+	forget_session($node);
+	store_is_idle($node, 'nothing pinned, nothing lost: ' . $node->name);
+	is(join("\n", grep { !/pg_tblspc/ } complaints($node)), '', 'nothing to complain about: ' . $node->name);
+	$node->stop;
+	return;
 }
 
 1;
