@@ -11,9 +11,6 @@ DROP VIEW cached_query_redis;
 DROP FUNCTION cached_query_get_redis();
 DROP FUNCTION cached_query_get_reasons();
 DROP FUNCTION cached_query_get_entries();
-DROP FUNCTION cached_query_explain(text);
-DROP FUNCTION cached_query_explain(text, VARIADIC "any");
-DROP FUNCTION cached_query_explain(text, VARIADIC text[]);
 
 COMMENT ON FUNCTION cached_query(text, interval) IS
 'rows of the query, from the cache if younger than ttl (NULL: cached_query.default_ttl)';
@@ -47,39 +44,12 @@ COMMENT ON FUNCTION cached_query_columns(text, VARIADIC "any") IS
 'cached_query_columns with arguments $1..$n';
 COMMENT ON FUNCTION cached_query_columns(text, VARIADIC text[]) IS
 'cached_query_columns with arguments as text, which get the types that the query expects';
-CREATE FUNCTION cached_query_explain(IN query text,
-	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
-	OUT granularity text[])
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text) IS
 'whether the query can be cached, if not why, and what the cache holds for it';
-
-CREATE FUNCTION cached_query_explain(IN query text,
-	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
-	OUT granularity text[], VARIADIC args "any")
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain_args'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text, VARIADIC "any") IS
 'cached_query_explain with arguments $1..$n';
-
-CREATE FUNCTION cached_query_explain(IN query text,
-	OUT cacheable boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT columns text,
-	OUT granularity text[], VARIADIC args text[])
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain_text'
-LANGUAGE C STABLE PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION cached_query_explain(text, VARIADIC text[]) IS
 'cached_query_explain with arguments as text, which get the types that the query expects';
-
 COMMENT ON FUNCTION cached_query_invalidate(text) IS
 'invalidates the cached result at commit; returns how many entries become invalid';
 COMMENT ON FUNCTION cached_query_invalidate(text, VARIADIC "any") IS
@@ -174,7 +144,7 @@ CREATE FUNCTION cached_query_get_entries(
 	OUT relation_names text[], OUT rows bigint, OUT bytes bigint,
 	OUT created timestamp with time zone, OUT expires timestamp with time zone,
 	OUT hits bigint, OUT last_hit timestamp with time zone, OUT fill_ms double precision,
-	OUT saved_ms double precision, OUT state text, OUT origin text, OUT granularity text[])
+	OUT saved_ms double precision, OUT state text, OUT origin text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 1000;
@@ -203,7 +173,6 @@ COMMENT ON COLUMN cached_query_entries.fill_ms IS 'time that the query took, in 
 COMMENT ON COLUMN cached_query_entries.saved_ms IS 'hits times fill_ms';
 COMMENT ON COLUMN cached_query_entries.state IS 'fresh, stale, expired or invalidated';
 COMMENT ON COLUMN cached_query_entries.origin IS 'who filled it: call (of a function), or auto (a statement, by cached_query.auto)';
-COMMENT ON COLUMN cached_query_entries.granularity IS 'which rows of its relations make an exact result invalid, see cached_query_track(); NULL in another database';
 
 CREATE FUNCTION cached_query_get_usage(
 	OUT database text, OUT role text, OUT entries bigint, OUT bytes bigint,
@@ -223,48 +192,10 @@ COMMENT ON COLUMN cached_query_usage.bytes IS 'memory that the entries take';
 COMMENT ON COLUMN cached_query_usage.image_bytes IS 'part of bytes that stored messages take';
 COMMENT ON COLUMN cached_query_usage.quota IS 'cached_query.quota as of the last result that was cached; NULL: none';
 
-CREATE FUNCTION cached_query_explain_statement(IN query text,
-	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
-	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
-	OUT voided_by regclass)
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain_statement'
-LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
-COMMENT ON FUNCTION cached_query_explain_statement(text) IS
-'what cached_query.auto would do with the statement now, if not why, and what the cache holds for it';
-
-CREATE FUNCTION cached_query_explain_statement(IN query text,
-	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
-	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
-	OUT voided_by regclass,
-	VARIADIC args "any")
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain_statement_args'
-LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
-COMMENT ON FUNCTION cached_query_explain_statement(text, VARIADIC "any") IS
-'cached_query_explain_statement with arguments $1..$n';
-
-CREATE FUNCTION cached_query_explain_statement(IN query text,
-	OUT candidate boolean, OUT reason text, OUT detail text, OUT consistency text,
-	OUT relations regclass[], OUT key text, OUT state text, OUT tier text, OUT age interval,
-	OUT expires_in interval, OUT rows bigint, OUT bytes bigint, OUT chosen_by text, OUT rule text,
-	OUT ttl interval, OUT stale_for interval, OUT tag text, OUT slow boolean, OUT last_run interval,
-	OUT voided_by regclass,
-	VARIADIC args text[])
-RETURNS record
-AS 'MODULE_PATHNAME', 'cached_query_explain_statement_text'
-LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
-COMMENT ON FUNCTION cached_query_explain_statement(text, VARIADIC text[]) IS
-'cached_query_explain_statement with arguments as text, which get the types that the query expects';
-
 CREATE FUNCTION cached_query_get_candidates(
 	OUT database text, OUT role text, OUT queryid bigint, OUT query text, OUT calls bigint, OUT hits bigint,
 	OUT would_hit bigint, OUT mean_ms double precision, OUT would_save_ms double precision, OUT voided bigint,
-	OUT voided_by regclass, OUT reason text, OUT advice text, OUT hint text)
+	OUT voided_by regclass, OUT reason text, OUT advice text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME'
 LANGUAGE C VOLATILE PARALLEL SAFE ROWS 100;
@@ -276,7 +207,7 @@ COMMENT ON VIEW cached_query_candidates IS
 COMMENT ON COLUMN cached_query_candidates.database IS 'database; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.role IS 'role that ran the statement; NULL: it was dropped';
 COMMENT ON COLUMN cached_query_candidates.queryid IS 'query identifier, as in pg_stat_statements; NULL without compute_query_id';
-COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes; NULL for other roles, as queryid, voided_by and hint';
+COMMENT ON COLUMN cached_query_candidates.query IS 'text of the first run, at most 400 bytes; NULL for other roles, as queryid and voided_by';
 COMMENT ON COLUMN cached_query_candidates.calls IS 'how many times it was run or answered';
 COMMENT ON COLUMN cached_query_candidates.hits IS 'answers from the cache';
 COMMENT ON COLUMN cached_query_candidates.would_hit IS 'runs in observe whose answer was still that of the run before';
@@ -285,8 +216,7 @@ COMMENT ON COLUMN cached_query_candidates.would_save_ms IS 'time of runs that hi
 COMMENT ON COLUMN cached_query_candidates.voided IS 'runs before which something that it reads had changed since its last run';
 COMMENT ON COLUMN cached_query_candidates.voided_by IS 'table whose rows had changed the last time, if known; NULL in another database';
 COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run that was no hit; NULL: there was none';
-COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results save time; track: they would with the call in hint; ttl: only results within a ttl do; no: none';
-COMMENT ON COLUMN cached_query_candidates.hint IS 'call of cached_query_track() by which results would survive writes to other rows; NULL: none is known';
+COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: set cached_query.auto = exact; call: call with a ttl; no: nothing is gained';
 
 CREATE VIEW cached_query_top AS
 	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
@@ -351,47 +281,3 @@ CREATE TRIGGER cached_query_rules_changed AFTER INSERT OR UPDATE OR TRUNCATE ON 
 ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_check;
 ALTER TABLE cached_query_rules ENABLE ALWAYS TRIGGER cached_query_rules_changed;
 SELECT pg_catalog.pg_extension_config_dump('cached_query_rules', '');
-
-CREATE FUNCTION cached_query_tracker()
-RETURNS trigger
-AS 'MODULE_PATHNAME', 'cached_query_tracker'
-LANGUAGE C;
-COMMENT ON FUNCTION cached_query_tracker() IS
-'trigger that cached_query_track() makes: tells which keys a change concerns';
-
-CREATE FUNCTION cached_query_track(
-	relation regclass, keys text[] DEFAULT NULL, quiet text[] DEFAULT NULL, ranges text[] DEFAULT NULL)
-RETURNS void
-AS 'MODULE_PATHNAME', 'cached_query_track'
-LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION cached_query_track(regclass, text[], text[], text[]) IS
-'from now on writes to the table invalidate only exact results that read the same values of a key column';
-
-CREATE FUNCTION cached_query_untrack(relation regclass)
-RETURNS void
-AS 'MODULE_PATHNAME', 'cached_query_untrack'
-LANGUAGE C VOLATILE PARALLEL UNSAFE STRICT;
-COMMENT ON FUNCTION cached_query_untrack(regclass) IS
-'undoes cached_query_track()';
-
-CREATE FUNCTION cached_query_get_tracked(
-	OUT relation regclass, OUT keys text[], OUT quiet text[], OUT ranges text[], OUT "trigger" text,
-	OUT firing text, OUT state text, OUT tracked bigint, OUT untracked bigint)
-RETURNS SETOF record
-AS 'MODULE_PATHNAME'
-LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 20;
-COMMENT ON FUNCTION cached_query_get_tracked() IS 'the rows of view cached_query_tracked';
-
-CREATE VIEW cached_query_tracked AS SELECT * FROM cached_query_get_tracked();
-COMMENT ON VIEW cached_query_tracked IS
-'tables that cached_query_track() was called for';
-COMMENT ON COLUMN cached_query_tracked.relation IS 'the table';
-COMMENT ON COLUMN cached_query_tracked.keys IS 'columns whose values tell which results a write invalidates';
-COMMENT ON COLUMN cached_query_tracked.quiet IS 'columns whose changes invalidate only results that read them';
-COMMENT ON COLUMN cached_query_tracked.ranges IS 'columns whose intervals tell which results a write invalidates';
-COMMENT ON COLUMN cached_query_tracked."trigger" IS 'name of the trigger';
-COMMENT ON COLUMN cached_query_tracked.firing IS 'always, origin (not for what replication applies), replica or off';
-COMMENT ON COLUMN cached_query_tracked.state IS 'ok, or why each write invalidates all results of the table';
-COMMENT ON COLUMN cached_query_tracked.tracked IS 'transactions that wrote to it and were announced by key, since stats_reset';
-COMMENT ON COLUMN cached_query_tracked.untracked IS 'transactions that wrote to it and were announced for the whole table, since stats_reset';
-GRANT SELECT ON cached_query_tracked TO PUBLIC;
