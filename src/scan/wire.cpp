@@ -86,16 +86,22 @@ ForClient(const QueryDesc *query, ScanDirection direction, uint64 count)
 bool
 BeginWireRun(WireRun *run, QueryDesc *query, ScanDirection direction, uint64 count)
 {
+	WireRun **scan;
+	const Node *call;
+
+	/* nearly all statements go no further */
 	if (!ForClient(query, direction, count))
+		return false;
+	scan = settings::wire_image ? PlaceAt(query->planstate) : nullptr;
+	call = OnlyCall(query->planstate);
+	if (scan == nullptr && call == nullptr)
 		return false;
 	*run = {};
 	run->outer = innermost;
 	run->query = query;
 	run->client = query->dest;
-	run->scan = settings::wire_image ? PlaceAt(query->planstate) : nullptr;
-	run->call = OnlyCall(query->planstate);
-	if (run->scan == nullptr && run->call == nullptr)
-		return false;
+	run->scan = scan;
+	run->call = call;
 	innermost = run;
 	if (run->scan != nullptr)
 		*run->scan = run;
