@@ -20,6 +20,7 @@ extern "C" {
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -241,16 +242,21 @@ Firing(char enabled)
 	}
 }
 
-/* NULL: it can't be read. */
+/* The columns that an argument of the trigger names.  NULL: it can't be read.  Ranges may be left out. */
 void
-PutNames(Row *row, const char *argument)
+PutNames(Row *row, const Trigger *trigger, int argument)
 {
+	const char *text = nullptr;
 	List *names;
 	Datum *values;
 	int n = 0;
 	ListCell *cell;
 
-	if (argument == nullptr || !exact::ColumnNames(argument, &names))
+	if (trigger != nullptr && argument < trigger->tgnargs)
+		text = trigger->tgargs[argument];
+	else if (trigger != nullptr && argument == 2)
+		text = "";
+	if (text == nullptr || !exact::ColumnNames(text, &names))
 	{
 		PutNull(row);
 		return;
@@ -293,31 +299,36 @@ FindTrigger(Relation table, Oid oid)
 	return nullptr;
 }
 
+/* Nobody waits to look at a view: what another session is changing can't be told. */
 void
-AddTracked(FunctionCallInfo fcinfo, Oid relation, Oid oid)
+AddTracked(FunctionCallInfo fcinfo, const FormData_pg_trigger &form)
 {
-	Relation table = try_relation_open(relation, AccessShareLock);
-	const Trigger *trigger = table == nullptr ? nullptr : FindTrigger(table, oid);
-	Row row = {};
+	const Oid relation = form.tgrelid;
+	const bool locked = !ConditionalLockRelationOid(relation, AccessShareLock);
+	Relation table = locked ? nullptr : try_relation_open(relation, NoLock);
+	const Trigger *trigger = table == nullptr ? nullptr : FindTrigger(table, form.oid);
 
-	if (trigger != nullptr)
+	if (locked || trigger != nullptr)
 	{
-		const char *why = exact::WhyNotTracked(table, oid);
 		const exact::TrackCounts counts = CountsOf(relation);
+		const char *why =
+			locked ? "locked by another session" : exact::WhyNotTracked(table, form.oid);
+		Row row = {};
 
 		Put(&row, ObjectIdGetDatum(relation));
-		PutNames(&row, trigger->tgnargs > 0 ? trigger->tgargs[0] : nullptr);
-		PutNames(&row, trigger->tgnargs > 1 ? trigger->tgargs[1] : nullptr);
-		PutNames(&row, trigger->tgnargs > 2 ? trigger->tgargs[2] : "");
-		PutText(&row, trigger->tgname);
-		PutText(&row, Firing(trigger->tgenabled));
+		for (int i = 0; i < 3; i++)
+			PutNames(&row, trigger, i);
+		PutText(&row, NameStr(form.tgname));
+		PutText(&row, Firing(form.tgenabled));
 		PutText(&row, why == nullptr ? "ok" : why);
 		PutNumber(&row, counts.by_key);
 		PutNumber(&row, counts.by_table);
 		AddRow(fcinfo, row);
 	}
 	if (table != nullptr)
-		relation_close(table, AccessShareLock);
+		relation_close(table, NoLock);
+	if (!locked)
+		UnlockRelationOid(relation, AccessShareLock);
 }
 
 void
@@ -431,7 +442,7 @@ cached_query_get_tracked(PG_FUNCTION_ARGS)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!OidIsValid(form->tgparentid) && exact::IsTracker(form->tgfoid))
-			AddTracked(fcinfo, form->tgrelid, form->oid);
+			AddTracked(fcinfo, *form);
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
