@@ -91,7 +91,7 @@ $(error headers are missing: install the Debian packages $(MISSING))
 endif
 endif
 
-src/module.o src/exact/key_slots.o: private override CPPFLAGS += -DCACHED_QUERY_VERSION='"$(EXTVERSION)"'
+src/module.o src/base/release.o: private override CPPFLAGS += -DCACHED_QUERY_VERSION='"$(EXTVERSION)"'
 
 -include $(OBJS:.o=.d)
 

@@ -14,6 +14,7 @@
 #include "validity/lag.h"
 #include "validity/entry_state.h"
 #include "call/fill_times.h"
+#include "base/release.h"
 #include "exact/exact.h"
 #include "remote/writer.h"
 #include "validity/dependents.h"
@@ -157,6 +158,7 @@ _PG_init(void)
 	exact::DefineKeySettings();
 #ifdef CQ_DEBUG
 	exact::DefineDebugSettings();
+	DefineReleaseDebug();
 	redis::DefineDebugSettings();
 	DefineWatchDebugSettings();
 #endif

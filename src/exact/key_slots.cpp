@@ -10,6 +10,7 @@
  * Part of exact.h.
  */
 #include "pg.h"
+#include "base/release.h"
 #include "base/shared.h"
 #include "exact/slots.h"
 #include "exact/tracking.h"
@@ -65,10 +66,7 @@ constexpr uint32 kMeaning = 2;
 MessageKind
 KindOfMessages()
 {
-	constexpr char version[] = CACHED_QUERY_VERSION;
-	static const uint64 meaning =
-		Hash(kMeaning, 1, 2, 3) ^
-		hash_bytes_extended(reinterpret_cast<const unsigned char *>(version), sizeof(version), 0);
+	static const uint64 meaning = Hash(kMeaning, 1, 2, 3) ^ ReleaseHash();
 
 	return {static_cast<uint32>(meaning >> 32), key_slot_count};
 }

@@ -83,7 +83,7 @@ struct ServerIdentity
 	uint64_t system_identifier;
 	uint32_t pg_version; // PG_VERSION_NUM
 	uint32_t catalog_version;
-	uint32_t layout; // the caller's: alignment, passing by value, ..
+	uint32_t layout; // the caller's: a hash of alignment, passing by value, release, ..
 	uint32_t reserved;
 };
 

@@ -21,6 +21,7 @@
 #include "call/refresh_queue.h"
 #include "workers/warm_start.h"
 #include "base/process.h"
+#include "base/release.h"
 
 extern "C" {
 #include "catalog/pg_control.h"
@@ -57,7 +58,7 @@ struct FileHead
 	uint64 system;
 	uint64 length; /* of what follows */
 	pg_crc32c crc; /* of what follows */
-	uint32 unused;
+	uint32 release;
 };
 
 struct Candidate
@@ -206,6 +207,7 @@ WriteFile(const StringInfoData &records, uint32 count)
 
 	memcpy(head.magic, kMagic, sizeof(kMagic));
 	head.server = PG_VERSION_NUM;
+	head.release = static_cast<uint32>(ReleaseHash());
 	head.count = count;
 	head.system = GetSystemIdentifier();
 	head.length = static_cast<uint64>(records.len);
@@ -312,6 +314,8 @@ WhatIsWrong(const FileHead &head, const char *records, Size length)
 		return "it has another format";
 	if (head.server != PG_VERSION_NUM || head.system != GetSystemIdentifier())
 		return "it is of another server";
+	if (head.release != static_cast<uint32>(ReleaseHash()))
+		return "it is of another version of cached_query";
 	if (head.length != length)
 		return "it has the wrong length";
 	INIT_CRC32C(crc);
