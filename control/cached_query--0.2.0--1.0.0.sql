@@ -148,17 +148,20 @@ COMMENT ON COLUMN cached_query_candidates.reason IS 'reason code of the last run
 COMMENT ON COLUMN cached_query_candidates.advice IS 'exact: exact results save time; track: they would with the call in hint; ttl: only results within a ttl do; no: none';
 COMMENT ON COLUMN cached_query_candidates.hint IS 'call of cached_query_track() by which results would survive writes to other rows; NULL: none is known';
 
+/* Functions by their schema, operators with the very types that they are for: nobody else's fit better. */
 CREATE VIEW cached_query_top AS
-	SELECT hits, date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
-		pg_size_pretty(bytes) AS size,
-		date_trunc('seconds', extract(epoch FROM clock_timestamp() - created) * interval '1 s') AS age,
+	SELECT hits, pg_catalog.date_trunc('milliseconds', saved_ms * interval '1 ms') AS saved,
+		pg_catalog.pg_size_pretty(bytes) AS size,
+		pg_catalog.date_trunc('seconds',
+			extract(epoch FROM pg_catalog.clock_timestamp() - created)::double precision * interval '1 s') AS age,
 		state,
-		CASE WHEN length(owner) > 16 THEN left(owner, 13) || '...' ELSE owner END AS role,
-		CASE WHEN length(line) > 34 THEN left(line, 31) || '...' ELSE line END AS query
+		CASE WHEN pg_catalog.length(owner) > 16 THEN pg_catalog.left(owner, 13) || '...' ELSE owner END AS role,
+		CASE WHEN pg_catalog.length(line) > 34 THEN pg_catalog.left(line, 31) || '...' ELSE line END AS query
 	FROM cached_query_entries,
-		LATERAL (SELECT CASE WHEN database = current_database() THEN role
-				ELSE concat(role, '@', database) END,
-			concat('[' || left(tag, 12) || '] ', btrim(regexp_replace(query, '[[:space:]]+', ' ', 'g')))) AS l(owner, line)
+		LATERAL (SELECT CASE WHEN database = pg_catalog.current_database()::text THEN role
+				ELSE pg_catalog.concat(role, '@', database) END,
+			pg_catalog.concat('[' || pg_catalog.left(tag, 12) || '] ',
+				pg_catalog.btrim(pg_catalog.regexp_replace(query, '[[:space:]]+', ' ', 'g')))) AS l(owner, line)
 	ORDER BY saved_ms DESC, cached_query_entries.hits DESC;
 COMMENT ON VIEW cached_query_top IS
 'cached_query_entries for people: what saved the most time comes first';

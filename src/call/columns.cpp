@@ -39,12 +39,18 @@ Unlistable(TupleDesc desc)
 	return nullptr;
 }
 
-/* Some drivers show no hint: the list stands in both. */
+/* Some drivers show no hint: the list stands in both.  With cached_query_as() there is a row type in its place. */
 [[noreturn]] void
-ColumnsDiffer(TupleDesc actual, char *detail)
+ColumnsDiffer(TupleDesc expected, TupleDesc actual, char *detail)
 {
 	char *list = ColumnList(actual);
 
+	if (expected->tdtypeid != RECORDOID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("row type %s does not match the columns of the cached query",
+							   format_type_be(expected->tdtypeid)),
+						errdetail_internal("%s The query returns: (%s).", detail, list),
+						errhint("Select the columns of the row type, in their order.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column list does not match the columns of the cached query"),
@@ -186,10 +192,11 @@ CheckColumns(TupleDesc expected, TupleDesc actual)
 {
 	if (expected->natts != actual->natts)
 		ColumnsDiffer(
-			actual,
+			expected, actual,
 			psprintf(
-				"Number of listed columns (%d) does not match number of columns of the query (%d).",
-				expected->natts, actual->natts));
+				"Number of %s columns (%d) does not match number of columns of the query (%d).",
+				expected->tdtypeid != RECORDOID ? "expected" : "listed", expected->natts,
+				actual->natts));
 	for (int i = 0; i < actual->natts; i++)
 	{
 		Form_pg_attribute want = TupleDescAttr(expected, i);
@@ -197,8 +204,9 @@ CheckColumns(TupleDesc expected, TupleDesc actual)
 
 		if ((want->atttypid == have->atttypid && want->atttypmod == -1) || IsGivenAs(have, want))
 			continue;
-		ColumnsDiffer(actual, psprintf("Column %d is expected to be of type %s, but is of type %s.",
-									   i + 1, TypeName(want), TypeName(have)));
+		ColumnsDiffer(expected, actual,
+					  psprintf("Column %d is expected to be of type %s, but is of type %s.", i + 1,
+							   TypeName(want), TypeName(have)));
 	}
 }
 

@@ -86,7 +86,7 @@ TakeOption(CallOptions *options, const char *key, const JsonbValue *value)
 	}
 	else if (strcmp(key, "min_fill_time") == 0)
 		options->min_fill_time_ms =
-			MillisecondsOption(key, value, "an integer number of milliseconds");
+			MillisecondsOption(key, value, "an integer number of milliseconds, 0 or more");
 	else if (strcmp(key, "wait_timeout") == 0)
 		options->wait_timeout_ms =
 			MillisecondsOption(key, value, "an integer number of milliseconds, or 0 for never");

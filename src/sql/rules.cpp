@@ -9,6 +9,7 @@
 #include "pg.h"
 #include "auto/rules.h"
 #include "auto/shape.h"
+#include "query/statement.h"
 #include "sql/sql.h"
 
 extern "C" {
@@ -107,13 +108,16 @@ void
 CheckQuery(const NewRow &row)
 {
 	const char *query = TextOf(row, "query");
+	QueryErrorContext context;
 	const Node *shape;
 	const char *why;
 
 	/* an older version, or one of PostgreSQL, may have taken it; one that doesn't fit is for no statement */
 	if (query == nullptr || IsRestoring())
 		return;
+	PushQueryErrorContext(&context, query);
 	shape = ShapeOf(query);
+	PopQueryErrorContext(&context);
 	if (shape == nullptr)
 		ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
 						errmsg("query of a rule must be one SELECT statement")));

@@ -1,6 +1,6 @@
 /*
  * track.cpp
- *		cached_query_track(), its trigger, and the view of tracked tables.
+ *		cached_query_track() and its trigger.
  *
  * There is no table of what is tracked: the trigger says it.  So a dump has it, and whatever is done to it sends the
  * messages by which all sessions learn of it (exact/tracking.cpp).
@@ -11,18 +11,13 @@
  */
 #include "pg.h"
 #include "exact/tracking.h"
-#include "sql/row.h"
 #include "sql/sql.h"
 
 extern "C" {
-#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
-#include "utils/fmgroids.h"
 #include "utils/rel.h"
 }
 
@@ -172,9 +167,9 @@ QualifiedName(Oid relation)
 									  get_rel_name(relation));
 }
 
-/* A trigger of this name that isn't ours is left alone. */
+/* A trigger of this name that isn't ours is left alone, and so is a partitioned table's. */
 void
-CheckName(Relation table)
+CheckTriggers(Relation table)
 {
 	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
 
@@ -182,6 +177,11 @@ CheckName(Relation table)
 	{
 		const Trigger &trigger = triggers->triggers[i];
 
+		if (trigger.tgisclone && exact::IsTracker(trigger.tgfoid))
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("cannot track \"%s\": it is tracked as a partition",
+								   RelationGetRelationName(table)),
+							errhint("Track or untrack the partitioned table.")));
 		if (strcmp(trigger.tgname, kTriggerName) == 0 && !exact::IsTracker(trigger.tgfoid))
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
 							errmsg("relation \"%s\" has another trigger of the name %s",
@@ -222,113 +222,6 @@ OurTriggers(Relation table)
 			names = lappend(names, triggers->triggers[i].tgname);
 	}
 	return names;
-}
-
-/* --- the view -------------------------------------------------------------------------------- */
-
-const char *
-Firing(char enabled)
-{
-	switch (enabled)
-	{
-	case TRIGGER_FIRES_ALWAYS:
-		return "always";
-	case TRIGGER_FIRES_ON_ORIGIN:
-		return "origin";
-	case TRIGGER_FIRES_ON_REPLICA:
-		return "replica";
-	default:
-		return "off";
-	}
-}
-
-/* The columns that an argument of the trigger names.  NULL: it can't be read.  Ranges may be left out. */
-void
-PutNames(Row *row, const Trigger *trigger, int argument)
-{
-	const char *text = nullptr;
-	List *names;
-	Datum *values;
-	int n = 0;
-	ListCell *cell;
-
-	if (trigger != nullptr && argument < trigger->tgnargs)
-		text = trigger->tgargs[argument];
-	else if (trigger != nullptr && argument == 2)
-		text = "";
-	if (text == nullptr || !exact::ColumnNames(text, &names))
-	{
-		PutNull(row);
-		return;
-	}
-	values = NewArray<Datum>(list_length(names));
-	foreach (cell, names)
-		values[n++] = CStringGetTextDatum(static_cast<char *>(lfirst(cell)));
-	Put(row, PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT)));
-}
-
-/* Of a partitioned table, those of its partitions. */
-exact::TrackCounts
-CountsOf(Oid relation)
-{
-	exact::TrackCounts sum = {0, 0};
-	ListCell *cell;
-
-	foreach (cell, find_all_inheritors(relation, NoLock, nullptr))
-	{
-		const exact::TrackCounts counts = exact::TrackCountsOf(lfirst_oid(cell));
-
-		CHECK_FOR_INTERRUPTS();
-		sum.by_key += counts.by_key;
-		sum.by_table += counts.by_table;
-	}
-	return sum;
-}
-
-/* Null: it is none of ours, or not there any more. */
-const Trigger *
-FindTrigger(Relation table, Oid oid)
-{
-	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
-
-	for (int i = 0; triggers != nullptr && i < triggers->numtriggers; i++)
-	{
-		if (triggers->triggers[i].tgoid == oid)
-			return &triggers->triggers[i];
-	}
-	return nullptr;
-}
-
-/* Nobody waits to look at a view: what another session is changing can't be told. */
-void
-AddTracked(FunctionCallInfo fcinfo, const FormData_pg_trigger &form)
-{
-	const Oid relation = form.tgrelid;
-	const bool locked = !ConditionalLockRelationOid(relation, AccessShareLock);
-	Relation table = locked ? nullptr : try_relation_open(relation, NoLock);
-	const Trigger *trigger = table == nullptr ? nullptr : FindTrigger(table, form.oid);
-
-	if (locked || trigger != nullptr)
-	{
-		const exact::TrackCounts counts = CountsOf(relation);
-		const char *why =
-			locked ? "locked by another session" : exact::WhyNotTracked(table, form.oid);
-		Row row = {};
-
-		Put(&row, ObjectIdGetDatum(relation));
-		for (int i = 0; i < 3; i++)
-			PutNames(&row, trigger, i);
-		PutText(&row, NameStr(form.tgname));
-		PutText(&row, Firing(form.tgenabled));
-		PutText(&row, why == nullptr ? "ok" : why);
-		PutNumber(&row, counts.by_key);
-		PutNumber(&row, counts.by_table);
-		AddRow(fcinfo, row);
-	}
-	if (table != nullptr)
-		relation_close(table, NoLock);
-	if (!locked)
-		UnlockRelationOid(relation, AccessShareLock);
 }
 
 void
@@ -395,7 +288,7 @@ cached_query_track(PG_FUNCTION_ARGS)
 	CheckColumns(table, keys, "keys", exact::kMostKeys, exact::WhyNoKey);
 	CheckColumns(table, ranges, "ranges", exact::kMostRanges, exact::WhyNoRange);
 	CheckQuiet(quiet, list_concat_copy(keys, ranges));
-	CheckName(table);
+	CheckTriggers(table);
 	/* the lock stays, but ALTER TABLE wants nobody to have it open */
 	relation_close(table, NoLock);
 	MakeTrigger(PG_GETARG_OID(0), fcinfo->flinfo->fn_oid, keys, quiet, ranges);
@@ -421,32 +314,6 @@ cached_query_untrack(PG_FUNCTION_ARGS)
 						 quote_identifier(static_cast<char *>(lfirst(cell))), name));
 	SPI_finish();
 	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(cached_query_get_tracked);
-Datum
-cached_query_get_tracked(PG_FUNCTION_ARGS)
-{
-	using namespace cq;
-	Relation catalog;
-	SysScanDesc scan;
-	HeapTuple tuple;
-
-	RequirePreload();
-	InitMaterializedSRF(fcinfo, 0);
-	catalog = table_open(TriggerRelationId, AccessShareLock);
-	scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		const Form_pg_trigger form = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(tuple));
-
-		CHECK_FOR_INTERRUPTS();
-		if (!OidIsValid(form->tgparentid) && exact::IsTracker(form->tgfoid))
-			AddTracked(fcinfo, *form);
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return static_cast<Datum>(0);
 }
 
 } // extern "C"

@@ -93,4 +93,52 @@ for my $version (@older)
 	read_all("$version after it");
 }
 
+# Whoever may create objects in the extension's schema can't have his functions and operators called by the views: each
+# name that the scripts call, with arguments of all types that could fit better.
+my %called = map { $_ => 1 } map { /\b([a-z_]+)\s?\(/g } map { slurp_file($_) }
+  glob($node->safe_psql('postgres', q{SELECT setting FROM pg_config WHERE name = 'SHAREDIR'}) . '/extension/cached_query--*.sql');
+my @names = split /\n/, $node->safe_psql('postgres', 'SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 11 AND proname IN ('
+	  . join(', ', map { "'$_'" } sort keys %called) . ')');
+my @types = qw(text varchar name integer bigint smallint numeric real interval timestamptz timestamp regclass oid anyelement);
+my $plant = '';
+
+cmp_ok(@names, '>=', 8, 'functions that the scripts call');
+foreach my $name (@names)
+{
+	my @lists = ('', @types);
+	push @lists, map { my $first = $_; map { "$first, $_" } @types } @types;
+	push @lists, map { my $first = $_; map { my $second = $_; map { "$first, $second, $_" } @types[0 .. 3] } @types[0 .. 3] } @types[0 .. 3];
+	push @lists, 'text, text, text, text', 'text, varchar, varchar, varchar', 'text, name, name, name', 'VARIADIC text[]', 'VARIADIC anyarray';
+	$plant .= "CREATE FUNCTION public.$name($_) RETURNS text LANGUAGE sql AS 'SELECT 1/0';\n" foreach @lists;
+}
+foreach my $operator ('*', '-', '+', '||', '=', '<>', '>', '<', '<=', '>=', '~')
+{
+	foreach my $left (grep { $_ ne 'anyelement' } @types)
+	{
+		$plant .= "CREATE OPERATOR public.$operator (FUNCTION = public.planted, LEFTARG = $left, RIGHTARG = $_);\n"
+		  foreach grep { $_ ne 'anyelement' } @types;
+	}
+}
+$plant = join "\n", (map { my $left = $_; map { "CREATE FUNCTION public.planted($left, $_) RETURNS boolean LANGUAGE sql AS 'SELECT true';" }
+	  grep { $_ ne 'anyelement' } @types } grep { $_ ne 'anyelement' } @types), $plant;
+$node->safe_psql('postgres', 'CREATE DATABASE planted');
+$node->safe_psql('planted', "SET check_function_bodies = off; SET client_min_messages = error;\n$plant");
+my $strangers = q{
+	SET search_path = pg_catalog;
+	SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ' uses ' || pg_describe_object(d.refclassid, d.refobjid, 0)
+	FROM pg_depend d
+	WHERE refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass) AND refobjid >= 16384
+		AND NOT EXISTS (SELECT FROM pg_depend m WHERE m.classid = d.refclassid AND m.objid = d.refobjid
+			AND m.refclassid = 'pg_extension'::regclass AND m.deptype = 'e')
+		AND classid NOT IN ('pg_proc'::regclass, 'pg_operator'::regclass)};
+foreach my $version ($current, @older)
+{
+	$node->safe_psql('planted', "CREATE EXTENSION cached_query VERSION '$version'");
+	$node->safe_psql('planted', 'ALTER EXTENSION cached_query UPDATE') if $version ne $current;
+	is($node->safe_psql('planted', $strangers), '', "$version: views and constraints use PostgreSQL's functions and operators");
+	$node->safe_psql('planted', 'DROP EXTENSION cached_query');
+}
+$node->safe_psql('planted', 'CREATE VIEW fooled AS SELECT concat(1, 2)');
+like($node->safe_psql('planted', $strangers), qr/fooled uses function public.concat/, 'others are found');
+
 done_testing();

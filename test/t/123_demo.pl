@@ -11,14 +11,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = start_node('main', 'cached_query.memory = 64MB', 'cached_query.auto_min_time = 0');
+my $node = start_node('main', 'cached_query.memory = 64MB');
 my ($out, $err);
 
 plan skip_all => 'the demo is not here' unless -x "$FindBin::RealBin/../demo";
 
-local %ENV = (%ENV, DEMO_ON_SERVER => 1, ROWS => 20000, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres');
+local %ENV = (%ENV, DEMO_ON_SERVER => 1, ROWS => 100000, PGHOST => $node->host, PGPORT => $node->port, PGDATABASE => 'postgres');
 ok(IPC::Run::run([ "$FindBin::RealBin/../demo" ], '>', \$out, '2>', \$err), 'the demo ends well') or diag("$out\n$err");
-is(() = $out =~ /^  run \d: /mg, 9, 'nine runs');
+cmp_ok(() = $out =~ /^  run \d: /mg, '<=', 12, 'at most twelve runs');
 is(() = $out =~ /from the cache$/mg, 3, 'three of them from the cache');
 like($out, qr/^> /m, 'the sums changed');
 log_is_quiet($node, 'nothing to complain about');
