@@ -186,7 +186,7 @@ Prepare(Lookup *lookup, Answer *answer)
 		call.shape == Shape::json ? JsonDesc() : CreateTupleDescCopy(lookup->examined->desc);
 	MemoryContextSwitchTo(caller);
 	if (call.expected != nullptr)
-		CheckColumns(call.expected, answer->desc);
+		CheckColumns(call, answer->desc);
 	lookup->params = ParamsFromArgs(call.args, lookup->examined->params);
 }
 

@@ -13,6 +13,7 @@
 #include "call/columns.h"
 #include "query/catalog.h"
 #include "query/findings.h"
+#include "validity/lookup.h"
 
 extern "C" {
 #include "catalog/pg_cast.h"
@@ -39,23 +40,21 @@ Unlistable(TupleDesc desc)
 	return nullptr;
 }
 
-/* Some drivers show no hint: the list stands in both.  With cached_query_as() there is a row type in its place. */
+/* Some drivers show no hint: the list stands in both. */
 [[noreturn]] void
-ColumnsDiffer(TupleDesc expected, TupleDesc actual, char *detail)
+ColumnsDiffer(const Call &call, TupleDesc actual, char *detail)
 {
 	char *list = ColumnList(actual);
 
-	if (expected->tdtypeid != RECORDOID)
-		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-						errmsg("row type %s does not match the columns of the cached query",
-							   format_type_be(expected->tdtypeid)),
-						errdetail_internal("%s The query returns: (%s).", detail, list),
-						errhint("Select the columns of the row type, in their order.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("column list does not match the columns of the cached query"),
+			 call.of_row_type
+				 ? errmsg("row type does not match the columns of the cached query")
+				 : errmsg("column list does not match the columns of the cached query"),
 			 errdetail_internal("%s The query returns: (%s).", detail, list),
-			 Unlistable(actual) == nullptr
+			 call.of_row_type
+				 ? errhint("The query must return the columns of the row type, in their order.")
+			 : Unlistable(actual) == nullptr
 				 ? errhint("The query returns: AS t(%s)", list)
 				 : errhint("Cast column \"%s\" to text in the query: no column list can name "
 						   "its type.",
@@ -188,15 +187,16 @@ IsGivenAs(Form_pg_attribute have, Form_pg_attribute want)
 } // namespace
 
 void
-CheckColumns(TupleDesc expected, TupleDesc actual)
+CheckColumns(const Call &call, TupleDesc actual)
 {
+	const TupleDesc expected = call.expected;
+
 	if (expected->natts != actual->natts)
 		ColumnsDiffer(
-			expected, actual,
+			call, actual,
 			psprintf(
 				"Number of %s columns (%d) does not match number of columns of the query (%d).",
-				expected->tdtypeid != RECORDOID ? "expected" : "listed", expected->natts,
-				actual->natts));
+				call.of_row_type ? "expected" : "listed", expected->natts, actual->natts));
 	for (int i = 0; i < actual->natts; i++)
 	{
 		Form_pg_attribute want = TupleDescAttr(expected, i);
@@ -204,7 +204,7 @@ CheckColumns(TupleDesc expected, TupleDesc actual)
 
 		if ((want->atttypid == have->atttypid && want->atttypmod == -1) || IsGivenAs(have, want))
 			continue;
-		ColumnsDiffer(expected, actual,
+		ColumnsDiffer(call, actual,
 					  psprintf("Column %d is expected to be of type %s, but is of type %s.", i + 1,
 							   TypeName(want), TypeName(have)));
 	}

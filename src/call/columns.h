@@ -9,8 +9,10 @@
 namespace cq
 {
 
+struct Call;
+
 /* Error unless the query's rows are rows of the expected columns as they are. */
-extern void CheckColumns(TupleDesc expected, TupleDesc actual);
+extern void CheckColumns(const Call &call, TupleDesc actual);
 /* Can a column list name these columns?  Pseudo-types can't stand there. */
 extern bool IsListable(TupleDesc desc);
 /* Error if not. */

@@ -158,7 +158,8 @@ MakeCall(const Signature &signature, const RawArgs &raw, Shape shape)
 		call.options = ParseOptions(DatumGetJsonbP(raw.values[at]));
 		at++;
 	}
-	if (signature.Has(kTakesRowType))
+	call.of_row_type = signature.Has(kTakesRowType);
+	if (call.of_row_type)
 		at++;
 	if (raw.nulls[at])
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("query must not be null"),

@@ -45,6 +45,7 @@ struct Call
 	Shape shape;
 	CallOptions options;
 	TupleDesc expected; /* the caller's columns, or nullptr to take what comes */
+	bool of_row_type;   /* these are those of a row type, not of a list */
 	bool by_worker;     /* nobody's call: it is not counted among the outcomes */
 	bool bound_here;    /* the text alone, in another session, may be another query */
 	Again again;        /* may the rows be read again? */
