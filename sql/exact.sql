@@ -182,6 +182,19 @@ CREATE TABLE by_method (v int) USING cq_other_heap;
 SELECT cacheable, reason, detail, consistency FROM cached_query_explain('SELECT v FROM by_method');
 SET cached_query.consistency = exact;
 SELECT * FROM cq_test.call($$ SELECT * FROM cached_query('SELECT v FROM by_method', '1h') AS t(v int) $$);
+-- explain tells what a call of this session would meet; with ttl a write is no reason to run again
+CREATE TABLE written (v int);
+SELECT * FROM cached_query('SELECT v FROM written', '1h') AS t(v int);
+SELECT state FROM cached_query_explain('SELECT v FROM written');
+INSERT INTO written VALUES (1);
+SELECT state FROM cached_query_explain('SELECT v FROM written');
+SET cached_query.consistency = ttl;
+SELECT state FROM cached_query_explain('SELECT v FROM written');
+SELECT * FROM cached_query('SELECT v FROM written', '1h') AS t(v int);
+SET cached_query.consistency = exact;
+SELECT * FROM cached_query('SELECT v FROM written', '1h') AS t(v int);
+DROP TABLE written;
+
 RESET cached_query.consistency;
 DROP TABLE by_method;
 DROP ACCESS METHOD cq_other_heap;

@@ -338,12 +338,13 @@ Find(const Inspection &inspection)
 		return FindRemote(inspection);
 	entry = Summarize(inspection.pin);
 	age_us = GetCurrentTimestamp() - entry.facts.as_of;
-	return {StateOf(PinnedEntry(inspection.pin)),
-			"memory",
-			age_us,
-			Max(entry.facts.ttl_us - age_us, INT64CONST(0)),
-			entry.facts.rows,
-			entry.payload};
+	return {
+		StateOf(PinnedEntry(inspection.pin), SessionOptions().consistency == Consistency::exact),
+		"memory",
+		age_us,
+		Max(entry.facts.ttl_us - age_us, INT64CONST(0)),
+		entry.facts.rows,
+		entry.payload};
 }
 
 Datum

@@ -30,7 +30,7 @@ NameOf(State state)
 }
 
 State
-StateOf(const Entry *entry)
+StateOf(const Entry *entry, bool exact)
 {
 	EntryFacts facts = FactsOf(entry);
 	exact::View view;
@@ -49,6 +49,8 @@ StateOf(const Entry *entry)
 		Meta meta = ReadDependencies(entry, buffer, sizeof(buffer));
 		Reason reason = CheckSlots(meta.slots, meta.head.slots, view, facts.pos);
 
+		if (exact && reason == Reason::none)
+			reason = CheckSlots(meta.write_slots, meta.head.write_slots, view, facts.pos);
 		if (reason == Reason::miss_invalidated || reason == Reason::ddl_in_progress)
 			return State::invalidated;
 	}

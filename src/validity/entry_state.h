@@ -31,7 +31,8 @@ struct Found
 	uint64 bytes;
 };
 
-extern State StateOf(const Entry *entry);
+/* For calls in either consistency: an exact one asks for the rows of its relations, too. */
+extern State StateOf(const Entry *entry, bool exact = false);
 /*
  * Is the entry void whatever its age?  For eviction: takes no lock and no snapshot, and raises
  * nothing.  It may notice a change late.
