@@ -35,7 +35,7 @@ ifneq ($(filter-out $(STANDALONE),$(or $(MAKECMDGOALS),all)),)
 # libpq-dev has a pg_config, too, but no PGXS: look for the file, not for the name it has.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq ($(wildcard $(PGXS)),)
-$(error $(PG_CONFIG) knows no PGXS: install the Debian package postgresql-server-dev-15, or say PG_CONFIG=/path/to/pg_config)
+$(error $(PG_CONFIG) knows no PGXS: install the Debian package postgresql-server-dev-15 (or of another version), or say PG_CONFIG=/path/to/pg_config)
 endif
 
 override PG_CPPFLAGS += -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -MMD -MP

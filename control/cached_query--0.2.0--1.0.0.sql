@@ -219,3 +219,5 @@ COMMENT ON COLUMN cached_query_tracked.tracked IS 'transactions that wrote to it
 COMMENT ON COLUMN cached_query_tracked.untracked IS 'transactions that wrote to it and were announced for the whole table, since stats_reset';
 
 GRANT SELECT ON cached_query_tracked TO PUBLIC;
+
+COMMENT ON COLUMN cached_query_rules.tag IS 'tag of the results, as cached_query.tag; NULL: that of the session';

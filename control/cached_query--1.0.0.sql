@@ -495,7 +495,7 @@ COMMENT ON COLUMN cached_query_rules.queryid IS 'query identifier of the stateme
 COMMENT ON COLUMN cached_query_rules.query IS 'the statement, with any values for its constants and parameters; NULL: any';
 COMMENT ON COLUMN cached_query_rules.action IS 'off: it is run without the cache; exact: answered exactly; ttl: answered within a time to live';
 COMMENT ON COLUMN cached_query_rules.ttl IS 'time to live, for action ttl';
-COMMENT ON COLUMN cached_query_rules.tag IS 'tag of the results, as cached_query.tag; NULL: that of the hint or of the session';
+COMMENT ON COLUMN cached_query_rules.tag IS 'tag of the results, as cached_query.tag; NULL: that of the session';
 
 CREATE FUNCTION cached_query_rule_trigger()
 RETURNS trigger

@@ -149,7 +149,10 @@ _PG_init(void)
 	using namespace cq;
 
 	if (!process_shared_preload_libraries_in_progress)
+	{
+		WarnAtCreation();
 		return;
+	}
 	DefineSettings();
 	DefineStoreSettings();
 	redis::DefineSettings();

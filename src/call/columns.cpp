@@ -55,7 +55,7 @@ ColumnsDiffer(const Call &call, TupleDesc actual, char *detail)
 			 call.of_row_type
 				 ? errhint("The query must return the columns of the row type, in their order.")
 			 : Unlistable(actual) == nullptr
-				 ? errhint("The query returns: AS t(%s)", list)
+				 ? errhint("Write AS t(%s), or cast columns in the query.", list)
 				 : errhint("Cast column \"%s\" to text in the query: no column list can name "
 						   "its type.",
 						   NameStr(Unlistable(actual)->attname))));

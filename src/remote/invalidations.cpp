@@ -95,6 +95,17 @@ OnOurClock(const Intake *intake, int64 redis_ms)
 	return exact::MonotonicMs() - Max(intake->redis_ms - redis_ms, 0);
 }
 
+/* A server of the same cluster, but of another release: what its slots mean is not known here. */
+bool
+IsOtherRelease(const Intake *intake, const redis::Reply &numbering)
+{
+	const Size system = strcspn(intake->names->numbering, "-") + 1;
+
+	return numbering.length > system &&
+		   memcmp(numbering.bytes, intake->names->numbering, system) == 0 &&
+		   !Is(numbering, intake->names->numbering);
+}
+
 /* Reads who wrote the record and what it says; records of another form are skipped. */
 void
 TakeRecord(Intake *intake, const redis::Reply &record)
@@ -102,6 +113,7 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 	const redis::Reply &fields = record.children[1];
 	bool others = false;
 	bool ours = false;
+	bool of_other_release = false;
 	int64 slot = -1;
 
 	if (fields.type != redis::Reply::Type::array)
@@ -113,9 +125,17 @@ TakeRecord(Intake *intake, const redis::Reply &record)
 		if (Is(fields.children[i], "by"))
 			others = !Is(value, intake->names->me);
 		else if (Is(fields.children[i], "of"))
+		{
 			ours = Is(value, intake->names->numbering);
+			of_other_release = IsOtherRelease(intake, value);
+		}
 		else if (Is(fields.children[i], "slot"))
 			slot = redis::NumberIn(value);
+	}
+	if (of_other_release)
+	{
+		ours = true;
+		slot = exact::kSlotClear;
 	}
 	if (!others || !ours || slot < 0 || slot >= exact::kSlots)
 		return;

@@ -7,11 +7,22 @@
 #include "sql/sql.h"
 
 extern "C" {
+#include "commands/extension.h"
 #include "utils/array.h"
 }
 
 namespace cq
 {
+
+namespace
+{
+
+constexpr char kNotPreloaded[] = "cached_query must be loaded at server start";
+constexpr char kHowToPreload[] = "Put shared_preload_libraries = 'cached_query' into "
+								 "postgresql.conf (first in the list if the line "
+								 "is there already) and restart the server.";
+
+} // namespace
 
 void
 RequirePreload()
@@ -23,12 +34,15 @@ RequirePreload()
 								  "shmem_startup_hook."),
 						errhint("Put cached_query after that library and restart the server.")));
 	if (!preloaded)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("cached_query must be loaded at server start"),
-			 errhint("Put shared_preload_libraries = 'cached_query' into postgresql.conf "
-					 "(first in the list if the line is there already) and restart the server.")));
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg(kNotPreloaded),
+						errhint(kHowToPreload)));
+}
+
+void
+WarnAtCreation()
+{
+	if (creating_extension)
+		ereport(WARNING, (errmsg(kNotPreloaded), errhint(kHowToPreload)));
 }
 
 Datum

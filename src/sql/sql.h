@@ -12,6 +12,8 @@ namespace cq
 
 /* Raises an error, with the line for postgresql.conf, unless the library was preloaded. */
 extern void RequirePreload();
+/* CREATE EXTENSION without preload is no error, since dumps are restored so.  But nothing will be cached. */
+extern void WarnAtCreation();
 extern Datum IntervalFromUs(int64 us);
 /* OIDs as regclass[]. */
 extern Datum RelationArray(List *relations);

@@ -17,7 +17,9 @@ my ($out, $err);
 $node->init;
 $node->start;
 
-$node->safe_psql('postgres', 'CREATE EXTENSION cached_query; CREATE TABLE t (a int)');
+$node->psql('postgres', 'CREATE EXTENSION cached_query; CREATE TABLE t (a int)', stderr => \$err);
+like($err, qr/WARNING:  cached_query must be loaded at server start\nHINT:  Put shared_preload_libraries = 'cached_query'/,
+	'CREATE EXTENSION warns without preloading');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_extension WHERE extname = 'cached_query'}),
 	'1', 'extension can be created without preloading');
 
@@ -86,6 +88,6 @@ SKIP:
 	}
 }
 
-log_is_quiet($node, 'nothing to complain about');
+is(join("\n", grep { !/WARNING:  cached_query must be loaded at server start/ } complaints($node)), '', 'nothing to complain about');
 $node->stop;
 done_testing();

@@ -15,7 +15,7 @@ use Test::More;
 
 my $redis = start_redis();
 my $url = $redis->unix_url;
-my $primary = start_node('primary', { allows_streaming => 1 }, "cached_query.redis_url = '$url'", 'cached_query.store = tiered',
+my $primary = start_node('primary', { allows_streaming => 1 }, "cached_query.redis_url = '$url'", 'cached_query.store = tiered', 'cached_query.redis_namespace = shared',
 	'cached_query.warm_start = on', 'cached_query.tell_standbys = on', 'log_min_messages = log', 'fsync = off');
 
 if (!defined store_state($primary))
@@ -69,6 +69,10 @@ foreach my $case ([0, 0], [0, 1], [1, 1], [1, 0])
 		ok(wait_until(sub { slurp_file($primary->logfile) =~ $ignored }, 20), "$what: nor of the file");
 	}
 }
+# What was cleared as the other release counts for all of before.
+sleep 2;
+$call = rows_of('SELECT max(v) FROM k', '1h', 'v int');
+$primary->safe_psql('postgres', $call);
 ok(settled($primary), 'written to Redis once more');
 $primary->stop;
 $primary->adjust_conf('postgresql.conf', 'cached_query.warm_start', 'off');
@@ -80,6 +84,7 @@ is((outcome_of($primary, $call))[0], 'redis_hit', 'the same release uses the val
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
+chmod 0600, $standby->data_dir . '/cached_query.secret'; # pg_basebackup keeps the mode, the copy of it doesn't
 $standby->append_conf('postgresql.conf', 'cached_query.store = memory');
 $standby->start;
 ask_on($primary, $standby, { k1 => 'SELECT sum(v)::text FROM k WHERE tenant = 1', k2 => 'SELECT sum(v)::text FROM k WHERE tenant = 2' });
@@ -87,6 +92,27 @@ voids('the same release is understood', 'UPDATE k SET v = v + 1 WHERE tenant = 1
 forget_session($standby);
 restart_as($standby, 1);
 voids('of another one each message means the table', 'UPDATE k SET v = v + 1 WHERE tenant = 1', 'k1 k2');
+
+
+# ---- What is invalidated explicitly ----
+
+# Who doesn't know the other's slots takes all of its results for void.
+my $tag = rows_of('SELECT 1 AS of_standby', '1h', 'v int');
+$standby->adjust_conf('postgresql.conf', 'cached_query.store', 'tiered');
+foreach my $release (0, 1)
+{
+	forget_session($standby);
+	restart_as($standby, $release);
+	sleep 1;
+	# a standby's rows are as old as the last commit that it has replayed, as far as it knows
+	$primary->safe_psql('postgres', 'UPDATE k SET v = v WHERE id = 1');
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	$standby->safe_psql('postgres', $tag);
+	is((outcome_of($standby, $tag))[0], 'hit', "release $release: a hit");
+	$primary->safe_psql('postgres', q{SELECT cached_query_invalidate_tag('something else')});
+	my $void = wait_until(sub { (outcome_of($standby, $tag))[0] eq 'miss_invalidated' }, $release == 0 ? 3 : 10);
+	is($void ? 'void' : 'hit', $release == 0 ? 'hit' : 'void', "release $release: another tag was invalidated by release 0");
+}
 
 end_of($standby);
 end_of($primary);
