@@ -77,11 +77,11 @@ RequestShmem()
 	AutoRequestShmem();
 }
 
-/* What the next start wants to know, if Redis may have entries of this one. */
+/* What the next start wants to know, if Redis or a warm start may have queries of this one. */
 void
 SaveAtShutdown(int code, Datum)
 {
-	if (code == 0 && redis::Configured())
+	if (code == 0 && (redis::Configured() || settings::warm_start))
 		exact::SaveChanges();
 }
 

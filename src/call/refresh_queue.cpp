@@ -21,6 +21,7 @@
 #include "pg.h"
 #include "call/refresh_places.h"
 #include "validity/lookup.h"
+#include "validity/meta.h"
 #include "call/session_settings.h"
 #include "call/refresh_queue.h"
 #include "stats/stats.h"
@@ -97,14 +98,31 @@ Describe(const Lookup *lookup, Request *request)
 		   compat::MaySetRole(request->session_user, request->role);
 }
 
+/* What the entry depends on; false: it is gone. */
+bool
+DependenciesOf(const Lookup *lookup, Request *request, Meta *meta)
+{
+	Pin *pin = FindEntry(lookup->key.hash, lookup->key.bytes, lookup->key.length);
+
+	if (pin == nullptr)
+		return false;
+	*meta = ReadEntryMeta(PinnedEntry(pin));
+	request->position = FactsOf(PinnedEntry(pin)).pos;
+	request->slots = meta->head.slots;
+	Unpin(pin);
+	return true;
+}
+
 /* The request in one piece; nullptr when no worker could fulfil it. */
 Request *
 MakeRequest(const Lookup *lookup)
 {
 	Request *request = NewZeroed<Request>();
 	StringInfoData settings;
+	Meta meta;
 
-	if (!CanRunElsewhere(*lookup) || !Describe(lookup, request))
+	if (!CanRunElsewhere(*lookup) || !Describe(lookup, request) ||
+		!DependenciesOf(lookup, request, &meta))
 		return nullptr;
 	initStringInfo(&settings);
 	AppendSessionSettings(&settings);
@@ -116,6 +134,7 @@ MakeRequest(const Lookup *lookup)
 	memcpy(request->bytes, lookup->key.bytes, request->key_length);
 	memcpy(QueryOf(request), lookup->call->query, request->query_length);
 	memcpy(SettingsOf(request), settings.data, request->settings_length);
+	memcpy(SlotsOf(request), meta.slots, sizeof(exact::SlotNo) * request->slots);
 	return request;
 }
 

@@ -37,14 +37,18 @@ struct Request
 	uint32 key_length;
 	uint32 query_length;
 	uint32 settings_length;
+	uint32 slots;    /* of definitions and explicit invalidations that the entry depends on */
+	bool own_clock;  /* as_of is by this server's clock */
+	uint64 position; /* of the entry; 0: it is from before the start of this server */
 	char tag[kRequestTag + 1];
-	char bytes[kRequestBytes]; /* the key, the text, then the session's settings */
+	char bytes[kRequestBytes]; /* the key, the text, the session's settings, then the slots */
 };
 
 inline uint64
 BytesOf(const Request &request)
 {
-	return uint64{request.key_length} + request.query_length + request.settings_length;
+	return uint64{request.key_length} + request.query_length + request.settings_length +
+		   uint64{request.slots} * sizeof(exact::SlotNo);
 }
 
 inline char *
@@ -57,6 +61,13 @@ inline char *
 SettingsOf(Request *request)
 {
 	return QueryOf(request) + request->query_length;
+}
+
+/* They are not aligned. */
+inline char *
+SlotsOf(Request *request)
+{
+	return SettingsOf(request) + request->settings_length;
 }
 
 enum class Refreshed

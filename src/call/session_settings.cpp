@@ -37,6 +37,13 @@ IsLeftOut(const struct config_generic *variable)
 	return false;
 }
 
+/*
+ * Who set it, before its name: what a plain role set in a superuser's session, by a SECURITY DEFINER function, is a plain
+ * role's here, too.  PostgreSQL remembers that for settings of modules that are loaded later.
+ */
+constexpr char kSuperusers = 'S';
+constexpr char kAnybodys = 'U';
+
 void
 AppendString(StringInfo to, const char *string)
 {
@@ -60,6 +67,7 @@ AppendSessionSettings(StringInfo to)
 		value = GetConfigOption(variables[i]->name, true, false);
 		if (value == nullptr)
 			continue;
+		appendStringInfoChar(to, variables[i]->scontext <= PGC_SUSET ? kSuperusers : kAnybodys);
 		AppendString(to, variables[i]->name);
 		AppendString(to, value);
 	}
@@ -73,11 +81,12 @@ RestoreSessionSettings(const char *bytes, uint32 length)
 	ResetAllOptions();
 	while (bytes < end)
 	{
-		const char *name = bytes;
+		const bool of_superuser = *bytes == kSuperusers && superuser();
+		const char *name = bytes + 1;
 		const char *value = name + strlen(name) + 1;
 
 		bytes = value + strlen(value) + 1;
-		(void) set_config_option(name, value, superuser() ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
+		(void) set_config_option(name, value, of_superuser ? PGC_SUSET : PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SET, true, ERROR, false);
 	}
 }

@@ -120,9 +120,10 @@ ShownName(Oid relation)
 const char *
 Argument(const char *argument, List *names)
 {
-	return names == NIL ? "" : psprintf(", %s => %s", argument, ArrayLiteral(names));
+	return names == NIL ? "" : psprintf(", %s => %s::text[]", argument, ArrayLiteral(names));
 }
 
+/* With the schema and with types, so that no other function of the name fits better. */
 char *
 HintFor(Relation table, const AdvisedKeys &advised, Oid function)
 {
@@ -131,15 +132,12 @@ HintFor(Relation table, const AdvisedKeys &advised, Oid function)
 	List *ancestors =
 		table->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(table)) : NIL;
 	const char *name = ShownName(ancestors == NIL ? RelationGetRelid(table) : llast_oid(ancestors));
-	const char *schema =
-		FunctionIsVisible(function)
-			? ""
-			: psprintf("%s.", quote_identifier(get_namespace_name(get_func_namespace(function))));
+	const char *schema = quote_identifier(get_namespace_name(get_func_namespace(function)));
 
 	if (names == NIL)
 		return nullptr;
 	return psprintf("voided by writes to %s; the statement pins %s: SELECT "
-					"%scached_query_track(%s%s%s%s)",
+					"%s.cached_query_track(%s::regclass%s%s%s)",
 					name, QuotedNames(names, " and "), schema, quote_literal_cstr(name),
 					Argument("keys", list_concat_copy(tracked.keys, names)),
 					Argument("quiet", tracked.quiet), Argument("ranges", tracked.ranges));

@@ -6,6 +6,7 @@
 #include "query/cacheability.h"
 #include "query/findings.h"
 #include "query/walk.h"
+#include "validity/known_code.h"
 #include "validity/watch.h"
 
 extern "C" {
@@ -118,7 +119,8 @@ WatchFunction(Oid function)
 {
 	if (innermost != nullptr)
 		NoteCalled(function);
-	return previous_needs_fmgr != nullptr && previous_needs_fmgr(function);
+	return MustNotRun(function) ||
+		   (previous_needs_fmgr != nullptr && previous_needs_fmgr(function));
 }
 
 /* Those that only the server itself calls are none to be judged. */

@@ -12,16 +12,20 @@
  * row security are checked for that role at this moment.
  *
  * Before the query runs, the worker builds the key again.  If it differs from the request's key in any
- * byte, this session differs from the requesting one in something that matters, and nothing is run.
+ * byte, this session differs from the requesting one in something that matters, and nothing is run.  But to
+ * build the key is to plan the query, and that may run functions.  So nothing is done if a definition has changed that the
+ * result depended on, and while the query is planned only functions that it depended on are run (known_code.h).
  */
 #include "pg.h"
 #include "call/answer.h"
 #include "call/call.h"
 #include "workers/refresh_worker.h"
+#include "validity/known_code.h"
 #include "validity/lookup.h"
 #include "call/session_settings.h"
 #include "call/singleflight.h"
 #include "call/refresh_queue.h"
+#include "query/handle.h"
 #include "stats/stats.h"
 #include "base/process.h"
 
@@ -85,6 +89,43 @@ UseKeysOf(Handle *handle, bool automatic)
 	MemoryContextSwitchTo(caller);
 }
 
+/* Explicit invalidation of all, by the key or by the tag, and who is a member of what: no code depends on these. */
+bool
+IsHarmless(const Request *request, exact::SlotNo slot)
+{
+	return slot == exact::kSlotClear ||
+		   slot == exact::GroupSlot(exact::Group::unknown_role, InvalidOid) ||
+		   slot == exact::GroupSlot(exact::Group::any_role, InvalidOid) ||
+		   slot == exact::NamedSlot(exact::Named::key, request->database, &request->hash,
+									sizeof(request->hash)) ||
+		   (request->tag[0] != '\0' &&
+			slot == exact::NamedSlot(exact::Named::tag, request->database, request->tag,
+									 strlen(request->tag)));
+}
+
+/* Has no definition changed that the result depended on?  What is locked by now stays so until the end. */
+bool
+IsAsItWas(const Request *request, const exact::SlotNo *slots)
+{
+	const int64 age_ms = Max(GetCurrentTimestamp() - request->as_of, INT64CONST(0)) / 1000;
+	exact::View view;
+	uint32 count = 0;
+	exact::SlotNo *asked = NewArray<exact::SlotNo>(request->slots);
+
+	AcceptInvalidationMessages();
+	if (exact::Look(&view) != exact::Standing::ok)
+		return false;
+	for (uint32 i = 0; i < request->slots; i++)
+	{
+		if (!IsHarmless(request, slots[i]))
+			asked[count++] = slots[i];
+	}
+	if (request->position != 0)
+		return exact::CheckAll(asked, count, view, request->position) == exact::SlotCheck::valid;
+	return exact::CheckElsewhere(asked, count, view, exact::MonotonicMs() - age_ms,
+								 request->own_clock) == exact::SlotCheck::valid;
+}
+
 /* Does the call have the request's key in this session? */
 bool
 SameKey(const Request *request, const Call &call, bool automatic)
@@ -132,6 +173,8 @@ Refresh(Request *request, volatile bool *running)
 	KeyView view;
 	Call call;
 	Answer answer;
+	exact::SlotNo *slots;
+	bool same;
 
 	RestoreSessionSettings(SettingsOf(request), request->settings_length);
 	if (!TakeRole(request))
@@ -142,7 +185,15 @@ Refresh(Request *request, volatile bool *running)
 	call = CallOf(request, &view);
 	pgstat_report_activity(STATE_RUNNING, call.query);
 	*running = true;
-	if (!SameKey(request, call, view.automatic))
+	slots = NewArray<exact::SlotNo>(request->slots);
+	memcpy(slots, SlotsOf(request), sizeof(exact::SlotNo) * request->slots);
+	/* nothing that is kept from an earlier request may be planned again unseen */
+	ForgetHandles();
+	BeginKnownCode(slots, request->slots);
+	same = IsAsItWas(request, slots) && SameKey(request, call, view.automatic) &&
+		   IsAsItWas(request, slots);
+	(void) EndKnownCode();
+	if (!same)
 	{
 		PopActiveSnapshot();
 		return Refreshed::unsuitable;
@@ -196,7 +247,7 @@ RefreshSafely(Request *request)
 		MemoryContextSwitchTo(caller);
 		FlushErrorState();
 		Count(Counter::refresh_failures);
-		outcome = running ? Refreshed::failed : Refreshed::unsuitable;
+		outcome = running && !EndKnownCode() ? Refreshed::failed : Refreshed::unsuitable;
 		RESUME_INTERRUPTS();
 	}
 	PG_END_TRY();

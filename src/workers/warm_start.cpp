@@ -43,7 +43,7 @@ namespace
 
 constexpr char kFile[] = "pg_stat/cached_query.queries";
 constexpr char kNewFile[] = "pg_stat/cached_query.queries.tmp";
-constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '5'};
+constexpr char kMagic[8] = {'C', 'Q', 'W', 'A', 'R', 'M', '0', '6'};
 constexpr uint32 kMaxQueries = 1000;
 constexpr Size kMaxFileBytes = 64 * 1024 * 1024;
 constexpr Size kRecordHead = offsetof(Request, bytes);
@@ -103,7 +103,9 @@ Fits(const Entry *entry)
 	ReadMeta(entry, 0, &head, sizeof(head));
 	before = uint64{TagOffset(head)} + head.tag_length + head.args_length;
 	return head.tag_length <= kRequestTag && MetaLength(entry) >= before + sizeof(RerunHead) &&
-		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(RerunHead)) <= kRequestBytes;
+		   KeyLength(entry) + (MetaLength(entry) - before - sizeof(RerunHead)) +
+				   uint64{head.slots} * sizeof(exact::SlotNo) <=
+			   kRequestBytes;
 }
 
 /* A shutdown must not wait longer than kMaxSaveMs for us. */
@@ -160,7 +162,9 @@ RequestOf(const Entry *entry, Request *request)
 		return false;
 	memcpy(&head, meta.origin, sizeof(head));
 	settings = meta.rerun_length - static_cast<uint32>(sizeof(head));
-	if (uint64{KeyLength(entry)} + meta.head.query_length + settings > kRequestBytes)
+	if (uint64{KeyLength(entry)} + meta.head.query_length + settings +
+			uint64{meta.head.slots} * sizeof(exact::SlotNo) >
+		kRequestBytes)
 		return false;
 	request->hash = HashOf(entry);
 	request->database = FactsOf(entry).database;
@@ -172,10 +176,14 @@ RequestOf(const Entry *entry, Request *request)
 	request->key_length = KeyLength(entry);
 	request->query_length = meta.head.query_length;
 	request->settings_length = settings;
+	request->as_of = FactsOf(entry).as_of;
+	request->own_clock = (FactsOf(entry).flags & kEntryElsewhere) == 0;
+	request->slots = meta.head.slots;
 	memcpy(request->tag, meta.tag, meta.head.tag_length);
 	ReadKey(entry, 0, request->bytes, request->key_length);
 	memcpy(QueryOf(request), meta.query, request->query_length);
 	memcpy(SettingsOf(request), meta.origin + sizeof(head), settings);
+	memcpy(SlotsOf(request), meta.slots, sizeof(exact::SlotNo) * request->slots);
 	return true;
 }
 
