@@ -14,6 +14,7 @@
 #include "validity/lag.h"
 #include "validity/entry_state.h"
 #include "call/fill_times.h"
+#include "base/process.h"
 #include "base/release.h"
 #include "exact/exact.h"
 #include "remote/writer.h"
@@ -81,7 +82,7 @@ RequestShmem()
 void
 SaveAtShutdown(int code, Datum)
 {
-	if (code == 0 && (redis::Configured() || settings::warm_start))
+	if (code == 0 && !workers::ServesNobody() && (redis::Configured() || settings::warm_start))
 		exact::SaveChanges();
 }
 
