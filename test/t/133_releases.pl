@@ -94,7 +94,6 @@ forget_session($standby);
 restart_as($standby, 1);
 voids('of another one each message means the table', 'UPDATE k SET v = v + 1 WHERE tenant = 1', 'k1 k2');
 
-
 # ---- What is invalidated explicitly ----
 
 # Who doesn't know the other's slots takes all of its results for void.
