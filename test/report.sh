@@ -38,15 +38,15 @@ tally()
 		say "$name: $(sed -nE 's/.* (skipped: .*)/\1/p' "$log" | tail -n 1)"
 		return
 	fi
-	good=$(grep -cE '^(ok ([0-9]+|-)|not ok .*# TODO)' "$log")
-	bad=$(grep -E '^not ok' "$log" | grep -vc '# TODO')
+	good=$(grep -acE '^(ok ([0-9]+|-)|not ok .*# TODO)' "$log")
+	bad=$(grep -aE '^not ok' "$log" | grep -vc '# TODO')
 	plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$log" | tail -n 1)
 	if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "${plan:--1}" -ne "$good" ]; }; then
 		bad=1
 	fi
 	report "$name" "$good" "$bad" "$4"
 	[ "$bad" -eq 0 ] || {
-		[ "$(wc -l <"$log")" -le 60 ] || grep -E -A 15 '^not ok' "$log" | head -n 100
+		[ "$(wc -l <"$log")" -le 60 ] || grep -aE -A 15 '^not ok' "$log" | head -n 100
 		say "--- end of the output of $name (status $status, plan ${plan:-missing})"
 		tail -n 60 "$log"
 		return 1
